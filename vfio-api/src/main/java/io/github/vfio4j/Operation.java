@@ -1,0 +1,66 @@
+package io.github.vfio4j;
+
+/** One kernel operation of the library, named as the kernel names it. Exceptions and {@linkplain Rule rules} carry it. */
+public enum Operation {
+    /** Opening a container, {@code /dev/vfio/vfio}. */
+    OPEN_CONTAINER("open of the VFIO container node"),
+    /** Asking for the API version. */
+    GET_API_VERSION("VFIO_GET_API_VERSION"),
+    /** Asking what a container can do. */
+    CHECK_EXTENSION("VFIO_CHECK_EXTENSION"),
+    /** Giving a container its IOMMU. */
+    SET_IOMMU("VFIO_SET_IOMMU"),
+    /** Opening a group node. */
+    OPEN_GROUP("open of the VFIO group node"),
+    /** Asking for a group's state. */
+    GROUP_GET_STATUS("VFIO_GROUP_GET_STATUS"),
+    /** Putting a group into a container. */
+    GROUP_SET_CONTAINER("VFIO_GROUP_SET_CONTAINER"),
+    /** Taking a group out of its container. */
+    GROUP_UNSET_CONTAINER("VFIO_GROUP_UNSET_CONTAINER"),
+    /** Opening a device of a group. */
+    GROUP_GET_DEVICE_FD("VFIO_GROUP_GET_DEVICE_FD"),
+    /** Asking what a device has. */
+    DEVICE_GET_INFO("VFIO_DEVICE_GET_INFO"),
+    /** Asking for one region of a device. */
+    DEVICE_GET_REGION_INFO("VFIO_DEVICE_GET_REGION_INFO"),
+    /** Asking for one interrupt index of a device. */
+    DEVICE_GET_IRQ_INFO("VFIO_DEVICE_GET_IRQ_INFO"),
+    /** Resetting a device. */
+    DEVICE_RESET("VFIO_DEVICE_RESET"),
+    /** Reading a device region. */
+    REGION_READ("pread of a VFIO device region"),
+    /** Writing a device region. */
+    REGION_WRITE("pwrite of a VFIO device region"),
+    /** Mapping a device region into the program. */
+    REGION_MAP("mmap of a VFIO device region"),
+    /** Unmapping a device region from the program. */
+    REGION_UNMAP("munmap of a VFIO device region"),
+    /** Asking for the limits of a type1 IOMMU. */
+    IOMMU_GET_INFO("VFIO_IOMMU_GET_INFO"),
+    /** Giving devices access to memory. */
+    IOMMU_MAP_DMA("VFIO_IOMMU_MAP_DMA"),
+    /** Taking that access away. */
+    IOMMU_UNMAP_DMA("VFIO_IOMMU_UNMAP_DMA"),
+    /** Getting memory for DMA. */
+    MEMORY_ALLOCATE("mmap of memory for DMA"),
+    /** Giving memory for DMA back. */
+    MEMORY_FREE("munmap of memory for DMA"),
+    /** Reading the device tree in sysfs. */
+    SYSFS_READ("read of sysfs");
+
+    private final String kernelName;
+
+    Operation(String kernelName) {
+        this.kernelName = kernelName;
+    }
+
+    /**
+     * Returns the kernel's name of the operation: the ioctl's constant, or the system call and what it acts on.
+     *
+     * @return the name, such as {@code VFIO_SET_IOMMU}
+     */
+    public String kernelName() {
+        return kernelName;
+    }
+}

@@ -1,0 +1,524 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Facts;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
+
+/**
+ * The rules of VFIO, each stated once. The constants of one operation stand in the order in which the kernel checks
+ * them, so the first broken one decides the errno. The library checks them before it calls the kernel, exceptions carry
+ * them, refusals of the kernel are explained by them, and the simulated kernel answers by them.
+ */
+public enum Rule {
+    // ---- any operation
+    /** A closed handle does nothing. */
+    HANDLE_OPEN(
+            "handle.open",
+            null,
+            EnforcedBy.API,
+            Errno.EBADF,
+            "the handle is closed",
+            "fdget",
+            "open it again; a handle never comes back once it or its owner was closed",
+            f -> !f.handleOpen()),
+
+    // ---- open of /dev/vfio/vfio
+    /** The container node must exist. */
+    CONTAINER_NODE_EXISTS(
+            "open-container.node",
+            Operation.OPEN_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "the kernel has no /dev/vfio/vfio",
+            "vfio_dev",
+            "load the driver (modprobe vfio-pci); a kernel without CONFIG_VFIO_CONTAINER has no containers",
+            null),
+
+    // ---- open of /dev/vfio/N
+    /** The group node must exist. */
+    GROUP_NODE_EXISTS(
+            "open-group.node",
+            Operation.OPEN_GROUP,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "no device of the group is bound to a VFIO driver",
+            "vfio_group_fops_open",
+            "bind the device to vfio-pci first",
+            null),
+    /** The program needs access to the group node. */
+    GROUP_NODE_ACCESS(
+            "open-group.access",
+            Operation.OPEN_GROUP,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not open the group node",
+            "vfio_group_fops_open",
+            "give the user read and write access to the node (chown or a udev rule)",
+            null),
+    /** A group needs a device with a VFIO driver. */
+    GROUP_HAS_DRIVER(
+            "open-group.driver",
+            Operation.OPEN_GROUP,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the last device of the group was just bound away from its VFIO driver",
+            "vfio_group_fops_open",
+            "bind the device to vfio-pci again",
+            Facts::groupGone),
+    /** A group is open at most once, in all the machine. */
+    GROUP_OPEN_ONCE(
+            "open-group.once",
+            Operation.OPEN_GROUP,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the group is open already",
+            "vfio_group_fops_open",
+            "use the group that is open, or close it first; if it is not open here, another process or a device that"
+                    + " is still open holds it, or one of its devices is bound through its cdev",
+            Facts::groupOpen),
+
+    // ---- VFIO_GROUP_SET_CONTAINER
+    /** A group is in at most one container. */
+    SET_CONTAINER_ONCE(
+            "set-container.once",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the group is in a container already",
+            "vfio_group_ioctl_set_container",
+            "take it out first: container.detach(group)",
+            Facts::groupInContainer),
+    /** The group must still have a device. */
+    SET_CONTAINER_GROUP_EXISTS(
+            "set-container.group-exists",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the last device of the group was bound away from its VFIO driver; this handle never revives",
+            "vfio_group_ioctl_set_container",
+            "close the group, bind the device to vfio-pci and open the group again",
+            Facts::groupGone),
+    /** No member of the group may be in the hands of a host driver. */
+    SET_CONTAINER_OWNERSHIP(
+            "set-container.viable",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "a member of the group is bound to a host driver, or somebody else owns the group",
+            "vfio_container_attach_group",
+            "bind every member of the group to vfio-pci or pci-stub, or to no driver",
+            Facts::groupOwnedByHost),
+    /** A group that joins a container with an IOMMU needs isolated interrupts. */
+    SET_CONTAINER_INTERRUPTS(
+            "set-container.interrupts",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "the platform cannot isolate interrupts (no interrupt remapping)",
+            "vfio_iommu_type1_attach_group",
+            "turn interrupt remapping on; vfio_iommu_type1.allow_unsafe_interrupts=1 waives it, unsafely",
+            f -> f.iommuSet() && !f.interruptsIsolated()),
+
+    // ---- VFIO_SET_IOMMU
+    /** An IOMMU belongs to groups: a container without one cannot have it. */
+    SET_IOMMU_NEEDS_GROUP(
+            "set-iommu.needs-group",
+            Operation.SET_IOMMU,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the container holds no group",
+            "vfio_ioctl_set_iommu",
+            "attach a group first: container.attach(group)",
+            f -> f.groupsInContainer() == 0),
+    /** The IOMMU is set once; only the last group's leave unsets it. */
+    SET_IOMMU_ONCE(
+            "set-iommu.once",
+            Operation.SET_IOMMU,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the container has its IOMMU already",
+            "vfio_ioctl_set_iommu",
+            "use what setIommu returned; to choose another type, detach all groups first",
+            Facts::iommuSet),
+    /** The kernel must have the IOMMU type. */
+    SET_IOMMU_TYPE(
+            "set-iommu.type",
+            Operation.SET_IOMMU,
+            EnforcedBy.API,
+            Errno.ENODEV,
+            "the kernel does not offer this IOMMU type for the container",
+            "vfio_ioctl_set_iommu",
+            "ask container.supports(type), and load vfio_iommu_type1",
+            f -> !f.iommuTypeSupported()),
+    /** The groups' interrupts must be isolated. */
+    SET_IOMMU_INTERRUPTS(
+            "set-iommu.interrupts",
+            Operation.SET_IOMMU,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "the platform cannot isolate interrupts (no interrupt remapping)",
+            "vfio_iommu_type1_attach_group",
+            "turn interrupt remapping on; vfio_iommu_type1.allow_unsafe_interrupts=1 waives it, unsafely",
+            f -> !f.interruptsIsolated()),
+
+    // ---- VFIO_GROUP_GET_STATUS
+    /** The group must still have a device. */
+    STATUS_GROUP_EXISTS(
+            "group-status.group-exists",
+            Operation.GROUP_GET_STATUS,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the last device of the group was bound away from its VFIO driver; this handle never revives",
+            "vfio_group_ioctl_get_status",
+            "close the group, bind the device to vfio-pci and open the group again",
+            Facts::groupGone),
+
+    // ---- VFIO_GROUP_GET_DEVICE_FD
+    /** The device must be in the group and bound to a VFIO driver. */
+    DEVICE_IN_GROUP(
+            "open-device.known",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the group has no device of that name that is bound to a VFIO driver",
+            "vfio_device_get_from_name",
+            "check the address and the group's members, and bind the device to vfio-pci",
+            f -> !f.deviceKnown()),
+    /** The group must be in a container: an open group alone protects nothing. */
+    DEVICE_NEEDS_CONTAINER(
+            "open-device.needs-container",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the group is in no container",
+            "vfio_group_ioctl_get_device_fd",
+            "attach the group, then set the IOMMU",
+            f -> !f.groupInContainer()),
+    /** The group must be in the container whose IOMMU is to protect the device. */
+    DEVICE_NEEDS_THIS_CONTAINER(
+            "open-device.needs-this-container",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the group is in another container than the one whose IOMMU was asked",
+            "vfio_group_use_container",
+            "open the device through the IOMMU of the group's own container",
+            f -> !f.groupInThisContainer()),
+    /** The container must have its IOMMU. */
+    DEVICE_NEEDS_IOMMU(
+            "open-device.needs-iommu",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the container has no IOMMU (any more)",
+            "vfio_group_use_container",
+            "set it: container.setIommu(type); it ends when the last group leaves",
+            f -> !f.iommuSet()),
+
+    // ---- VFIO_GROUP_UNSET_CONTAINER
+    /** Only a group in a container can leave it. */
+    UNSET_NEEDS_CONTAINER(
+            "unset-container.needs-container",
+            Operation.GROUP_UNSET_CONTAINER,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the group is not in the container",
+            "vfio_group_ioctl_unset_container",
+            "detach only what was attached",
+            f -> !f.groupInContainer() || !f.groupInThisContainer()),
+    /** A group with an open device cannot leave its container. */
+    UNSET_DEVICE_OPEN(
+            "unset-container.device-open",
+            Operation.GROUP_UNSET_CONTAINER,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "a device of the group is open",
+            "vfio_group_ioctl_unset_container",
+            "close the group's devices first; a mapping of a BAR keeps its device open",
+            f -> f.devicesOpen() > 0),
+
+    // ---- VFIO_IOMMU_GET_INFO
+    /** Only a container with its IOMMU has limits to tell. */
+    INFO_NEEDS_IOMMU(
+            "iommu-info.needs-iommu",
+            Operation.IOMMU_GET_INFO,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the container has no IOMMU (any more)",
+            "vfio_fops_unl_ioctl",
+            "set it: container.setIommu(type); it ends when the last group leaves",
+            f -> !f.iommuSet()),
+
+    // ---- VFIO_IOMMU_MAP_DMA
+    /** Only a container with its IOMMU can map. */
+    MAP_NEEDS_IOMMU(
+            "map-dma.needs-iommu",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the container has no IOMMU (any more)",
+            "vfio_fops_unl_ioctl",
+            "set it: container.setIommu(type); it ends when the last group leaves",
+            f -> !f.iommuSet()),
+    /** A mapping has a size. */
+    MAP_SIZE(
+            "map-dma.size",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the size is 0",
+            "vfio_dma_do_map",
+            "map at least one page",
+            f -> f.size() == 0),
+    /** A mapping does not wrap around the address space. */
+    MAP_WRAP(
+            "map-dma.wrap",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the range wraps around the end of the address space (before Linux 7 the errno is EINVAL)",
+            "vfio_dma_do_map",
+            "choose a lower IOVA or a smaller size",
+            f -> wraps(f.iova(), f.size()) || wraps(f.address(), f.size())),
+    /** A mapping consists of whole pages. */
+    MAP_ALIGNED(
+            "map-dma.aligned",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "IOVA, address or size is not a multiple of the IOMMU's smallest page",
+            "vfio_dma_do_map",
+            "align all three to iommu.info().granule()",
+            f -> ((f.iova() | f.address() | f.size()) & (f.granule() - 1)) != 0),
+    /** Mappings do not overlap. */
+    MAP_OVERLAP(
+            "map-dma.overlap",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.API,
+            Errno.EEXIST,
+            "the range overlaps a mapping",
+            "vfio_dma_do_map",
+            "choose another IOVA, or close the mapping first",
+            Facts::overlapsMapping),
+    /** A container holds a limited number of mappings. */
+    MAP_BUDGET(
+            "map-dma.budget",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.KERNEL,
+            Errno.ENOSPC,
+            "the container holds as many mappings as it may",
+            "vfio_dma_do_map",
+            "map larger pieces, or raise vfio_iommu_type1.dma_entry_limit before SET_IOMMU",
+            f -> f.mappingsLeft() <= 0),
+    /** A mapping lies inside what the IOMMU can translate. */
+    MAP_RANGE(
+            "map-dma.range",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the range is not inside one range of IOVAs that the IOMMU can map",
+            "vfio_iommu_iova_dma_valid",
+            "choose an IOVA inside iommu.info().ranges()",
+            f -> !f.insideIovaRange()),
+    /** Pinned memory counts against the limit on locked memory. */
+    MAP_MEMLOCK(
+            "map-dma.memlock",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.KERNEL,
+            Errno.ENOMEM,
+            "the limit on locked memory (RLIMIT_MEMLOCK) is reached, or the kernel is out of memory",
+            "vfio_pin_pages_remote",
+            "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
+            null),
+
+    // ---- VFIO_IOMMU_UNMAP_DMA
+    /** Only a container with its IOMMU can unmap. */
+    UNMAP_NEEDS_IOMMU(
+            "unmap-dma.needs-iommu",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the container has no IOMMU (any more)",
+            "vfio_fops_unl_ioctl",
+            "nothing is left to unmap",
+            f -> !f.iommuSet()),
+    /** Unmapping names whole pages. */
+    UNMAP_ALIGNED(
+            "unmap-dma.aligned",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "IOVA or size is not a multiple of the IOMMU's smallest page, or the size is 0",
+            "vfio_dma_do_unmap",
+            "unmap what was mapped",
+            f -> f.size() == 0 || ((f.iova() | f.size()) & (f.granule() - 1)) != 0),
+    /** Unmapping does not wrap around the address space. */
+    UNMAP_WRAP(
+            "unmap-dma.wrap",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EOVERFLOW,
+            "the range wraps around the end of the address space (before Linux 7 the errno is EINVAL)",
+            "vfio_dma_do_unmap",
+            "unmap what was mapped",
+            f -> wraps(f.iova(), f.size())),
+    /** A type1 v2 unmap cuts no mapping. */
+    UNMAP_WHOLE(
+            "unmap-dma.whole",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the range would cut a mapping",
+            "vfio_dma_do_unmap",
+            "unmap what was mapped",
+            Facts::cutsMapping);
+
+    /** Who keeps a rule from being broken. */
+    public enum EnforcedBy {
+        /** The types: a program that breaks the rule does not compile. */
+        TYPE,
+        /** The library, before any call. */
+        API,
+        /** The kernel alone, for what a process cannot know; the rule explains the errno. */
+        KERNEL
+    }
+
+    private static final Rule[] ALL = values();
+
+    private final String id;
+    private final Operation operation;
+    private final EnforcedBy enforcedBy;
+    private final Errno errno;
+    private final String broken;
+    private final String kernelFunction;
+    private final String instead;
+    private final transient Predicate<Facts> isBroken;
+
+    Rule(
+            String id,
+            Operation operation,
+            EnforcedBy enforcedBy,
+            Errno errno,
+            String broken,
+            String kernelFunction,
+            String instead,
+            Predicate<Facts> isBroken) {
+        this.id = id;
+        this.operation = operation;
+        this.enforcedBy = enforcedBy;
+        this.errno = errno;
+        this.broken = broken;
+        this.kernelFunction = kernelFunction;
+        this.instead = instead;
+        this.isBroken = isBroken;
+    }
+
+    /**
+     * Returns the rule's name in the documentation, such as {@code set-iommu.needs-group}.
+     *
+     * @return the name
+     */
+    public String id() {
+        return id;
+    }
+
+    /**
+     * Returns the operation that the rule is about.
+     *
+     * @return the operation; empty for a rule about every operation
+     */
+    public Optional<Operation> operation() {
+        return Optional.ofNullable(operation);
+    }
+
+    /**
+     * Returns who keeps the rule from being broken.
+     *
+     * @return who
+     */
+    public EnforcedBy enforcedBy() {
+        return enforcedBy;
+    }
+
+    /**
+     * Returns what the kernel answers when the rule is broken.
+     *
+     * @return the errno
+     */
+    public Errno errno() {
+        return errno;
+    }
+
+    /**
+     * Says what is the case when the rule is broken.
+     *
+     * @return half a sentence
+     */
+    public String broken() {
+        return broken;
+    }
+
+    /**
+     * Returns the function of the kernel that checks the rule.
+     *
+     * @return its name
+     */
+    public String kernelFunction() {
+        return kernelFunction;
+    }
+
+    /**
+     * Says what to do instead.
+     *
+     * @return half a sentence
+     */
+    public String instead() {
+        return instead;
+    }
+
+    /**
+     * Finds the first rule of an operation that a state breaks, in the kernel's order. Backends use it.
+     *
+     * @param operation the operation
+     * @param facts the state
+     * @return the rule, if any is broken
+     */
+    @SuppressWarnings("exports") // facts come from a backend; a user has none to ask with
+    public static Optional<Rule> firstBroken(Operation operation, Facts facts) {
+        for (Rule rule : ALL) {
+            if (rule.isAbout(operation) && rule.isBroken != null && rule.isBroken.test(facts)) {
+                return Optional.of(rule);
+            }
+        }
+        return Optional.empty();
+    }
+
+    /** Throws what breaks a rule that the library enforces; the kernel's own rules are left to the kernel. */
+    static void check(Operation operation, Facts facts) {
+        for (Rule rule : ALL) {
+            if (rule.isAbout(operation)
+                    && rule.enforcedBy != EnforcedBy.KERNEL
+                    && rule.isBroken != null
+                    && rule.isBroken.test(facts)) {
+                throw new RuleViolation(rule, operation, "");
+            }
+        }
+    }
+
+    /** Returns the rules that an errno of the kernel may come from. */
+    static List<Rule> thatAnswer(Operation operation, Errno errno) {
+        return Arrays.stream(ALL)
+                .filter(r -> r.operation == operation && r.errno.equals(errno))
+                .toList();
+    }
+
+    private boolean isAbout(Operation asked) {
+        return operation == null || operation == asked;
+    }
+
+    private static boolean wraps(long start, long size) {
+        return size != 0 && Long.compareUnsigned(start + size - 1, start) < 0;
+    }
+}

@@ -1,0 +1,37 @@
+package io.github.vfio4j;
+
+import java.util.Optional;
+
+/** The library refused an operation because it breaks a {@link Rule}. Nothing was sent to the kernel. */
+public final class RuleViolation extends VfioException {
+    private static final long serialVersionUID = 1;
+
+    private final Rule rule;
+
+    /** A rule that holds for several operations, such as that a handle is open, names the one that was asked for. */
+    RuleViolation(Rule rule, Operation operation, String detail) {
+        super(operation, rule.errno(), "", message(rule, operation, detail), null);
+        this.rule = rule;
+    }
+
+    /** Returns the rule; never empty. */
+    @Override
+    public Optional<Rule> rule() {
+        return Optional.of(rule);
+    }
+
+    private static String message(Rule rule, Operation operation, String detail) {
+        return """
+                %s refused before the call: %s%s
+                  rule     %s (the kernel would answer %s; %s)
+                  instead  %s"""
+                .formatted(
+                        operation.kernelName(),
+                        rule.broken(),
+                        detail.isEmpty() ? "" : " (" + detail + ")",
+                        rule.id(),
+                        rule.errno(),
+                        rule.kernelFunction(),
+                        rule.instead());
+    }
+}

@@ -1,0 +1,77 @@
+package io.github.vfio4j.spi;
+
+import io.github.vfio4j.DeviceInfo;
+import io.github.vfio4j.IrqInfo;
+import io.github.vfio4j.RegionInfo;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** An open device file. */
+public interface DevicePort extends AutoCloseable {
+    /**
+     * {@code VFIO_DEVICE_GET_INFO}.
+     *
+     * @return what the device has
+     */
+    DeviceInfo info();
+
+    /**
+     * {@code VFIO_DEVICE_GET_REGION_INFO}.
+     *
+     * @param index the region
+     * @return the region
+     */
+    RegionInfo regionInfo(int index);
+
+    /**
+     * {@code VFIO_DEVICE_GET_IRQ_INFO}.
+     *
+     * @param index the interrupt index
+     * @return the interrupt index
+     */
+    IrqInfo irqInfo(int index);
+
+    /** {@code VFIO_DEVICE_RESET}. */
+    void reset();
+
+    /**
+     * pread of the device file.
+     *
+     * @param offset where in the file
+     * @param target native memory to fill
+     * @return how many bytes were read, which may be fewer
+     */
+    long read(long offset, MemorySegment target);
+
+    /**
+     * pwrite of the device file.
+     *
+     * @param offset where in the file
+     * @param source native memory to write
+     * @return how many bytes were written, which may be fewer
+     */
+    long write(long offset, MemorySegment source);
+
+    /**
+     * Maps a part of the device file, shared.
+     *
+     * @param offset where in the file
+     * @param size bytes
+     * @param writable whether it may be written as well as read
+     * @param arena what the segment lives by; closing it does not unmap
+     * @return the mapping
+     */
+    MemorySegment map(long offset, long size, boolean writable, Arena arena);
+
+    /**
+     * Unmaps what {@link #map} made. The arena is closed by then.
+     *
+     * @param address the mapping's address
+     * @param size bytes
+     */
+    void unmap(long address, long size);
+
+    /** Closes the file once no call uses it any more. Does nothing when it is closed. */
+    @Override
+    void close();
+}

@@ -1,0 +1,188 @@
+package io.github.vfio4j.spi;
+
+/**
+ * What a {@linkplain io.github.vfio4j.Rule rule} may ask about the state before an operation. The API answers from the
+ * handles that it owns, a simulated kernel from its own reference counts. Whoever checks an operation answers the
+ * questions that its rules ask; the rest keep their answers here, which break no rule.
+ */
+public interface Facts {
+    /**
+     * Is the handle (or the file) that the operation acts on still open?
+     *
+     * @return true if it is
+     */
+    default boolean handleOpen() {
+        return true;
+    }
+
+    /**
+     * Is the group open already?
+     *
+     * @return true if it is
+     */
+    default boolean groupOpen() {
+        return false;
+    }
+
+    /**
+     * Has a driver bound the group's last device away from VFIO, so that the group is gone?
+     *
+     * @return true if it is gone
+     */
+    default boolean groupGone() {
+        return false;
+    }
+
+    /**
+     * Is the group in a container?
+     *
+     * @return true if it is
+     */
+    default boolean groupInContainer() {
+        return false;
+    }
+
+    /**
+     * Is the group in the very container that the operation names?
+     *
+     * @return true if it is
+     */
+    default boolean groupInThisContainer() {
+        return true;
+    }
+
+    /**
+     * Is a member of the group bound to a host driver, or owned by somebody else?
+     *
+     * @return true if so
+     */
+    default boolean groupOwnedByHost() {
+        return false;
+    }
+
+    /**
+     * How many devices of the group are open?
+     *
+     * @return the number
+     */
+    default int devicesOpen() {
+        return 0;
+    }
+
+    /**
+     * Does the group have a device of the name that was given, bound to a VFIO driver?
+     *
+     * @return true if it has
+     */
+    default boolean deviceKnown() {
+        return true;
+    }
+
+    /**
+     * How many groups are in the container?
+     *
+     * @return the number
+     */
+    default int groupsInContainer() {
+        return 1;
+    }
+
+    /**
+     * Does the container have its IOMMU?
+     *
+     * @return true if SET_IOMMU was done and a group is still there
+     */
+    default boolean iommuSet() {
+        return true;
+    }
+
+    /**
+     * Does the kernel support the IOMMU type that was given?
+     *
+     * @return true if CHECK_EXTENSION says so
+     */
+    default boolean iommuTypeSupported() {
+        return true;
+    }
+
+    /**
+     * Can the interrupts of the group's devices be isolated, or is that waived?
+     *
+     * @return true if so
+     */
+    default boolean interruptsIsolated() {
+        return true;
+    }
+
+    /**
+     * Returns the IOVA that was given.
+     *
+     * @return the address
+     */
+    default long iova() {
+        return 0;
+    }
+
+    /**
+     * Returns the size that was given.
+     *
+     * @return bytes
+     */
+    default long size() {
+        return granule();
+    }
+
+    /**
+     * Returns the program's address that was given.
+     *
+     * @return the address
+     */
+    default long address() {
+        return 0;
+    }
+
+    /**
+     * Returns the smallest page of the IOMMU.
+     *
+     * @return bytes, a power of two
+     */
+    default long granule() {
+        return 4096;
+    }
+
+    /**
+     * Does the range that was given overlap a mapping?
+     *
+     * @return true if it does
+     */
+    default boolean overlapsMapping() {
+        return false;
+    }
+
+    /**
+     * Would the range that was given cut a mapping?
+     *
+     * @return true if it would
+     */
+    default boolean cutsMapping() {
+        return false;
+    }
+
+    /**
+     * Does the range that was given lie inside one range that the IOMMU can map?
+     *
+     * @return true if it does
+     */
+    default boolean insideIovaRange() {
+        return true;
+    }
+
+    /**
+     * How many more mappings may the container hold?
+     *
+     * @return the number
+     */
+    default long mappingsLeft() {
+        return 1;
+    }
+}

@@ -1,0 +1,42 @@
+package io.github.vfio4j.spi;
+
+import io.github.vfio4j.GroupStatus;
+
+/** An open group file ({@code /dev/vfio/N}). */
+public interface GroupPort extends AutoCloseable {
+    /**
+     * Returns the device number of the open file.
+     *
+     * @return major in the upper and minor in the lower 32 bits
+     */
+    long deviceNumber();
+
+    /**
+     * {@code VFIO_GROUP_GET_STATUS}.
+     *
+     * @return the state
+     */
+    GroupStatus status();
+
+    /**
+     * {@code VFIO_GROUP_SET_CONTAINER}.
+     *
+     * @param container a container of the same kernel
+     */
+    void setContainer(ContainerPort container);
+
+    /** {@code VFIO_GROUP_UNSET_CONTAINER}. */
+    void unsetContainer();
+
+    /**
+     * {@code VFIO_GROUP_GET_DEVICE_FD}.
+     *
+     * @param name the device's name, such as {@code 0000:06:0d.0}
+     * @return the device
+     */
+    DevicePort openDevice(String name);
+
+    /** Closes the file once no call uses it any more. Does nothing when it is closed. */
+    @Override
+    void close();
+}

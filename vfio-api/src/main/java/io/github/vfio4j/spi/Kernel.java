@@ -1,0 +1,91 @@
+package io.github.vfio4j.spi;
+
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.PciDevice;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/** One kernel as one process sees it: Linux, or a simulated one. */
+public interface Kernel {
+    /**
+     * Names the kernel for people, such as {@code Linux 6.12.107}.
+     *
+     * @return the name
+     */
+    String name();
+
+    /**
+     * Returns the groups that this process has open on this kernel.
+     *
+     * @return the registry, always the same object
+     */
+    OpenGroups openGroups();
+
+    /**
+     * Returns the size of a page, the granule of memory for DMA.
+     *
+     * @return bytes
+     */
+    long pageSize();
+
+    /**
+     * Opens {@code /dev/vfio/vfio}.
+     *
+     * @return the container
+     */
+    ContainerPort openContainer();
+
+    /**
+     * Returns the device number of a node without opening it, so that aliases of a group can be told.
+     *
+     * @param path the node
+     * @return major in the upper and minor in the lower 32 bits
+     */
+    long deviceNumber(String path);
+
+    /**
+     * Opens a group node.
+     *
+     * @param path the node, such as {@code /dev/vfio/26}
+     * @return the group
+     */
+    GroupPort openGroup(String path);
+
+    /**
+     * Gets zeroed memory from the kernel that can be pinned: page-aligned and outside the Java heap and the C heap.
+     *
+     * @param bytes the size, a multiple of the page size
+     * @return a segment without an end of life of its own; {@link #free} ends it
+     */
+    MemorySegment allocate(long bytes);
+
+    /**
+     * Gives memory of {@link #allocate} back.
+     *
+     * @param memory what {@link #allocate} returned; nobody may use it any more
+     */
+    void free(MemorySegment memory);
+
+    /**
+     * Lists the PCI functions in sysfs, ascending by address.
+     *
+     * @return the functions
+     */
+    List<PciDevice> pciDevices();
+
+    /**
+     * Reads one PCI function from sysfs.
+     *
+     * @param address the function
+     * @return the function
+     */
+    PciDevice pciDevice(PciAddress address);
+
+    /**
+     * Lists the members of an IOMMU group by the names of their devices; PCI functions are named by their address.
+     *
+     * @param group the group
+     * @return the names
+     */
+    List<String> groupMembers(int group);
+}

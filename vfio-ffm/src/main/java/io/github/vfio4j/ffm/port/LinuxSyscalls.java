@@ -1,0 +1,205 @@
+package io.github.vfio4j.ffm.port;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
+
+/**
+ * System calls through libc. The handles are constants, so that the JIT compiles each call to a plain native call; errno
+ * is captured in the frame. No call is {@code critical}: a critical call holds up every safepoint, and all of these may
+ * block or take long.
+ */
+final class LinuxSyscalls implements Syscalls {
+    static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
+
+    static final Syscalls INSTANCE = new LinuxSyscalls();
+
+    private static final VarHandle ERRNO =
+            CAPTURE.varHandle(MemoryLayout.PathElement.groupElement("errno")).withInvokeExactBehavior();
+
+    // open, ioctl and fcntl are variadic from their third parameter on; some ABIs pass variadic arguments elsewhere.
+    private static final MethodHandle OPEN =
+            function("open", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle CLOSE = function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle STATX =
+            function("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle IOCTL_VALUE = function(
+            "ioctl",
+            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG),
+            Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle IOCTL_POINTER = function(
+            "ioctl",
+            FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS),
+            Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle MMAP = function(
+            "mmap",
+            FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
+    private static final MethodHandle MUNMAP =
+            function("munmap", FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle READ =
+            function("read", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle WRITE =
+            function("write", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG));
+    private static final MethodHandle PREAD =
+            function("pread", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle PWRITE =
+            function("pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle EVENTFD =
+            function("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+
+    private LinuxSyscalls() {}
+
+    @Override
+    public int open(Frame frame, String path, int flags) {
+        try (Arena arena = Arena.ofConfined()) {
+            int result = (int) OPEN.invokeExact(frame.errno, arena.allocateFrom(path), flags);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int close(Frame frame, int fd) {
+        try {
+            int result = (int) CLOSE.invokeExact(frame.errno, fd);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int statx(Frame frame, int fd, String path, int flags) {
+        try (Arena arena = Arena.ofConfined()) {
+            int result =
+                    (int) STATX.invokeExact(frame.errno, fd, arena.allocateFrom(path), flags, STATX_TYPE, frame.arg);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int ioctl(Frame frame, int fd, int request, long value) {
+        try {
+            int result = (int) IOCTL_VALUE.invokeExact(frame.errno, fd, Integer.toUnsignedLong(request), value);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
+        try {
+            int result = (int) IOCTL_POINTER.invokeExact(frame.errno, fd, Integer.toUnsignedLong(request), argument);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public long mmap(Frame frame, long length, int prot, int flags, int fd, long offset) {
+        try {
+            long result = (long) MMAP.invokeExact(frame.errno, 0L, length, prot, flags, fd, offset);
+            return result != -1 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int munmap(Frame frame, long address, long length) {
+        try {
+            int result = (int) MUNMAP.invokeExact(frame.errno, address, length);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public long read(Frame frame, int fd, MemorySegment target) {
+        try {
+            long result = (long) READ.invokeExact(frame.errno, fd, target, target.byteSize());
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public long write(Frame frame, int fd, MemorySegment source) {
+        try {
+            long result = (long) WRITE.invokeExact(frame.errno, fd, source, source.byteSize());
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public long pread(Frame frame, int fd, MemorySegment target, long offset) {
+        try {
+            long result = (long) PREAD.invokeExact(frame.errno, fd, target, target.byteSize(), offset);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public long pwrite(Frame frame, int fd, MemorySegment source, long offset) {
+        try {
+            long result = (long) PWRITE.invokeExact(frame.errno, fd, source, source.byteSize(), offset);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int eventfd(Frame frame, int initial, int flags) {
+        try {
+            int result = (int) EVENTFD.invokeExact(frame.errno, initial, flags);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    private static int errno(Frame frame) {
+        return (int) ERRNO.get(frame.errno, 0L);
+    }
+
+    /** A closed segment or a wrong argument is the caller's; anything else cannot happen with a libc call. */
+    private static RuntimeException unexpected(Throwable t) {
+        if (t instanceof RuntimeException e) {
+            return e;
+        }
+        throw new AssertionError("a libc call threw", t);
+    }
+
+    @SuppressWarnings("restricted") // downcallHandle: the one place where native functions are bound
+    private static MethodHandle function(String name, FunctionDescriptor type, Linker.Option... options) {
+        Linker linker = Linker.nativeLinker();
+        MemorySegment symbol = linker.defaultLookup()
+                .find(name)
+                .orElseThrow(() -> new UnsatisfiedLinkError("the C library has no " + name + "; glibc 2.28 or newer is needed"));
+        Linker.Option[] all = new Linker.Option[options.length + 1];
+        System.arraycopy(options, 0, all, 0, options.length);
+        all[options.length] = Linker.Option.captureCallState("errno");
+        return linker.downcallHandle(symbol, type, all);
+    }
+}

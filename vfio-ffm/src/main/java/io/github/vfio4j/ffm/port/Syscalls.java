@@ -1,0 +1,171 @@
+package io.github.vfio4j.ffm.port;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The system calls of one process. Every method returns what the kernel returned, or {@code -errno}. Arguments are the
+ * kernel's own: the same numbers, the same bytes. All methods are safe from any thread, as long as no two calls in
+ * flight share a {@link Frame}. Nothing is retried here, {@code EINTR} comes back like any other errno.
+ */
+public interface Syscalls {
+    /** {@code O_RDWR}. */
+    int O_RDWR = 2;
+    /** {@code O_CLOEXEC}. */
+    int O_CLOEXEC = 0x80000;
+    /** {@code AT_FDCWD}. */
+    int AT_FDCWD = -100;
+    /** {@code AT_EMPTY_PATH}. */
+    int AT_EMPTY_PATH = 0x1000;
+    /** {@code STATX_TYPE}. */
+    int STATX_TYPE = 1;
+    /** {@code PROT_READ}. */
+    int PROT_READ = 1;
+    /** {@code PROT_WRITE}. */
+    int PROT_WRITE = 2;
+    /** {@code MAP_SHARED}. */
+    int MAP_SHARED = 1;
+    /** {@code MAP_PRIVATE}. */
+    int MAP_PRIVATE = 2;
+    /** {@code MAP_ANONYMOUS}. */
+    int MAP_ANONYMOUS = 0x20;
+    /** {@code EFD_CLOEXEC}. */
+    int EFD_CLOEXEC = 0x80000;
+    /** {@code EFD_NONBLOCK}. */
+    int EFD_NONBLOCK = 0x800;
+
+    /**
+     * Returns the system calls of this process on Linux.
+     *
+     * @return the one instance
+     */
+    static Syscalls linux() {
+        return LinuxSyscalls.INSTANCE;
+    }
+
+    /**
+     * open(2) without a mode.
+     *
+     * @param frame memory of this call
+     * @param path the path
+     * @param flags {@code O_...}
+     * @return a descriptor or -errno
+     */
+    int open(Frame frame, String path, int flags);
+
+    /**
+     * close(2).
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor, which is gone whatever this returns
+     * @return 0 or -errno
+     */
+    int close(Frame frame, int fd);
+
+    /**
+     * statx(2). Its struct is the same on every architecture: stx_rdev_major at 128, stx_rdev_minor at 132.
+     *
+     * @param frame memory of this call; the answer, 256 bytes, is put in {@link Frame#arg}
+     * @param fd a directory, {@link #AT_FDCWD}, or the file itself with {@link #AT_EMPTY_PATH} and an empty path
+     * @param path the path
+     * @param flags {@code AT_...}
+     * @return 0 or -errno
+     */
+    int statx(Frame frame, int fd, String path, int flags);
+
+    /**
+     * ioctl(2) with an argument by value, or none (0).
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @param request the number
+     * @param value the argument
+     * @return 0 or more, or -errno
+     */
+    int ioctl(Frame frame, int fd, int request, long value);
+
+    /**
+     * ioctl(2) with a pointer to a struct.
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @param request the number
+     * @param argument native memory, often {@link Frame#arg}; the kernel may read and write all of it
+     * @return 0 or more, or -errno
+     */
+    int ioctl(Frame frame, int fd, int request, MemorySegment argument);
+
+    /**
+     * mmap(2) at an address of the kernel's choice.
+     *
+     * @param frame memory of this call
+     * @param length bytes
+     * @param prot {@code PROT_...}
+     * @param flags {@code MAP_...}
+     * @param fd the file, -1 for anonymous memory
+     * @param offset where in the file, a multiple of the page size
+     * @return the address, or -errno (-4095 to -1)
+     */
+    long mmap(Frame frame, long length, int prot, int flags, int fd, long offset);
+
+    /**
+     * munmap(2).
+     *
+     * @param frame memory of this call
+     * @param address what mmap returned
+     * @param length bytes
+     * @return 0 or -errno
+     */
+    int munmap(Frame frame, long address, long length);
+
+    /**
+     * read(2).
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @param target native memory to fill
+     * @return bytes read or -errno
+     */
+    long read(Frame frame, int fd, MemorySegment target);
+
+    /**
+     * write(2).
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @param source native memory to write
+     * @return bytes written or -errno
+     */
+    long write(Frame frame, int fd, MemorySegment source);
+
+    /**
+     * pread(2).
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @param target native memory to fill
+     * @param offset where in the file
+     * @return bytes read or -errno
+     */
+    long pread(Frame frame, int fd, MemorySegment target, long offset);
+
+    /**
+     * pwrite(2).
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @param source native memory to write
+     * @param offset where in the file
+     * @return bytes written or -errno
+     */
+    long pwrite(Frame frame, int fd, MemorySegment source, long offset);
+
+    /**
+     * eventfd(2).
+     *
+     * @param frame memory of this call
+     * @param initial the counter's first value
+     * @param flags {@code EFD_...}
+     * @return a descriptor or -errno
+     */
+    int eventfd(Frame frame, int initial, int flags);
+}

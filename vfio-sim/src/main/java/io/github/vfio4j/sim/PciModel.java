@@ -1,0 +1,63 @@
+package io.github.vfio4j.sim;
+
+import java.util.List;
+
+/**
+ * The behaviour of a simulated PCI function. Write one to test a driver without its hardware.
+ *
+ * <p>A model is powered while its device is open: {@link #powerOn} comes with the first open, {@link #powerOff} with the
+ * last close, {@link #reset} between them. These three never overlap. A BAR that can be mapped is plain memory that
+ * driver and model share ({@link PciBus#bar}): the model polls it, from a thread of its own that it starts in powerOn and
+ * has ended when powerOff returns, and parks it when nothing happens. A BAR that cannot be mapped is read and written
+ * through {@link #read} and {@link #write}, one call for each access, so that an access may have effects.
+ */
+public interface PciModel {
+    /**
+     * Returns what configuration space says the function is.
+     *
+     * @return the identity, always the same
+     */
+    PciIdentity identity();
+
+    /**
+     * Returns the base address registers that the function has.
+     *
+     * @return the BARs, always the same
+     */
+    List<PciBar> bars();
+
+    /**
+     * The device was opened: start from the state after a reset.
+     *
+     * @param bus the way to memory and to interrupts
+     */
+    void powerOn(PciBus bus);
+
+    /** The device was reset by its driver ({@code VFIO_DEVICE_RESET}). Mapped BARs keep their address. */
+    void reset();
+
+    /** The device was closed: when this returns, the model touches neither BARs nor memory. */
+    void powerOff();
+
+    /**
+     * A read of a BAR that cannot be mapped.
+     *
+     * @param bar the BAR's index
+     * @param offset bytes from its start, a multiple of {@code width}
+     * @param width 1, 2, 4 or 8 bytes
+     * @return the value
+     */
+    default long read(int bar, long offset, int width) {
+        return -1;
+    }
+
+    /**
+     * A write to a BAR that cannot be mapped.
+     *
+     * @param bar the BAR's index
+     * @param offset bytes from its start, a multiple of {@code width}
+     * @param width 1, 2, 4 or 8 bytes
+     * @param value the value
+     */
+    default void write(int bar, long offset, int width, long value) {}
+}
