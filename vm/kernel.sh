@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# From a kernel SPEC to an image and an initramfs that boots it. Sourced after scripts/common.sh.
+#
+# SPEC is a path to an image that has everything built in, or the name of a Debian kernel: `stock` is the
+# distribution's default one, `stock-6.12` its 6.12.
+
+VM_CACHE=$CACHE/vm
+
+# What a Debian kernel has as modules; an image given by path has all this built in. Loaded in this order.
+STOCK_MODULES=(virtio_pci 9pnet_virtio 9p virtio_console vfio_iommu_type1 vfio-pci)
+
+# prepare_kernel SPEC: sets KERNEL_IMAGE and INITRAMFS.
+prepare_kernel() {
+    case $1 in
+        stock) prepare_stock_kernel stock linux-image-amd64 ;;
+        stock-*) prepare_stock_kernel "$1" "linux-image-${1#stock-}-amd64" ;;
+        *)
+            [[ -f $1 && -r $1 ]] || fail "no such kernel image: $1"
+            KERNEL_IMAGE=$1
+            prepare_initramfs built-in
+            ;;
+    esac
+}
+
+# prepare_stock_kernel NAME META_PACKAGE
+prepare_stock_kernel() {
+    local directory=$VM_CACHE/$1
+    need_commands depmod=kmod xz=xz-utils
+    cached "$directory" fetch_kernel "$2"
+    KERNEL_IMAGE=$directory/vmlinuz
+    prepare_initramfs "$1" "$directory/modules"
+}
+
+# fetch_kernel META_PACKAGE DIRECTORY: vmlinuz and modules/, without installing anything.
+fetch_kernel() {
+    local package download=$2/download
+    mkdir -p "$download/root"
+    package=$(kernel_package "$1")
+    say "fetching kernel package $package (once)"
+    fetch_package "$package" "$download"
+    dpkg-deb -x "$download"/*.deb "$download/root"
+    mv "$download"/root/boot/vmlinuz-* "$2/vmlinuz"
+    select_modules "$download/root" "$2/modules"
+    rm -rf "$download"
+}
+
+# kernel_package META_PACKAGE: the package with the kernel itself.
+kernel_package() {
+    local package
+    has apt-cache || fail "Debian's kernel $1 comes with apt, which this machine lacks: give a kernel image by path"
+    [[ -n $(apt-cache search --names-only "^$1\$") ]] || refresh_package_lists
+    package=$(apt-cache depends --no-recommends --no-suggests "$1" 2>/dev/null |
+        sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+    [[ -n $package ]] || fail "apt knows no kernel package $1 (is apt-get update due?)"
+    printf '%s\n' "$package"
+}
+
+# fetch_package PACKAGE DIRECTORY. The lists may name a version that the archive has replaced: then once more
+# with fresh ones. apt warns that its own user cannot write there; that is harmless.
+fetch_package() (
+    cd "$2" || exit
+    apt-get download -q "$1" >/dev/null 2>&1 || {
+        refresh_package_lists
+        logged "apt-get download $1" apt-get download -q "$1"
+    }
+)
+
+# select_modules ROOT DIRECTORY: the modules of STOCK_MODULES and all they need, uncompressed, and the file
+# `load` that lists them in loading order. So the guest needs no module tools and reads no dependency file.
+select_modules() {
+    local root=$1 version module path
+    version=$(basename "$root"/lib/modules/*)
+    depmod -b "$root" "$version"
+    mkdir "$2"
+    for module in "${STOCK_MODULES[@]}"; do
+        # An empty answer is a feature that this kernel has built in.
+        modprobe -d "$root" -S "$version" --show-depends "$module" | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+    done | awk '!seen[$0]++' | while read -r path; do
+        module=$(basename "$path" .xz)
+        case $path in
+            *.xz) xz -dc "$path" >"$2/$module" ;;
+            *) cp "$path" "$2/$module" ;;
+        esac
+        printf '%s\n' "$module" >>"$2/load"
+    done
+}
+
+# prepare_initramfs NAME [MODULES_DIRECTORY]: named by what is in it, so a changed init makes a new one.
+prepare_initramfs() {
+    local name=$1 modules=${2-} busybox version
+    busybox=$(command -v busybox)
+    version=$(cat "$PROJECT/vm/init" "$busybox" | sha256sum | cut -c 1-12)
+    INITRAMFS=$VM_CACHE/initramfs-$name-$version
+    cached "$INITRAMFS" make_initramfs "$busybox" "$modules"
+}
+
+# make_initramfs BUSYBOX MODULES_DIRECTORY FILE. Not compressed: an emulated CPU unpacks slowly.
+make_initramfs() {
+    local root=$3.root
+    # A dynamically linked busybox would not even start: its C library is not there yet.
+    if ldd "$1" 2>/dev/null | grep -q '=>'; then
+        fail "$1 is dynamically linked; please install busybox-static"
+    fi
+    rm -rf "$root"
+    mkdir -p "$root/vm/bin" "$root/vm/modules"
+    cp "$1" "$root/vm/bin/busybox"
+    install -m 755 "$PROJECT/vm/init" "$root/init"
+    [[ -z $2 ]] || cp "$2"/* "$root/vm/modules"
+    # The guest's root directory gets the mode of this one; programs look askance at a writable root.
+    chmod 755 "$root"
+    (cd "$root" && find . | cpio --quiet -o -H newc -R 0:0) >"$3"
+    rm -rf "$root"
+}

@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# The emulated machine: which PCI devices it has, at which address, and which of them the guest gives to
+# vfio-pci. Sourced by vm/run; nothing else knows.
+#
+# Every device has an explicit address, so that adding one moves no other. Helper devices (files, console)
+# come first and stay with their native drivers.
+
+# What the guest binds to vfio-pci before COMMAND starts. 00:09.0 is a bridge (vfio-pci refuses bridges) and
+# shares one IOMMU group with the two devices behind it.
+VFIO_DEVICES=(
+    0000:00:04.0    # edu: registers, MSI and INTx, a DMA engine (28-bit addresses, 2 KiB a transfer is safe)
+    0000:00:05.0    # NVMe controller with a scratch disk
+    0000:00:06.0    # e1000e network card
+    0000:00:07.0    # virtio-net, behind the IOMMU
+    0000:00:08.0    # pci-testdev with a 16 MiB memory BAR
+    0000:01:01.0    # pci-testdev, same group as the next
+    0000:01:02.0    # edu
+)
+
+# machine_arguments RUN_DIRECTORY RESULTS_DIRECTORY: fills the array MACHINE with QEMU's arguments.
+machine_arguments() {
+    local run=$1 results=$2
+    local virtfs=security_model=none,multidevs=remap
+    # shellcheck disable=SC2034 # the caller reads MACHINE
+    MACHINE=(
+        # A split irqchip is what interrupt remapping needs.
+        -M q35,kernel-irqchip=split
+        -device intel-iommu,intremap=on,caching-mode=on
+        -nodefaults -no-user-config -no-reboot -display none -net none
+
+        # Files: the host's root read-only, this run's own directory and the results read-write.
+        -fsdev "local,id=root,path=/,readonly=on,$virtfs"
+        -device virtio-9p-pci,fsdev=root,mount_tag=root,addr=01.0
+        -fsdev "local,id=run,path=$(qemu_value "$run"),$virtfs"
+        -device virtio-9p-pci,fsdev=run,mount_tag=run,addr=02.0
+        -fsdev "local,id=results,path=$(qemu_value "$results"),$virtfs"
+        -device virtio-9p-pci,fsdev=results,mount_tag=results,addr=03.0
+
+        # The serial port is for the kernel alone; COMMAND has two ports of its own, so that its standard
+        # output and standard error stay apart and whole.
+        -chardev "file,id=kernel,path=$(qemu_value "$run")/console.log" -serial chardev:kernel
+        -device virtio-serial-pci,id=ports,addr=0a.0
+        -chardev "file,id=out,path=$(qemu_value "$run")/stdout"
+        -device virtserialport,bus=ports.0,nr=1,chardev=out,name=stdout
+        -chardev "file,id=err,path=$(qemu_value "$run")/stderr"
+        -device virtserialport,bus=ports.0,nr=2,chardev=err,name=stderr
+
+        # The devices under test. Without option ROMs: the firmware would spend seconds in them.
+        -device edu,addr=04.0
+        -drive "file=$(qemu_value "$run")/nvme.img,if=none,id=disk,format=raw,cache=unsafe"
+        -device nvme,drive=disk,serial=vfio-vm-0,addr=05.0
+        -netdev hubport,hubid=1,id=net0
+        -device e1000e,netdev=net0,mac=52:54:00:12:34:06,romfile=,addr=06.0
+        -netdev hubport,hubid=1,id=net1
+        -device virtio-net-pci,netdev=net1,mac=52:54:00:12:34:07,iommu_platform=on,disable-legacy=on,romfile=,addr=07.0
+        -device pci-testdev,membar=16M,addr=08.0
+        -device pcie-pci-bridge,id=bridge,addr=09.0
+        -device pci-testdev,bus=bridge,addr=01.0
+        -device edu,bus=bridge,addr=02.0
+    )
+}
+
+# QEMU separates options by commas; a comma in a value is written twice.
+qemu_value() {
+    printf '%s' "${1//,/,,}"
+}
