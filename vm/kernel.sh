@@ -10,6 +10,7 @@ VM_CACHE=$CACHE/vm
 STOCK_MODULES=(virtio_pci 9pnet_virtio 9p virtio_console vfio_iommu_type1 vfio-pci)
 
 # prepare_kernel SPEC: sets KERNEL_IMAGE and INITRAMFS.
+# shellcheck disable=SC2034 # vm/run reads them
 prepare_kernel() {
     case $1 in
         stock) prepare_stock_kernel stock linux-image-amd64 ;;
@@ -23,6 +24,7 @@ prepare_kernel() {
 }
 
 # prepare_stock_kernel NAME META_PACKAGE
+# shellcheck disable=SC2034
 prepare_stock_kernel() {
     local directory=$VM_CACHE/$1
     need_commands depmod=kmod xz=xz-utils zstd=zstd

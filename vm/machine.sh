@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2054 # vm/run reads the arrays; QEMU's options have commas
 # The emulated machine: which PCI devices it has, at which address, and which of them the guest gives to
 # vfio-pci. Sourced by vm/run; nothing else knows.
 #
@@ -21,7 +21,6 @@ VFIO_DEVICES=(
 machine_arguments() {
     local run=$1 results=$2
     local virtfs=security_model=none,multidevs=remap
-    # shellcheck disable=SC2034 # the caller reads MACHINE
     MACHINE=(
         # A split irqchip is what interrupt remapping needs.
         -M q35,kernel-irqchip=split
