@@ -125,3 +125,49 @@ run_maven() {
     jdk=$(find_jdk25)
     JAVA_HOME=$jdk mvn -B -ntp -f "$PROJECT/pom.xml" "$@"
 }
+
+EXAMPLES_JAR=$PROJECT/vfio-examples/target/vfio-examples.jar
+# Made after a complete build and dated to its start, so that neither a build that was killed nor a source
+# that changed meanwhile passes for built. `mvn clean` removes it.
+BUILD_STAMP=$PROJECT/vfio-examples/target/.built
+
+# examples_built: is no source newer than the last complete build? Directories count: a deleted file shows there.
+examples_built() {
+    [[ -e $BUILD_STAMP && -e $EXAMPLES_JAR ]] || return 1
+    [[ -z $(cd "$PROJECT" && find pom.xml src-gen vfio-api vfio-ffm vfio-sim vfio-examples \
+        \( -name target -o -path '*/src/test' \) -prune -o -newer "$BUILD_STAMP" -print -quit) ]]
+}
+
+# stamped COMMAND ARG...: runs a build that ends with the examples' jar, and stamps it when it succeeded.
+stamped() {
+    local start=$CACHE/build-start.$$
+    mkdir -p "$CACHE"
+    rm -f "$BUILD_STAMP"
+    touch "$start"
+    "$@" || return
+    mv "$start" "$BUILD_STAMP"
+}
+
+# build_examples: makes the examples' jar if need be. One build at a time.
+build_examples() {
+    examples_built && return
+    local lock
+    mkdir -p "$CACHE"
+    exec {lock}>"$CACHE/build.lock"
+    flock "$lock"
+    if ! examples_built; then
+        say "building (the first time, Maven fetches its plugins)"
+        stamped show_modules run_maven -pl vfio-examples -am -DskipTests package
+    fi
+    exec {lock}>&-
+}
+
+# show_modules MAVEN-COMMAND ARG...: one line for each module; all of the output only when the build fails.
+show_modules() {
+    local log status=0
+    log=$(mktemp "$CACHE/log.XXXXXX")
+    "$@" 2>&1 | tee "$log" | sed -u -n 's/^\[INFO\] Building \([^ ]*\) .*\(\[.*\]\)$/  \1 \2/p' >&2 || status=$?
+    [[ $status == 0 ]] || cat "$log" >&2
+    rm -f "$log"
+    [[ $status == 0 ]] || fail "the build failed; see above"
+}
