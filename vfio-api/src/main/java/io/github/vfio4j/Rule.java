@@ -373,7 +373,39 @@ public enum Rule {
             "the range would cut a mapping",
             "vfio_dma_do_unmap",
             "unmap what was mapped",
-            Facts::cutsMapping);
+            Facts::cutsMapping),
+
+    // ---- device files
+    /** A device must say that it can be reset. */
+    RESET_SUPPORTED(
+            "device-reset.supported",
+            Operation.DEVICE_RESET,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the device cannot be reset on its own",
+            "vfio_pci_ioctl_reset",
+            "ask device.info().resettable()",
+            f -> !f.resettable()),
+    /** Only a region that says so can be mapped as a whole. */
+    REGION_MAPPABLE(
+            "region-map.mappable",
+            Operation.REGION_MAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the region cannot be mapped as a whole",
+            "vfio_pci_core_mmap",
+            "read and write it: region.read and region.write",
+            f -> !f.regionMappable()),
+    /** A BAR whose memory decode is off must not be touched: the access would kill the program (SIGBUS). */
+    REGION_DECODED(
+            "region-map.decoded",
+            Operation.REGION_MAP,
+            EnforcedBy.API,
+            Errno.EIO,
+            "memory decode is off in the device's command register",
+            "vfio_pci_mmap_page_fault",
+            "turn it on first: device.config().enableMemory()",
+            f -> !f.memoryDecoded());
 
     /** Who keeps a rule from being broken. */
     public enum EnforcedBy {

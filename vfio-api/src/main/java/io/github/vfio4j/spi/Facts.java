@@ -185,4 +185,31 @@ public interface Facts {
     default long mappingsLeft() {
         return 1;
     }
+
+    /**
+     * Can the device be reset?
+     *
+     * @return true if its info says so
+     */
+    default boolean resettable() {
+        return true;
+    }
+
+    /**
+     * Can the region be mapped as a whole?
+     *
+     * @return true if its info says so
+     */
+    default boolean regionMappable() {
+        return true;
+    }
+
+    /**
+     * Does the device decode accesses to its memory?
+     *
+     * @return true if the command register says so, or the device is not PCI
+     */
+    default boolean memoryDecoded() {
+        return true;
+    }
 }

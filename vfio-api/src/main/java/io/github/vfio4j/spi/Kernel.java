@@ -2,6 +2,7 @@ package io.github.vfio4j.spi;
 
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -55,16 +56,18 @@ public interface Kernel {
      * Gets zeroed memory from the kernel that can be pinned: page-aligned and outside the Java heap and the C heap.
      *
      * @param bytes the size, a multiple of the page size
-     * @return a segment without an end of life of its own; {@link #free} ends it
+     * @param arena what the segment lives by; closing it does not give the memory back
+     * @return the memory
      */
-    MemorySegment allocate(long bytes);
+    MemorySegment allocate(long bytes, Arena arena);
 
     /**
-     * Gives memory of {@link #allocate} back.
+     * Gives memory of {@link #allocate} back. Its arena is closed by then.
      *
-     * @param memory what {@link #allocate} returned; nobody may use it any more
+     * @param address the memory's address
+     * @param bytes the size
      */
-    void free(MemorySegment memory);
+    void free(long address, long bytes);
 
     /**
      * Lists the PCI functions in sysfs, ascending by address.

@@ -1,0 +1,269 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.ContainerPort;
+import io.github.vfio4j.spi.Facts;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A VFIO container: an IO address space that groups share ({@code /dev/vfio/vfio}). It starts empty. Attach a group,
+ * then set the IOMMU; the object which that returns maps memory and opens devices.
+ *
+ * <p>All methods are safe from any thread. Lock order: container, then group, then device, then IOMMU.
+ */
+public final class Container implements AutoCloseable {
+    final ReentrantLock lock = new ReentrantLock();
+    final ContainerPort port;
+
+    private final Vfio vfio;
+    // Guarded by lock.
+    private final List<Group> groups = new ArrayList<>();
+    private Type1 iommu;
+    private volatile boolean closed;
+
+    Container(Vfio vfio, ContainerPort port) {
+        this.vfio = vfio;
+        this.port = port;
+    }
+
+    /**
+     * Asks the kernel whether this container can have an IOMMU type ({@code VFIO_CHECK_EXTENSION}).
+     *
+     * @param type the type
+     * @return true if the kernel offers it
+     * @throws RuleViolation if the container is closed
+     */
+    public boolean supports(IommuType type) {
+        checkOpen(Operation.CHECK_EXTENSION);
+        return port.checkExtension(type.number()) > 0;
+    }
+
+    /**
+     * Puts a group into this container ({@code VFIO_GROUP_SET_CONTAINER}). From here on the IOMMU blocks all DMA of the
+     * group's devices that no mapping allows. Groups may also join after the IOMMU was set.
+     *
+     * @param group an open group of the same kernel, in no container
+     * @throws RuleViolation if the group is in a container, or either is closed
+     * @throws VfioException {@code EPERM} if a member of the group is bound to a host driver (the message names it),
+     *     {@code ENODEV} if the group's devices were bound away, or what attaching to the IOMMU gives
+     */
+    public void attach(Group group) {
+        lock.lock();
+        try {
+            group.lock.lock();
+            try {
+                if (group.vfio().kernel() != vfio.kernel()) {
+                    throw new IllegalArgumentException(
+                            "the group belongs to " + group.vfio().kernelName() + ", the container to "
+                                    + vfio.kernelName());
+                }
+                Rule.check(Operation.GROUP_SET_CONTAINER, membership(group));
+                try {
+                    group.port.setContainer(port);
+                } catch (VfioException e) {
+                    throw e.withDetail(Diagnosis.ofGroup(vfio.kernel(), group.number()));
+                }
+                group.container = this;
+                groups.add(group);
+                if (iommu != null) {
+                    iommu.limitsChanged();
+                }
+            } finally {
+                group.lock.unlock();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Takes a group out of this container ({@code VFIO_GROUP_UNSET_CONTAINER}). When the last one leaves, the kernel
+     * drops every mapping and the IOMMU: the container is as new, and its {@link Type1} has ended.
+     *
+     * @param group a group of this container without open devices
+     * @throws RuleViolation if the group is not in this container, or a device of it is open
+     * @throws VfioException {@code EBUSY} if a device of the group is open in another process
+     */
+    public void detach(Group group) {
+        lock.lock();
+        try {
+            group.lock.lock();
+            try {
+                Rule.check(Operation.GROUP_UNSET_CONTAINER, membership(group));
+                boolean last = groups.size() == 1;
+                if (last && iommu != null) {
+                    iommu.end(group.port::unsetContainer);
+                } else {
+                    group.port.unsetContainer();
+                }
+                left(group);
+            } finally {
+                group.lock.unlock();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Gives the container its IOMMU ({@code VFIO_SET_IOMMU}). Only now is there anything to map memory or open devices
+     * with.
+     *
+     * @param type the type; {@link IommuType#TYPE1_V2} unless there is a reason
+     * @return the IOMMU, valid until the last group leaves
+     * @throws RuleViolation if the container holds no group, has its IOMMU, or the kernel does not offer the type
+     * @throws VfioException {@code EPERM} if interrupts cannot be isolated, or what attaching gives; the groups stay
+     *     in the container then, and another type may be tried
+     */
+    public Type1 setIommu(IommuType type) {
+        lock.lock();
+        try {
+            Rule.check(Operation.SET_IOMMU, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !closed;
+                }
+
+                @Override
+                public int groupsInContainer() {
+                    return groups.size();
+                }
+
+                @Override
+                public boolean iommuSet() {
+                    return iommu != null;
+                }
+
+                @Override
+                public boolean iommuTypeSupported() {
+                    return port.checkExtension(type.number()) > 0;
+                }
+            });
+            port.setIommu(type.number());
+            iommu = new Type1(vfio.kernel(), this, type);
+            return iommu;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Closes the container and all it owns: the devices of its groups, the mappings, the memberships of its groups (which
+     * stay open), then the file. Idempotent.
+     *
+     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
+     */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            Teardown teardown = new Teardown();
+            for (Group group : List.copyOf(groups).reversed()) {
+                group.lock.lock();
+                try {
+                    teardown.step(group::closeDevices);
+                    teardown.step(() -> leave(group));
+                } finally {
+                    group.lock.unlock();
+                }
+            }
+            if (iommu != null) {
+                teardown.step(iommu::release);
+            }
+            port.close();
+            vfio.forget(this);
+            teardown.finish();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    int apiVersion() {
+        return port.apiVersion();
+    }
+
+    boolean closed() {
+        return closed;
+    }
+
+    /**
+     * Takes a group out because its handle is about to close. Where the kernel refuses (a device of the group is open in
+     * another process), the group stays in the kernel's container but is lost to this one. Locks of both are held.
+     */
+    void loseGroup(Group group) {
+        try {
+            leave(group);
+        } catch (RuntimeException e) {
+            if (groups.size() == 1 && iommu != null) {
+                iommu.release();
+            }
+            left(group);
+            throw e;
+        }
+    }
+
+    /** Takes a group out as part of a close: nothing is refused for order. Locks of both are held. */
+    private void leave(Group group) {
+        Runnable unset = () -> {
+            try {
+                group.port.unsetContainer();
+            } catch (VfioException e) {
+                // The kernel takes a group out by itself when its last device is bound to another driver.
+                if (!e.errno().equals(Errno.EINVAL)) {
+                    throw e;
+                }
+            }
+        };
+        if (groups.size() == 1 && iommu != null) {
+            iommu.end(unset);
+        } else {
+            unset.run();
+        }
+        left(group);
+    }
+
+    private void left(Group group) {
+        group.container = null;
+        groups.remove(group);
+        if (groups.isEmpty()) {
+            iommu = null;
+        } else if (iommu != null) {
+            iommu.limitsChanged();
+        }
+    }
+
+    private Facts membership(Group group) {
+        return new Facts() {
+            @Override
+            public boolean handleOpen() {
+                return !closed && !group.closed();
+            }
+
+            @Override
+            public boolean groupInContainer() {
+                return group.container != null;
+            }
+
+            @Override
+            public boolean groupInThisContainer() {
+                return group.container == Container.this;
+            }
+
+            @Override
+            public int devicesOpen() {
+                return group.devicesOpen();
+            }
+        };
+    }
+
+    private void checkOpen(Operation operation) {
+        if (closed) {
+            throw new RuleViolation(Rule.HANDLE_OPEN, operation, "");
+        }
+    }
+}

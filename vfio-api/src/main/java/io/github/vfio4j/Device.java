@@ -1,0 +1,263 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.Facts;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * An open VFIO device: its regions, its configuration space, its reset. Opened through {@link Type1#openDevice}, so the
+ * IOMMU protects the machine from it.
+ *
+ * <p>All methods are safe from any thread. Closing it ends its mapped regions first: an access to one throws then,
+ * where a raw mapping would kill the program.
+ */
+public final class Device implements AutoCloseable {
+    private final Type1 iommu;
+    private final Group group;
+    private final DevicePort port;
+    private final DeviceInfo info;
+    private final String name;
+    private final ReentrantLock lock = new ReentrantLock();
+    // Guarded by lock.
+    private final Region[] regions;
+    private final Deque<MemorySegment> mappings = new ArrayDeque<>();
+    private Arena arena;
+    private List<AutoCloseable> owned = List.of();
+    private PciConfig config;
+    private volatile boolean closed;
+
+    Device(Type1 iommu, Group group, DevicePort port, DeviceInfo info, String name) {
+        this.iommu = iommu;
+        this.group = group;
+        this.port = port;
+        this.info = info;
+        this.name = name;
+        this.regions = new Region[info.regions()];
+    }
+
+    /**
+     * Returns what the device has ({@code VFIO_DEVICE_GET_INFO}, asked when it was opened).
+     *
+     * @return the info
+     */
+    public DeviceInfo info() {
+        return info;
+    }
+
+    /**
+     * Returns the IOMMU that stands between the device and memory.
+     *
+     * @return the IOMMU of its container
+     */
+    public Type1 iommu() {
+        return iommu;
+    }
+
+    /**
+     * Returns a region ({@code VFIO_DEVICE_GET_REGION_INFO}, asked once). On PCI 0 to 5 are the BARs, 6 is the ROM, 7 is
+     * configuration space, 8 is VGA; more are device-specific.
+     *
+     * @param index the region
+     * @return always the same object
+     * @throws IndexOutOfBoundsException if the device has no such index
+     * @throws RuleViolation if the device is closed
+     * @throws VfioException if the kernel has no such region, as VGA on most devices ({@code EINVAL})
+     */
+    public Region region(int index) {
+        lock.lock();
+        try {
+            checkOpen(Operation.DEVICE_GET_REGION_INFO);
+            if (index < 0 || index >= regions.length) {
+                throw new IndexOutOfBoundsException(
+                        name + " has regions 0 to " + (regions.length - 1) + ", not " + index);
+            }
+            if (regions[index] == null) {
+                regions[index] = new Region(this, port.regionInfo(index));
+            }
+            return regions[index];
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Asks for an interrupt index ({@code VFIO_DEVICE_GET_IRQ_INFO}). On PCI 0 is INTx, 1 MSI, 2 MSI-X, 3 the error and 4
+     * the request interrupt.
+     *
+     * @param index the interrupt index
+     * @return what it offers
+     * @throws IndexOutOfBoundsException if the device has no such index
+     * @throws RuleViolation if the device is closed
+     * @throws VfioException {@code EINVAL} for an index that this device lacks
+     */
+    public IrqInfo irq(int index) {
+        checkOpen(Operation.DEVICE_GET_IRQ_INFO);
+        if (index < 0 || index >= info.irqs()) {
+            throw new IndexOutOfBoundsException(
+                    name + " has interrupt indexes 0 to " + (info.irqs() - 1) + ", not " + index);
+        }
+        return port.irqInfo(index);
+    }
+
+    /**
+     * Returns the configuration space of a PCI device.
+     *
+     * @return always the same object
+     * @throws UnsupportedOperationException if the device is not PCI
+     */
+    public PciConfig config() {
+        if (!info.pci()) {
+            throw new UnsupportedOperationException(name + " is no PCI device");
+        }
+        lock.lock();
+        try {
+            if (config == null) {
+                config = new PciConfig(region(PciConfig.REGION));
+            }
+            return config;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Resets the device ({@code VFIO_DEVICE_RESET}). Mappings of its BARs stay valid; the kernel keeps its command
+     * register and BARs. May take 100 ms and more.
+     *
+     * @throws RuleViolation if the device is closed or cannot be reset
+     * @throws VfioException {@code EAGAIN} while somebody else resets it
+     */
+    public void reset() {
+        Rule.check(Operation.DEVICE_RESET, new Facts() {
+            @Override
+            public boolean handleOpen() {
+                return !closed;
+            }
+
+            @Override
+            public boolean resettable() {
+                return info.resettable();
+            }
+        });
+        port.reset();
+    }
+
+    /**
+     * Closes the device: ends and unmaps its mapped regions, then closes the file. The last close of a device in the
+     * machine turns its interrupts and bus mastering off and resets it. Idempotent.
+     *
+     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
+     * @throws IllegalStateException if a native call keeps using a mapped region for 10 seconds; close again then
+     */
+    @Override
+    public void close() {
+        List<AutoCloseable> last;
+        group.lock.lock();
+        try {
+            closeHandle();
+            last = owned;
+            owned = List.of();
+        } finally {
+            group.lock.unlock();
+        }
+        Teardown teardown = new Teardown();
+        for (AutoCloseable handle : last) {
+            teardown.step(() -> {
+                switch (handle) {
+                    case Container c -> c.close();
+                    case Group g -> g.close();
+                    default -> throw new AssertionError(handle);
+                }
+            });
+        }
+        teardown.finish();
+    }
+
+    /** Closes this handle alone. The group's lock is held. */
+    void closeHandle() {
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            if (arena != null) {
+                Teardown.close(arena); // throws while a native call uses a mapping, and then nothing was changed
+            }
+            closed = true;
+            Teardown teardown = new Teardown();
+            while (!mappings.isEmpty()) {
+                MemorySegment mapping = mappings.pop();
+                teardown.step(() -> port.unmap(mapping.address(), mapping.byteSize()));
+            }
+            port.close();
+            group.remove(this);
+            teardown.finish();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Hands over what the short road opened, to be closed after this device. */
+    void own(Container container, Group itsGroup) {
+        group.lock.lock();
+        try {
+            owned = Arrays.asList(container, itsGroup);
+        } finally {
+            group.lock.unlock();
+        }
+    }
+
+    MemorySegment map(RegionInfo region) {
+        lock.lock();
+        try {
+            Rule.check(Operation.REGION_MAP, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !closed;
+                }
+
+                @Override
+                public boolean regionMappable() {
+                    return region.mappable() && !region.sparse() && region.size() > 0;
+                }
+
+                @Override
+                public boolean memoryDecoded() {
+                    return !info.pci() || config().memoryEnabled();
+                }
+            });
+            if (arena == null) {
+                arena = Arena.ofShared();
+            }
+            MemorySegment mapping = port.map(region.offset(), region.size(), region.writable(), arena);
+            mappings.push(mapping);
+            return mapping;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    DevicePort port() {
+        return port;
+    }
+
+    String name() {
+        return name;
+    }
+
+    ReentrantLock lock() {
+        return lock;
+    }
+
+    void checkOpen(Operation operation) {
+        if (closed) {
+            throw new RuleViolation(Rule.HANDLE_OPEN, operation, name);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Kernel;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Memory that devices reach at an IOVA. The memory stays until no device can reach it any more: closing unmaps it from
+ * the IOMMU first, then ends the segment, then gives the memory back.
+ *
+ * <p>The segment may be used from any thread. What a device writes or reads while the program runs (rings, completions)
+ * needs ordered accesses ({@code VarHandle.getAcquire}, {@code setRelease}), never plain ones; ring the doorbell with
+ * {@link Mmio#write32Release}.
+ */
+public final class DmaBuffer implements AutoCloseable {
+    private final Kernel kernel;
+    private final Type1 iommu;
+    private final MemorySegment segment;
+    private final Arena arena;
+    private final long iova;
+    private final Access access;
+    private final ReentrantLock lock = new ReentrantLock();
+    private boolean freed; // guarded by lock
+
+    private DmaBuffer(Kernel kernel, Type1 iommu, MemorySegment segment, Arena arena, long iova, Access access) {
+        this.kernel = kernel;
+        this.iommu = iommu;
+        this.segment = segment;
+        this.arena = arena;
+        this.iova = iova;
+        this.access = access;
+    }
+
+    static DmaBuffer allocate(Kernel kernel, Type1 iommu, long iova, long size, Access access) {
+        Arena arena = Arena.ofShared();
+        try {
+            return new DmaBuffer(kernel, iommu, kernel.allocate(size, arena), arena, iova, access);
+        } catch (RuntimeException e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Returns the memory as the program sees it. Slices of it cost nothing.
+     *
+     * @return {@link #size} bytes; any access after the close throws {@link IllegalStateException}
+     */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    /**
+     * Returns the address of the first byte as devices see it.
+     *
+     * @return the IOVA, unsigned; byte {@code n} of the segment is at {@code iova() + n}
+     */
+    public long iova() {
+        return iova;
+    }
+
+    /**
+     * Returns the size, which may be more than was asked for.
+     *
+     * @return bytes
+     */
+    public long size() {
+        return segment.byteSize();
+    }
+
+    /**
+     * Returns what devices may do with the memory.
+     *
+     * @return the access
+     */
+    public Access access() {
+        return access;
+    }
+
+    /**
+     * Unmaps the memory from the IOMMU ({@code VFIO_IOMMU_UNMAP_DMA}) and gives it back. Idempotent; also done when the
+     * IOMMU ends. When this returns without an exception, no device reaches the memory.
+     *
+     * @throws VfioException if the kernel does not unmap it; the memory is kept then
+     * @throws IllegalStateException if a native call keeps using the segment for 10 seconds; the memory is unmapped from
+     *     the IOMMU then, and a second close may free it
+     */
+    @Override
+    public void close() {
+        iommu.unmap(this);
+        freeMemory();
+    }
+
+    /** No device reaches the memory any more. */
+    void freeMemory() {
+        lock.lock();
+        try {
+            if (freed) {
+                return;
+            }
+            Teardown.close(arena);
+            kernel.free(segment.address(), segment.byteSize());
+            freed = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+}

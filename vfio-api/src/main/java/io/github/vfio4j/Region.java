@@ -1,0 +1,105 @@
+package io.github.vfio4j;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * A region of a device: a BAR, the ROM, configuration space, or one of the device's own. Safe from any thread.
+ */
+public final class Region {
+    private final Device device;
+    private final RegionInfo info;
+    private Mmio mapping; // guarded by the device's lock
+
+    Region(Device device, RegionInfo info) {
+        this.device = device;
+        this.info = info;
+    }
+
+    /**
+     * Returns what the kernel says of the region.
+     *
+     * @return the info
+     */
+    public RegionInfo info() {
+        return info;
+    }
+
+    /**
+     * Maps the whole region into the program ({@code mmap} of the device file). The mapping ends when the device is
+     * closed.
+     *
+     * @return the registers; always the same object
+     * @throws RuleViolation if the region cannot be mapped as a whole, memory decode is off, or the device is closed
+     * @throws VfioException if the kernel does not map it
+     */
+    public Mmio map() {
+        device.lock().lock();
+        try {
+            if (mapping == null) {
+                mapping = new Mmio(device.map(info));
+            }
+            return mapping;
+        } finally {
+            device.lock().unlock();
+        }
+    }
+
+    /**
+     * Reads from the region ({@code pread} of the device file).
+     *
+     * @param offset bytes from the start of the region
+     * @param target native memory to fill
+     * @throws IndexOutOfBoundsException if the region ends before
+     * @throws RuleViolation if the device is closed
+     * @throws VfioException {@code EIO} when memory decode is off, or when the kernel reads fewer bytes
+     */
+    public void read(long offset, MemorySegment target) {
+        device.checkOpen(Operation.REGION_READ);
+        checkBounds(offset, target);
+        checkWhole(Operation.REGION_READ, device.port().read(info.offset() + offset, target), target);
+    }
+
+    /**
+     * Writes to the region ({@code pwrite} of the device file). Configuration space is written through {@link PciConfig},
+     * which keeps mapped BARs decoded.
+     *
+     * @param offset bytes from the start of the region
+     * @param source native memory to write
+     * @throws IndexOutOfBoundsException if the region ends before
+     * @throws IllegalArgumentException if this is PCI configuration space
+     * @throws RuleViolation if the device is closed
+     * @throws VfioException {@code EIO} when memory decode is off, or when the kernel writes fewer bytes
+     */
+    public void write(long offset, MemorySegment source) {
+        if (device.info().pci() && info.index() == PciConfig.REGION) {
+            throw new IllegalArgumentException("write configuration space through device.config()");
+        }
+        writeAny(offset, source);
+    }
+
+    void writeAny(long offset, MemorySegment source) {
+        device.checkOpen(Operation.REGION_WRITE);
+        checkBounds(offset, source);
+        checkWhole(Operation.REGION_WRITE, device.port().write(info.offset() + offset, source), source);
+    }
+
+    private void checkBounds(long offset, MemorySegment memory) {
+        if (!memory.isNative()) {
+            throw new IllegalArgumentException("the kernel needs native memory, not a Java array");
+        }
+        if (offset < 0 || offset > info.size() || memory.byteSize() > info.size() - offset) {
+            throw new IndexOutOfBoundsException("%d bytes at offset 0x%x of region %d of %s, which has %d bytes"
+                    .formatted(memory.byteSize(), offset, info.index(), device.name(), info.size()));
+        }
+    }
+
+    private void checkWhole(Operation operation, long done, MemorySegment memory) {
+        if (done != memory.byteSize()) {
+            throw new VfioException(
+                    operation,
+                    Errno.EIO,
+                    "only %d of %d bytes of region %d of %s"
+                            .formatted(done, memory.byteSize(), info.index(), device.name()));
+        }
+    }
+}

@@ -1,0 +1,270 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Facts;
+import io.github.vfio4j.spi.Kernel;
+import io.github.vfio4j.spi.KernelProvider;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.ServiceLoader;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The way in: one kernel's VFIO. From here come containers, groups and devices, and the list of what the machine has.
+ *
+ * <p>All methods are safe from any thread. {@link #close} closes everything that was opened through this object.
+ */
+public final class Vfio implements AutoCloseable {
+    private static final int API_VERSION = 0; // VFIO_API_VERSION of linux/vfio.h
+
+    private final Kernel kernel;
+    private final ReentrantLock lock = new ReentrantLock();
+    // Newest first, the order in which they are closed. Guarded by lock.
+    private final ArrayDeque<Container> containers = new ArrayDeque<>();
+    private final ArrayDeque<Group> groups = new ArrayDeque<>();
+    private volatile boolean closed;
+
+    private Vfio(Kernel kernel) {
+        this.kernel = kernel;
+    }
+
+    /**
+     * Returns the VFIO of the kernel that this program runs on. Opens nothing yet.
+     *
+     * @return a new object; several in one process know of each other's open groups
+     * @throws IllegalStateException if no backend is there: {@code vfio-ffm} belongs on the class path or module path,
+     *     with {@code --enable-native-access} for it
+     */
+    public static Vfio open() {
+        KernelProvider provider = ServiceLoader.load(KernelProvider.class)
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException(
+                        "no kernel behind vfio4j: put io.github.vfio4j:vfio-ffm on the class path or the module path"));
+        return on(provider.kernel());
+    }
+
+    /**
+     * Returns the VFIO of a given kernel; for backends.
+     *
+     * @param kernel the kernel
+     * @return a new object
+     */
+    @SuppressWarnings("exports") // a backend hands a kernel in; a user has none to hand in
+    public static Vfio on(Kernel kernel) {
+        return new Vfio(kernel);
+    }
+
+    /**
+     * Names the kernel.
+     *
+     * @return a text such as {@code Linux 6.12.107}; a simulated kernel says that it is one
+     */
+    public String kernelName() {
+        return kernel.name();
+    }
+
+    /**
+     * Lists the PCI functions of the machine as sysfs shows them, ascending by address.
+     *
+     * @return a snapshot
+     * @throws VfioException if sysfs cannot be read
+     */
+    public List<PciDevice> pciDevices() {
+        return kernel.pciDevices();
+    }
+
+    /**
+     * Looks a PCI function up in sysfs: its driver and its IOMMU group.
+     *
+     * @param address the function
+     * @return a snapshot
+     * @throws VfioException {@code ENOENT} if there is no such function
+     */
+    public PciDevice pciDevice(PciAddress address) {
+        return kernel.pciDevice(address);
+    }
+
+    /**
+     * Lists the members of an IOMMU group: what is isolated together, and given to a program together.
+     *
+     * @param number the group
+     * @return the kernel's names of the devices; PCI functions are named by their address
+     * @throws VfioException {@code ENOENT} if there is no such group
+     */
+    public List<String> groupMembers(int number) {
+        return kernel.groupMembers(number);
+    }
+
+    /**
+     * Opens a container, an empty IO address space ({@code open("/dev/vfio/vfio")}, {@code VFIO_GET_API_VERSION}).
+     *
+     * @return the container
+     * @throws VfioException {@code ENOENT} without the VFIO driver, {@code EACCES} without permission
+     */
+    public Container openContainer() {
+        checkOpen(Operation.OPEN_CONTAINER);
+        Container container = new Container(this, kernel.openContainer());
+        int version = container.apiVersion();
+        if (version != API_VERSION) {
+            container.close();
+            throw new VfioException(
+                    Operation.GET_API_VERSION,
+                    Errno.EOPNOTSUPP,
+                    "the kernel speaks VFIO API version " + version + ", this library version " + API_VERSION);
+        }
+        lock.lock();
+        try {
+            if (!closed) {
+                containers.push(container);
+                return container;
+            }
+        } finally {
+            lock.unlock();
+        }
+        container.close();
+        throw new RuleViolation(Rule.HANDLE_OPEN, Operation.OPEN_CONTAINER, "");
+    }
+
+    /**
+     * Opens a group ({@code open("/dev/vfio/N")}). A group is open at most once in the whole machine.
+     *
+     * @param number the group's number, as in {@link PciDevice#iommuGroup}
+     * @return the group
+     * @throws RuleViolation if this process has the group open
+     * @throws VfioException {@code ENOENT} if no device of the group is bound to vfio-pci, {@code EBUSY} if another
+     *     process or a device that is still open holds it, {@code EACCES} without permission
+     */
+    public Group openGroup(int number) {
+        return openGroup(number, Path.of("/dev/vfio/" + number));
+    }
+
+    /**
+     * Opens a group whose node is somewhere else than in {@code /dev/vfio}, as in a container of the system.
+     *
+     * @param number the group's number
+     * @param node its node
+     * @return the group
+     * @throws RuleViolation if this process has the group open, under whatever name
+     * @throws VfioException as {@link #openGroup(int)}
+     */
+    public Group openGroup(int number, Path node) {
+        if (number < 0) {
+            throw new IllegalArgumentException("a group number is not negative: " + number);
+        }
+        checkOpen(Operation.OPEN_GROUP);
+        Group group;
+        try {
+            group = Group.open(this, number, node.toString());
+        } catch (RuleViolation e) {
+            throw e;
+        } catch (VfioException e) {
+            throw e.withDetail(Diagnosis.ofGroup(kernel, number));
+        }
+        lock.lock();
+        try {
+            if (!closed) {
+                groups.push(group);
+                return group;
+            }
+        } finally {
+            lock.unlock();
+        }
+        group.close();
+        throw new RuleViolation(Rule.HANDLE_OPEN, Operation.OPEN_GROUP, "");
+    }
+
+    /**
+     * Opens a device the short way: finds its group, opens group and container, attaches, sets a type1 v2 IOMMU, opens
+     * the device. The device owns all of these and closes them with itself; {@link Device#iommu} maps memory for it.
+     *
+     * @param address the device, bound to vfio-pci
+     * @return the device
+     * @throws VfioException as the steps do; nothing stays open then
+     */
+    public Device openDevice(PciAddress address) {
+        PciDevice found = pciDevice(address);
+        int number = found.iommuGroup()
+                .orElseThrow(() -> new VfioException(
+                        Operation.OPEN_GROUP,
+                        Errno.ENODEV,
+                        address + " is in no IOMMU group: turn the IOMMU on (firmware, and intel_iommu=on or its like)"));
+        Container container = openContainer();
+        try {
+            Group group = openGroup(number);
+            try {
+                container.attach(group);
+                Device device = container.setIommu(IommuType.TYPE1_V2).openDevice(group, address);
+                device.own(container, group);
+                return device;
+            } catch (RuntimeException e) {
+                closeAfter(e, group);
+                throw e;
+            }
+        } catch (RuntimeException e) {
+            closeAfter(e, container);
+            throw e;
+        }
+    }
+
+    /**
+     * Closes every container, group and device that was opened through this object, in reverse order. Idempotent.
+     *
+     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
+     */
+    @Override
+    public void close() {
+        List<Container> lastContainers;
+        List<Group> lastGroups;
+        lock.lock();
+        try {
+            closed = true;
+            lastContainers = List.copyOf(containers);
+            lastGroups = List.copyOf(groups);
+        } finally {
+            lock.unlock();
+        }
+        Teardown teardown = new Teardown();
+        lastContainers.forEach(container -> teardown.step(container::close));
+        lastGroups.forEach(group -> teardown.step(group::close));
+        teardown.finish();
+    }
+
+    Kernel kernel() {
+        return kernel;
+    }
+
+    void forget(Container container) {
+        lock.lock();
+        try {
+            containers.remove(container);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void forget(Group group) {
+        lock.lock();
+        try {
+            groups.remove(group);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void checkOpen(Operation operation) {
+        Rule.check(operation, new Facts() {
+            @Override
+            public boolean handleOpen() {
+                return !closed;
+            }
+        });
+    }
+
+    private static void closeAfter(RuntimeException cause, AutoCloseable handle) {
+        try {
+            handle.close();
+        } catch (Exception e) {
+            cause.addSuppressed(e);
+        }
+    }
+}
