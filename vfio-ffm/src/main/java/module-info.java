@@ -3,6 +3,10 @@
 module io.github.vfio4j.ffm {
     requires transitive io.github.vfio4j;
 
+    exports io.github.vfio4j.ffm.gen to
+            io.github.vfio4j.sim;
     exports io.github.vfio4j.ffm.port to
+            io.github.vfio4j.sim;
+    exports io.github.vfio4j.ffm.uapi to
             io.github.vfio4j.sim;
 }
