@@ -3,10 +3,15 @@
 module io.github.vfio4j.ffm {
     requires transitive io.github.vfio4j;
 
+    exports io.github.vfio4j.ffm to
+            io.github.vfio4j.sim;
     exports io.github.vfio4j.ffm.gen to
             io.github.vfio4j.sim;
     exports io.github.vfio4j.ffm.port to
             io.github.vfio4j.sim;
     exports io.github.vfio4j.ffm.uapi to
             io.github.vfio4j.sim;
+
+    provides io.github.vfio4j.spi.KernelProvider with
+            io.github.vfio4j.ffm.LinuxKernelProvider;
 }

@@ -1,0 +1,121 @@
+package io.github.vfio4j.ffm;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.util.ArrayDeque;
+
+/**
+ * An open file descriptor. Counts the calls that use it, so that closing can never free a number that a call in flight
+ * still uses, and owns the frames of its calls, so that a call allocates nothing.
+ */
+final class Fd {
+    final Syscalls syscalls;
+    final int number;
+
+    private final String subject;
+    // Guarded by this.
+    private final ArrayDeque<Frame> frames = new ArrayDeque<>(2);
+    private int calls;
+    private boolean closed;
+
+    /**
+     * Takes an open descriptor over.
+     *
+     * @param subject what it is, for exceptions, such as {@code /dev/vfio/26}
+     */
+    Fd(Syscalls syscalls, int number, String subject) {
+        this.syscalls = syscalls;
+        this.number = number;
+        this.subject = subject;
+    }
+
+    /** Opens a path, always close-on-exec. */
+    static Fd open(Operation operation, Syscalls syscalls, String path) {
+        Frame frame = new Frame();
+        int number = syscalls.open(frame, path, Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        if (number < 0) {
+            throw new VfioException(operation, new Errno(-number), path);
+        }
+        Fd fd = new Fd(syscalls, number, path);
+        fd.frames.push(frame);
+        return fd;
+    }
+
+    String subject() {
+        return subject;
+    }
+
+    /** Begins a call. Every begin is followed by an {@link #end} of its frame. */
+    Frame begin(Operation operation) {
+        synchronized (this) {
+            if (closed) {
+                throw new VfioException(operation, Errno.EBADF, subject + " is closed");
+            }
+            calls++;
+            if (!frames.isEmpty()) {
+                return frames.pop();
+            }
+        }
+        return new Frame(); // another call is in flight
+    }
+
+    /** Ends a call. */
+    synchronized void end(Frame frame) {
+        frames.push(frame);
+        calls--;
+        if (closed && calls == 0) {
+            notifyAll();
+        }
+    }
+
+    /** Returns a result, or throws what {@code -errno} means. */
+    long check(Operation operation, long result) {
+        if (result < 0) {
+            throw new VfioException(operation, new Errno((int) -result), subject);
+        }
+        return result;
+    }
+
+    /** An ioctl without an argument, or with one by value. */
+    int ioctl(Operation operation, int request, long value) {
+        Frame frame = begin(operation);
+        try {
+            return (int) check(operation, syscalls.ioctl(frame, number, request, value));
+        } finally {
+            end(frame);
+        }
+    }
+
+    /** An ioctl whose argument the caller wrote into the frame. */
+    int ioctl(Operation operation, Frame frame, int request) {
+        return (int) check(operation, syscalls.ioctl(frame, number, request, frame.arg));
+    }
+
+    /** Refuses new calls, waits for those in flight, then closes. Does nothing the second time. */
+    void close() {
+        Frame frame;
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            boolean interrupted = false;
+            while (calls > 0) {
+                try {
+                    wait();
+                } catch (InterruptedException _) {
+                    interrupted = true; // the number must not be freed under a call: keep waiting
+                }
+            }
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            frame = frames.isEmpty() ? new Frame() : frames.pop();
+        }
+        // Linux frees the number even when close reports an error, and VFIO files report none.
+        syscalls.close(frame, number);
+    }
+}

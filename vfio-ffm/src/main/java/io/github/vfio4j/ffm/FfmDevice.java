@@ -1,0 +1,155 @@
+package io.github.vfio4j.ffm;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_FLAGS_PCI;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_FLAGS_RESET;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_INFO;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_IRQ_INFO;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_REGION_INFO;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_RESET;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_AUTOMASKED;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_EVENTFD;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_MASKABLE;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_NORESIZE;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_CAP_SPARSE_MMAP;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_FLAG_CAPS;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_FLAG_MMAP;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_FLAG_READ;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_FLAG_WRITE;
+
+import io.github.vfio4j.DeviceInfo;
+import io.github.vfio4j.IrqInfo;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.RegionInfo;
+import io.github.vfio4j.ffm.gen.vfio_device_info;
+import io.github.vfio4j.ffm.gen.vfio_irq_info;
+import io.github.vfio4j.ffm.gen.vfio_region_info;
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.spi.DevicePort;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** A device file: its ioctls, its reads and writes, its mappings. */
+final class FfmDevice implements DevicePort {
+    private final Fd fd;
+
+    FfmDevice(Fd fd) {
+        this.fd = fd;
+    }
+
+    @Override
+    public DeviceInfo info() {
+        return Info.ask(fd, Operation.DEVICE_GET_INFO, VFIO_DEVICE_GET_INFO(), _ -> {}, answer -> {
+            int flags = vfio_device_info.flags(answer);
+            return new DeviceInfo(
+                    (flags & VFIO_DEVICE_FLAGS_PCI()) != 0,
+                    (flags & VFIO_DEVICE_FLAGS_RESET()) != 0,
+                    vfio_device_info.num_regions(answer),
+                    vfio_device_info.num_irqs(answer));
+        });
+    }
+
+    @Override
+    public RegionInfo regionInfo(int index) {
+        return Info.ask(
+                fd,
+                Operation.DEVICE_GET_REGION_INFO,
+                VFIO_DEVICE_GET_REGION_INFO(),
+                question -> vfio_region_info.index(question, index),
+                FfmDevice::region);
+    }
+
+    private static RegionInfo region(MemorySegment answer) {
+        int flags = vfio_region_info.flags(answer);
+        boolean[] sparse = {false};
+        if ((flags & VFIO_REGION_INFO_FLAG_CAPS()) != 0) {
+            Info.capabilities(
+                    Operation.DEVICE_GET_REGION_INFO,
+                    answer,
+                    vfio_region_info.cap_offset(answer),
+                    vfio_region_info.sizeof(),
+                    (id, _) -> sparse[0] |= id == VFIO_REGION_INFO_CAP_SPARSE_MMAP());
+        }
+        return new RegionInfo(
+                vfio_region_info.index(answer),
+                (flags & VFIO_REGION_INFO_FLAG_READ()) != 0,
+                (flags & VFIO_REGION_INFO_FLAG_WRITE()) != 0,
+                (flags & VFIO_REGION_INFO_FLAG_MMAP()) != 0,
+                sparse[0],
+                vfio_region_info.size(answer),
+                vfio_region_info.offset(answer));
+    }
+
+    @Override
+    public IrqInfo irqInfo(int index) {
+        return Info.ask(
+                fd,
+                Operation.DEVICE_GET_IRQ_INFO,
+                VFIO_DEVICE_GET_IRQ_INFO(),
+                question -> vfio_irq_info.index(question, index),
+                answer -> {
+                    int flags = vfio_irq_info.flags(answer);
+                    return new IrqInfo(
+                            index,
+                            vfio_irq_info.count(answer),
+                            (flags & VFIO_IRQ_INFO_EVENTFD()) != 0,
+                            (flags & VFIO_IRQ_INFO_MASKABLE()) != 0,
+                            (flags & VFIO_IRQ_INFO_AUTOMASKED()) != 0,
+                            (flags & VFIO_IRQ_INFO_NORESIZE()) != 0);
+                });
+    }
+
+    @Override
+    public void reset() {
+        fd.ioctl(Operation.DEVICE_RESET, VFIO_DEVICE_RESET(), 0);
+    }
+
+    @Override
+    public long read(long offset, MemorySegment target) {
+        Frame frame = fd.begin(Operation.REGION_READ);
+        try {
+            return fd.check(Operation.REGION_READ, fd.syscalls.pread(frame, fd.number, target, offset));
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public long write(long offset, MemorySegment source) {
+        Frame frame = fd.begin(Operation.REGION_WRITE);
+        try {
+            return fd.check(Operation.REGION_WRITE, fd.syscalls.pwrite(frame, fd.number, source, offset));
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public MemorySegment map(long offset, long size, boolean writable, Arena arena) {
+        Frame frame = fd.begin(Operation.REGION_MAP);
+        try {
+            int prot = Syscalls.PROT_READ | (writable ? Syscalls.PROT_WRITE : 0);
+            long address = fd.check(
+                    Operation.REGION_MAP,
+                    fd.syscalls.mmap(frame, size, prot, Syscalls.MAP_SHARED, fd.number, offset));
+            return FfmKernel.segment(address, size, arena);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public void unmap(long address, long size) {
+        Frame frame = fd.begin(Operation.REGION_UNMAP);
+        try {
+            fd.check(Operation.REGION_UNMAP, fd.syscalls.munmap(frame, address, size));
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public void close() {
+        fd.close();
+    }
+}

@@ -1,0 +1,135 @@
+package io.github.vfio4j.ffm;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.PciDevice;
+import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.SysFs;
+import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.spi.ContainerPort;
+import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.Kernel;
+import io.github.vfio4j.spi.OpenGroups;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/** A kernel behind its two ports. Linux or a simulated one: what is here cannot tell. */
+public final class FfmKernel implements Kernel {
+    private static final String CONTAINER_NODE = "/dev/vfio/vfio";
+    private static final long PAGE_SIZE = 4096; // the architectures that VFIO and this library share so far
+    private static final long STATX_RDEV_MAJOR = 128;
+    private static final long STATX_RDEV_MINOR = 132;
+
+    private final String name;
+    private final Syscalls syscalls;
+    private final PciTree tree;
+    private final OpenGroups openGroups = new OpenGroups();
+
+    /**
+     * Makes a kernel of two ports.
+     *
+     * @param name what it is, for people
+     * @param syscalls the system calls of this process
+     * @param sysfs the sysfs tree
+     */
+    public FfmKernel(String name, Syscalls syscalls, SysFs sysfs) {
+        this.name = name;
+        this.syscalls = syscalls;
+        this.tree = new PciTree(sysfs);
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public OpenGroups openGroups() {
+        return openGroups;
+    }
+
+    @Override
+    public long pageSize() {
+        return PAGE_SIZE;
+    }
+
+    @Override
+    public ContainerPort openContainer() {
+        return new FfmContainer(Fd.open(Operation.OPEN_CONTAINER, syscalls, CONTAINER_NODE));
+    }
+
+    @Override
+    public long deviceNumber(String path) {
+        return deviceNumber(Syscalls.AT_FDCWD, path, 0, path);
+    }
+
+    @Override
+    public GroupPort openGroup(String path) {
+        Fd fd = Fd.open(Operation.OPEN_GROUP, syscalls, path);
+        try {
+            return new FfmGroup(fd, deviceNumber(fd.number, "", Syscalls.AT_EMPTY_PATH, path));
+        } catch (RuntimeException e) {
+            fd.close();
+            throw e;
+        }
+    }
+
+    private long deviceNumber(int fd, String path, int flags, String subject) {
+        Frame frame = new Frame();
+        int result = syscalls.statx(frame, fd, path, flags);
+        if (result < 0) {
+            throw new VfioException(Operation.OPEN_GROUP, new Errno(-result), subject);
+        }
+        long major = Integer.toUnsignedLong(frame.arg.get(ValueLayout.JAVA_INT, STATX_RDEV_MAJOR));
+        long minor = Integer.toUnsignedLong(frame.arg.get(ValueLayout.JAVA_INT, STATX_RDEV_MINOR));
+        return major << 32 | minor;
+    }
+
+    @Override
+    public MemorySegment allocate(long bytes, Arena arena) {
+        long address = syscalls.mmap(
+                new Frame(),
+                bytes,
+                Syscalls.PROT_READ | Syscalls.PROT_WRITE,
+                Syscalls.MAP_PRIVATE | Syscalls.MAP_ANONYMOUS,
+                -1,
+                0);
+        if (address < 0) {
+            throw new VfioException(Operation.MEMORY_ALLOCATE, new Errno((int) -address), bytes + " bytes");
+        }
+        return segment(address, bytes, arena);
+    }
+
+    @Override
+    public void free(long address, long bytes) {
+        int result = syscalls.munmap(new Frame(), address, bytes);
+        if (result < 0) {
+            throw new VfioException(Operation.MEMORY_FREE, new Errno(-result), bytes + " bytes");
+        }
+    }
+
+    @Override
+    public List<PciDevice> pciDevices() {
+        return tree.devices();
+    }
+
+    @Override
+    public PciDevice pciDevice(PciAddress address) {
+        return tree.device(address);
+    }
+
+    @Override
+    public List<String> groupMembers(int group) {
+        return tree.groupMembers(group);
+    }
+
+    /** Makes a segment of what the kernel mapped. The mapping must stay until the arena is closed. */
+    @SuppressWarnings("restricted") // reinterpret: address and size are those of a mapping that mmap just made
+    static MemorySegment segment(long address, long size, Arena arena) {
+        return MemorySegment.ofAddress(address).reinterpret(size, arena, null);
+    }
+}

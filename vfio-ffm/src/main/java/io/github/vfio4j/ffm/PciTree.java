@@ -1,0 +1,90 @@
+package io.github.vfio4j.ffm;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.PciDevice;
+import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ffm.port.SysFs;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** The PCI functions and IOMMU groups of a sysfs tree. */
+final class PciTree {
+    private static final String DEVICES = "/sys/bus/pci/devices";
+    private static final String GROUPS = "/sys/kernel/iommu_groups";
+
+    private final SysFs sysfs;
+
+    PciTree(SysFs sysfs) {
+        this.sysfs = sysfs;
+    }
+
+    List<PciDevice> devices() {
+        List<PciDevice> devices = new ArrayList<>();
+        for (String name : list(DEVICES)) {
+            try {
+                devices.add(device(PciAddress.parse(name)));
+            } catch (VfioException e) {
+                if (!e.errno().equals(Errno.ENOENT)) { // it was unplugged meanwhile
+                    throw e;
+                }
+            }
+        }
+        devices.sort(Comparator.comparing(PciDevice::address));
+        return devices;
+    }
+
+    PciDevice device(PciAddress address) {
+        String path = DEVICES + "/" + address;
+        try {
+            return new PciDevice(
+                    address,
+                    hex(path + "/vendor"),
+                    hex(path + "/device"),
+                    hex(path + "/class"),
+                    link(path + "/driver"),
+                    link(path + "/iommu_group")
+                            .map(group -> OptionalInt.of(Integer.parseInt(group)))
+                            .orElse(OptionalInt.empty()));
+        } catch (SysFs.Failure e) {
+            throw refused(e);
+        }
+    }
+
+    List<String> groupMembers(int group) {
+        return list(GROUPS + "/" + group + "/devices").stream().sorted().toList();
+    }
+
+    private int hex(String path) throws SysFs.Failure {
+        return Integer.decode(sysfs.read(path));
+    }
+
+    /** Returns the last part of what a link says; empty if there is none. */
+    private Optional<String> link(String path) throws SysFs.Failure {
+        try {
+            String target = sysfs.readLink(path);
+            return Optional.of(target.substring(target.lastIndexOf('/') + 1));
+        } catch (SysFs.Failure e) {
+            if (e.errno == Errno.ENOENT.number()) {
+                return Optional.empty();
+            }
+            throw e;
+        }
+    }
+
+    private List<String> list(String path) {
+        try {
+            return sysfs.list(path);
+        } catch (SysFs.Failure e) {
+            throw refused(e);
+        }
+    }
+
+    private static VfioException refused(SysFs.Failure e) {
+        return new VfioException(Operation.SYSFS_READ, new Errno(e.errno), e.getMessage());
+    }
+}
