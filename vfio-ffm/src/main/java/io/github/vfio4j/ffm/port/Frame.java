@@ -1,7 +1,9 @@
 package io.github.vfio4j.ffm.port;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
 
 /**
  * The native memory of one system call in flight: where errno is captured, and room for an argument struct. A descriptor
@@ -10,6 +12,8 @@ import java.lang.foreign.MemorySegment;
 public final class Frame {
     /** Bytes of {@link #arg}: every fixed-size argument of linux/vfio.h fits, and the first piece of any chain. */
     public static final int ARG_BYTES = 512;
+
+    static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
 
     /** The argument struct, 8-byte aligned. */
     public final MemorySegment arg;
@@ -20,6 +24,6 @@ public final class Frame {
     public Frame() {
         Arena arena = Arena.ofAuto();
         arg = arena.allocate(ARG_BYTES, 8);
-        errno = arena.allocate(LinuxSyscalls.CAPTURE);
+        errno = arena.allocate(CAPTURE);
     }
 }

@@ -9,7 +9,6 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.VarHandle;
 
@@ -19,12 +18,10 @@ import java.lang.invoke.VarHandle;
  * block or take long.
  */
 final class LinuxSyscalls implements Syscalls {
-    static final StructLayout CAPTURE = Linker.Option.captureStateLayout();
-
     static final Syscalls INSTANCE = new LinuxSyscalls();
 
     private static final VarHandle ERRNO =
-            CAPTURE.varHandle(MemoryLayout.PathElement.groupElement("errno")).withInvokeExactBehavior();
+            Frame.CAPTURE.varHandle(MemoryLayout.PathElement.groupElement("errno")).withInvokeExactBehavior();
 
     // open, ioctl and fcntl are variadic from their third parameter on; some ABIs pass variadic arguments elsewhere.
     private static final MethodHandle OPEN =

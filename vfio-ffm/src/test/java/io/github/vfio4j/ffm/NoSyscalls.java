@@ -1,0 +1,70 @@
+package io.github.vfio4j.ffm;
+
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.lang.foreign.MemorySegment;
+
+/** A kernel that has no system call; a test overrides those that it is about. */
+class NoSyscalls implements Syscalls {
+    private static final int ENOSYS = 38;
+
+    @Override
+    public int open(Frame frame, String path, int flags) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int close(Frame frame, int fd) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int statx(Frame frame, int fd, String path, int flags) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int ioctl(Frame frame, int fd, int request, long value) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public long mmap(Frame frame, long length, int prot, int flags, int fd, long offset) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int munmap(Frame frame, long address, long length) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public long read(Frame frame, int fd, MemorySegment target) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public long write(Frame frame, int fd, MemorySegment source) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public long pread(Frame frame, int fd, MemorySegment target, long offset) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public long pwrite(Frame frame, int fd, MemorySegment source, long offset) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int eventfd(Frame frame, int initial, int flags) {
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,148 @@
+package io.github.vfio4j.ffm.port;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.github.vfio4j.Errno;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The system calls against this machine's kernel; none of this needs VFIO. */
+class LinuxSyscallsHostTest {
+    private static final int FIONREAD = 0x541b;
+
+    private final Syscalls linux = Syscalls.linux();
+    private final Frame frame = new Frame();
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void anEventfdCountsWhatIsWrittenUntilItIsRead() {
+        int fd = linux.eventfd(frame, 3, Syscalls.EFD_CLOEXEC | Syscalls.EFD_NONBLOCK);
+        assertThat(fd).isNotNegative();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment count = arena.allocateFrom(JAVA_LONG, 39);
+            assertThat(linux.write(frame, fd, count)).isEqualTo(8);
+            assertThat(linux.read(frame, fd, count)).isEqualTo(8);
+            assertThat(count.get(JAVA_LONG, 0)).isEqualTo(42);
+            assertThat(linux.read(frame, fd, count)).isEqualTo(-Errno.EAGAIN.number());
+        } finally {
+            assertThat(linux.close(frame, fd)).isZero();
+        }
+    }
+
+    @Test
+    void aDescriptorOfTheLibraryIsClosedOnExec() throws IOException {
+        int fd = linux.eventfd(frame, 0, Syscalls.EFD_CLOEXEC);
+        try {
+            String flags = Files.readString(Path.of("/proc/self/fdinfo/" + fd));
+            assertThat(flags).containsPattern("flags:\\s+02000002"); // O_CLOEXEC | O_RDWR
+        } finally {
+            linux.close(frame, fd);
+        }
+    }
+
+    @Test
+    void aClosedDescriptorIsAnErrnoAndNoException() {
+        int fd = linux.eventfd(frame, 0, 0);
+        assertThat(linux.close(frame, fd)).isZero();
+        assertThat(linux.close(frame, -1)).isEqualTo(-Errno.EBADF.number());
+        assertThat(linux.ioctl(frame, -1, FIONREAD, 0)).isEqualTo(-Errno.EBADF.number());
+        assertThat(linux.ioctl(frame, -1, FIONREAD, frame.arg)).isEqualTo(-Errno.EBADF.number());
+    }
+
+    @Test
+    void anIoctlWritesItsAnswerIntoTheArgument() throws IOException {
+        Path file = Files.writeString(directory.resolve("file"), "0123456789");
+        int fd = linux.open(frame, file.toString(), Syscalls.O_CLOEXEC);
+        try {
+            assertThat(linux.ioctl(frame, fd, FIONREAD, frame.arg)).isZero();
+            assertThat(frame.arg.get(JAVA_INT, 0)).isEqualTo(10);
+        } finally {
+            linux.close(frame, fd);
+        }
+    }
+
+    @Test
+    void anIoctlOfAnotherKindOfFileIsRefusedAsLinuxDoes() throws IOException {
+        Path file = Files.createFile(directory.resolve("file"));
+        int fd = linux.open(frame, file.toString(), Syscalls.O_CLOEXEC);
+        try {
+            assertThat(linux.ioctl(frame, fd, 0x3b64, 0)).isEqualTo(-Errno.ENOTTY.number()); // VFIO_GET_API_VERSION
+        } finally {
+            linux.close(frame, fd);
+        }
+    }
+
+    @Test
+    void aMissingFileIsEnoent() {
+        assertThat(linux.open(frame, directory + "/missing", Syscalls.O_RDWR)).isEqualTo(-Errno.ENOENT.number());
+        assertThat(linux.statx(frame, Syscalls.AT_FDCWD, directory + "/missing", 0))
+                .isEqualTo(-Errno.ENOENT.number());
+    }
+
+    @Test
+    void statxTellsTheDeviceNumberOfANodeByPathAndByDescriptor() {
+        assertThat(linux.statx(frame, Syscalls.AT_FDCWD, "/dev/null", 0)).isZero();
+        assertThat(frame.arg.get(JAVA_INT, 128)).isEqualTo(1); // major and minor of /dev/null
+        assertThat(frame.arg.get(JAVA_INT, 132)).isEqualTo(3);
+        int fd = linux.open(frame, "/dev/null", Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        try {
+            frame.arg.fill((byte) 0);
+            assertThat(linux.statx(frame, fd, "", Syscalls.AT_EMPTY_PATH)).isZero();
+            assertThat(frame.arg.get(JAVA_INT, 132)).isEqualTo(3);
+        } finally {
+            linux.close(frame, fd);
+        }
+    }
+
+    @Test
+    void aFileIsReadAndWrittenAtAnOffset() throws IOException {
+        Path file = Files.writeString(directory.resolve("file"), "abcdefgh");
+        int fd = linux.open(frame, file.toString(), Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment four = arena.allocate(4);
+            assertThat(linux.pread(frame, fd, four, 2)).isEqualTo(4);
+            assertThat(four.toArray(JAVA_INT)).containsExactly(0x66656463); // cdef
+            assertThat(linux.pwrite(frame, fd, four, 6)).isEqualTo(4);
+            assertThat(linux.pread(frame, fd, four, 8)).isEqualTo(2); // short at the end
+            assertThat(file).hasContent("abcdefcdef");
+        } finally {
+            linux.close(frame, fd);
+        }
+    }
+
+    @Test
+    void memoryIsMappedZeroedAndUnmapped() {
+        long address = linux.mmap(
+                frame,
+                8192,
+                Syscalls.PROT_READ | Syscalls.PROT_WRITE,
+                Syscalls.MAP_PRIVATE | Syscalls.MAP_ANONYMOUS,
+                -1,
+                0);
+        assertThat(address).isPositive().matches(a -> a % 4096 == 0);
+        assertThat(linux.munmap(frame, address, 8192)).isZero();
+    }
+
+    @Test
+    void anImpossibleMappingIsAnErrno() {
+        assertThat(linux.mmap(frame, 0, Syscalls.PROT_READ, Syscalls.MAP_PRIVATE | Syscalls.MAP_ANONYMOUS, -1, 0))
+                .isEqualTo(-Errno.EINVAL.number());
+        assertThat(linux.munmap(frame, 1, 4096)).isEqualTo(-Errno.EINVAL.number());
+    }
+
+    @Test
+    void aJavaArrayIsNoMemoryForTheKernel() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> linux.read(frame, 0, MemorySegment.ofArray(new byte[8])));
+    }
+}
