@@ -118,12 +118,14 @@ is_jdk25() {
     [[ -n $version && $version -ge 25 ]]
 }
 
-# run_maven ARG...: Maven on the JDK 25, so that the machine's default Java does not matter.
+# run_maven ARG...: Maven on the JDK 25, so that the machine's default Java does not matter. The options keep
+# that JDK from warning about Maven's own libraries.
 run_maven() {
     local jdk
     need_commands mvn=maven
     jdk=$(find_jdk25)
-    JAVA_HOME=$jdk mvn -B -ntp -f "$PROJECT/pom.xml" "$@"
+    JAVA_HOME=$jdk MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow --enable-native-access=ALL-UNNAMED ${MAVEN_OPTS-}" \
+        mvn -B -ntp -f "$PROJECT/pom.xml" "$@"
 }
 
 EXAMPLES_JAR=$PROJECT/vfio-examples/target/vfio-examples.jar
@@ -134,8 +136,8 @@ BUILD_STAMP=$PROJECT/vfio-examples/target/.built
 # examples_built: is no source newer than the last complete build? Directories count: a deleted file shows there.
 examples_built() {
     [[ -e $BUILD_STAMP && -e $EXAMPLES_JAR ]] || return 1
-    [[ -z $(cd "$PROJECT" && find pom.xml src-gen vfio-api vfio-ffm vfio-sim vfio-examples \
-        \( -name target -o -path '*/src/test' \) -prune -o -newer "$BUILD_STAMP" -print -quit) ]]
+    [[ -z $(cd "$PROJECT" && find pom.xml src-gen vfio-{api,ffm,sim,examples}/{pom.xml,src} \
+        -path '*/src/test' -prune -o -newer "$BUILD_STAMP" -print -quit) ]]
 }
 
 # stamped COMMAND ARG...: runs a build that ends with the examples' jar, and stamps it when it succeeded.
@@ -156,7 +158,7 @@ build_examples() {
     exec {lock}>"$CACHE/build.lock"
     flock "$lock"
     if ! examples_built; then
-        say "building (the first time, Maven fetches its plugins)"
+        say "building the examples and what they need"
         stamped show_modules run_maven -pl vfio-examples -am -DskipTests package
     fi
     exec {lock}>&-
