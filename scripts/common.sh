@@ -26,17 +26,12 @@ has() {
 
 # logged WHAT COMMAND ARG...: runs a noisy command quietly; its output is shown only when it fails.
 logged() {
-    local what=$1 log
+    local what=$1 output
     shift
-    mkdir -p "$CACHE"
-    log=$(mktemp "$CACHE/log.XXXXXX")
-    if "$@" >"$log" 2>&1; then
-        rm -f "$log"
-        return
+    if ! output=$("$@" 2>&1); then
+        tail -n 40 <<<"$output" >&2
+        fail "$what failed; its last lines are above"
     fi
-    tail -n 40 "$log" >&2
-    rm -f "$log"
-    fail "$what failed; its last lines are above"
 }
 
 # cached PATH MAKER ARG...: makes the file or directory PATH once. MAKER gets its arguments and a temporary
@@ -142,34 +137,43 @@ examples_built() {
 
 # stamped COMMAND ARG...: runs a build that ends with the examples' jar, and stamps it when it succeeded.
 stamped() {
-    local start=$CACHE/build-start.$$
-    mkdir -p "$CACHE"
+    local start=$CACHE/build-start
     rm -f "$BUILD_STAMP"
     touch "$start"
     "$@" || return
     mv "$start" "$BUILD_STAMP"
 }
 
-# build_examples: makes the examples' jar if need be. One build at a time.
+# One build of this tree at a time. Maven inherits the lock, so that one whose launcher was killed keeps it.
+lock_build() {
+    mkdir -p "$CACHE"
+    exec {BUILD_LOCK}>"$CACHE/build.lock"
+    flock -n "$BUILD_LOCK" && return
+    say "waiting for another build of this tree to end"
+    flock "$BUILD_LOCK"
+}
+
+unlock_build() {
+    exec {BUILD_LOCK}>&-
+}
+
+# build_examples: makes the examples' jar if need be.
 build_examples() {
     examples_built && return
-    local lock
-    mkdir -p "$CACHE"
-    exec {lock}>"$CACHE/build.lock"
-    flock "$lock"
+    lock_build
     if ! examples_built; then
         say "building the examples and what they need"
         stamped show_modules run_maven -pl vfio-examples -am -DskipTests package
     fi
-    exec {lock}>&-
+    unlock_build
 }
 
 # show_modules MAVEN-COMMAND ARG...: one line for each module; all of the output only when the build fails.
 show_modules() {
-    local log status=0
-    log=$(mktemp "$CACHE/log.XXXXXX")
+    local log=$CACHE/build.log status=0
     "$@" 2>&1 | tee "$log" | sed -u -n 's/^\[INFO\] Building \([^ ]*\) .*\(\[.*\]\)$/  \1 \2/p' >&2 || status=$?
-    [[ $status == 0 ]] || cat "$log" >&2
-    rm -f "$log"
-    [[ $status == 0 ]] || fail "the build failed; see above"
+    if [[ $status != 0 ]]; then
+        cat "$log" >&2
+        fail "the build failed; see above"
+    fi
 }
