@@ -23,7 +23,8 @@ public interface PciBus {
     boolean dmaRead(long iova, MemorySegment target);
 
     /**
-     * Writes memory by IOVA (DMA); the last byte is visible after all before it. Faults as {@link #dmaRead} does.
+     * Writes memory by IOVA (DMA). The last 8 bytes, if their address is a multiple of 8, are written as one, and after
+     * all before them: whoever sees a part of them sees everything. Faults as {@link #dmaRead} does.
      *
      * @param iova the address of the first byte
      * @param source what to write; its size is written
