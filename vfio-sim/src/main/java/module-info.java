@@ -4,4 +4,5 @@ module io.github.vfio4j.sim {
     requires io.github.vfio4j.ffm;
 
     exports io.github.vfio4j.sim;
+    exports io.github.vfio4j.sim.nvme;
 }
