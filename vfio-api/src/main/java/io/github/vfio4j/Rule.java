@@ -281,7 +281,12 @@ public enum Rule {
             "the range wraps around the end of the address space (before Linux 7 the errno is EINVAL)",
             "vfio_dma_do_map",
             "choose a lower IOVA or a smaller size",
-            f -> wraps(f.iova(), f.size()) || wraps(f.address(), f.size())),
+            f -> wraps(f.iova(), f.size()) || wraps(f.address(), f.size())) {
+        @Override
+        public Errno errno(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V7_2) ? Errno.EINVAL : errno();
+        }
+    },
     /** A mapping consists of whole pages. */
     MAP_ALIGNED(
             "map-dma.aligned",
@@ -363,7 +368,12 @@ public enum Rule {
             "the range wraps around the end of the address space (before Linux 7 the errno is EINVAL)",
             "vfio_dma_do_unmap",
             "unmap what was mapped",
-            f -> wraps(f.iova(), f.size())),
+            f -> wraps(f.iova(), f.size())) {
+        @Override
+        public Errno errno(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V7_2) ? Errno.EINVAL : errno();
+        }
+    },
     /** A type1 v2 unmap cuts no mapping. */
     UNMAP_WHOLE(
             "unmap-dma.whole",
@@ -475,11 +485,21 @@ public enum Rule {
     }
 
     /**
-     * Returns what the kernel answers when the rule is broken.
+     * Returns what the newest kernel answers when the rule is broken.
      *
      * @return the errno
      */
     public Errno errno() {
+        return errno;
+    }
+
+    /**
+     * Returns what a line of kernels answers when the rule is broken.
+     *
+     * @param kernel the line
+     * @return the errno
+     */
+    public Errno errno(KernelProfile kernel) {
         return errno;
     }
 
