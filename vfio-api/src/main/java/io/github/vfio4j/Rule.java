@@ -80,6 +80,16 @@ public enum Rule {
             Facts::groupOpen),
 
     // ---- VFIO_GROUP_SET_CONTAINER
+    /** The descriptor that is named must be open. */
+    SET_CONTAINER_FD_OPEN(
+            "set-container.fd-open",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor that should be the container",
+            "vfio_group_ioctl_set_container",
+            "open a container: vfio.openContainer()",
+            f -> !f.namedFileOpen()),
     /** A group is in at most one container. */
     SET_CONTAINER_ONCE(
             "set-container.once",
@@ -100,6 +110,21 @@ public enum Rule {
             "vfio_group_ioctl_set_container",
             "close the group, bind the device to vfio-pci and open the group again",
             Facts::groupGone),
+    /** The file that is named must be a container. */
+    SET_CONTAINER_FD_KIND(
+            "set-container.fd-kind",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.TYPE,
+            Errno.EBADFD,
+            "the file that should be the container is something else",
+            "vfio_group_ioctl_set_container",
+            "open a container: vfio.openContainer()",
+            f -> !f.namedFileIsContainer()) {
+        @Override
+        public Errno errno(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V6_12) ? Errno.EINVAL : errno();
+        }
+    },
     /** No member of the group may be in the hands of a host driver. */
     SET_CONTAINER_OWNERSHIP(
             "set-container.viable",
@@ -110,6 +135,16 @@ public enum Rule {
             "vfio_container_attach_group",
             "bind every member of the group to vfio-pci or pci-stub, or to no driver",
             Facts::groupOwnedByHost),
+    /** A group cannot join while a mapping waits for its new address. */
+    SET_CONTAINER_ADDRESSES(
+            "set-container.addresses",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.TYPE,
+            Errno.EBUSY,
+            "a mapping of the container lost its address (VFIO_DMA_UNMAP_FLAG_VADDR) and has no new one yet",
+            "vfio_iommu_type1_attach_group",
+            "give every mapping its new address first",
+            Facts::addressMissing),
     /** A group that joins a container with an IOMMU needs isolated interrupts. */
     SET_CONTAINER_INTERRUPTS(
             "set-container.interrupts",
@@ -152,6 +187,16 @@ public enum Rule {
             "vfio_ioctl_set_iommu",
             "ask container.supports(type), and load vfio_iommu_type1",
             f -> !f.iommuTypeSupported()),
+    /** An extension that can only be asked for is not an IOMMU type. */
+    SET_IOMMU_OPENS(
+            "set-iommu.opens",
+            Operation.SET_IOMMU,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the number is an extension that the kernel reports and not a type that it can set",
+            "vfio_iommu_type1_open",
+            "choose a type of IommuType",
+            f -> !f.iommuTypeOpens()),
     /** The groups' interrupts must be isolated. */
     SET_IOMMU_INTERRUPTS(
             "set-iommu.interrupts",
@@ -176,6 +221,16 @@ public enum Rule {
             Facts::groupGone),
 
     // ---- VFIO_GROUP_GET_DEVICE_FD
+    /** A device is named by its address, and a virtual function by a token besides. */
+    DEVICE_NAME(
+            "open-device.name",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "what follows the address is no well-formed vf_token, or the device takes none",
+            "vfio_pci_core_match",
+            "name the device by its address alone",
+            f -> !f.deviceNameAccepted()),
     /** The device must be in the group and bound to a VFIO driver. */
     DEVICE_IN_GROUP(
             "open-device.known",
@@ -186,6 +241,16 @@ public enum Rule {
             "vfio_device_get_from_name",
             "check the address and the group's members, and bind the device to vfio-pci",
             f -> !f.deviceKnown()),
+    /** An open device needs a file descriptor. */
+    DEVICE_DESCRIPTOR(
+            "open-device.descriptor",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.KERNEL,
+            Errno.EMFILE,
+            "the process has as many files open as it may",
+            "get_unused_fd_flags",
+            "close files, or raise the limit (ulimit -n, LimitNOFILE= in systemd)",
+            f -> !f.descriptorFree()),
     /** The group must be in a container: an open group alone protects nothing. */
     DEVICE_NEEDS_CONTAINER(
             "open-device.needs-container",
@@ -287,6 +352,16 @@ public enum Rule {
             return kernel.isBefore(KernelProfile.V7_2) ? Errno.EINVAL : errno();
         }
     },
+    /** A mapping lets devices read, write or both. */
+    MAP_PERMISSION(
+            "map-dma.permission",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the flags let a device neither read nor write, or give an address and permissions at once",
+            "vfio_dma_do_map",
+            "give an Access",
+            f -> !f.accessGiven()),
     /** A mapping consists of whole pages. */
     MAP_ALIGNED(
             "map-dma.aligned",
@@ -327,6 +402,16 @@ public enum Rule {
             "vfio_iommu_iova_dma_valid",
             "choose an IOVA inside iommu.info().ranges()",
             f -> !f.insideIovaRange()),
+    /** What is mapped must be memory of the program. */
+    MAP_MEMORY(
+            "map-dma.memory",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EFAULT,
+            "a page of the range is not mapped in the program, or it is read-only and the device may write",
+            "vaddr_get_pfns",
+            "map memory that iommu.allocate() gave",
+            f -> !f.memoryAccessible()),
     /** Pinned memory counts against the limit on locked memory. */
     MAP_MEMLOCK(
             "map-dma.memlock",
@@ -336,7 +421,7 @@ public enum Rule {
             "the limit on locked memory (RLIMIT_MEMLOCK) is reached, or the kernel is out of memory",
             "vfio_pin_pages_remote",
             "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
-            null),
+            f -> !f.withinMemlock()),
 
     // ---- VFIO_IOMMU_UNMAP_DMA
     /** Only a container with its IOMMU can unmap. */
@@ -349,6 +434,16 @@ public enum Rule {
             "vfio_fops_unl_ioctl",
             "nothing is left to unmap",
             f -> !f.iommuSet()),
+    /** Unmapping everything names no range. */
+    UNMAP_ALL_RANGE(
+            "unmap-dma.all",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "everything is to be unmapped, and a range is given besides",
+            "vfio_dma_do_unmap",
+            "give neither IOVA nor size with VFIO_DMA_UNMAP_FLAG_ALL",
+            f -> f.unmapAll() && (f.iova() | f.size()) != 0),
     /** Unmapping names whole pages. */
     UNMAP_ALIGNED(
             "unmap-dma.aligned",
@@ -358,7 +453,7 @@ public enum Rule {
             "IOVA or size is not a multiple of the IOMMU's smallest page, or the size is 0",
             "vfio_dma_do_unmap",
             "unmap what was mapped",
-            f -> f.size() == 0 || ((f.iova() | f.size()) & (f.granule() - 1)) != 0),
+            f -> !f.unmapAll() && f.size() == 0 || ((f.iova() | f.size()) & (f.granule() - 1)) != 0),
     /** Unmapping does not wrap around the address space. */
     UNMAP_WRAP(
             "unmap-dma.wrap",
@@ -384,6 +479,16 @@ public enum Rule {
             "vfio_dma_do_unmap",
             "unmap what was mapped",
             Facts::cutsMapping),
+    /** A mapping loses its address once. */
+    UNMAP_ADDRESS(
+            "unmap-dma.address",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "a mapping of the range lost its address already (VFIO_DMA_UNMAP_FLAG_VADDR)",
+            "vfio_dma_do_unmap",
+            "give it its new address first",
+            Facts::addressMissing),
 
     // ---- device files
     /** A device must say that it can be reset. */

@@ -212,4 +212,94 @@ public interface Facts {
     default boolean memoryDecoded() {
         return true;
     }
+
+    /**
+     * Is a file open at the descriptor that the argument names?
+     *
+     * @return true if one is
+     */
+    default boolean namedFileOpen() {
+        return true;
+    }
+
+    /**
+     * Is the file that the argument names a container?
+     *
+     * @return true if it is
+     */
+    default boolean namedFileIsContainer() {
+        return true;
+    }
+
+    /**
+     * Does a mapping in question wait for a new address of the program?
+     *
+     * @return true if one does
+     */
+    default boolean addressMissing() {
+        return false;
+    }
+
+    /**
+     * Can the IOMMU type that was given be set, rather than only asked for?
+     *
+     * @return true if it can
+     */
+    default boolean iommuTypeOpens() {
+        return true;
+    }
+
+    /**
+     * Is what follows the address in the name of the device well-formed, and does the device take it?
+     *
+     * @return true if so, or if nothing follows
+     */
+    default boolean deviceNameAccepted() {
+        return true;
+    }
+
+    /**
+     * Does the process have room for one more open file?
+     *
+     * @return true if it has
+     */
+    default boolean descriptorFree() {
+        return true;
+    }
+
+    /**
+     * Do the flags let devices read or write, or else only give an address anew?
+     *
+     * @return true if so
+     */
+    default boolean accessGiven() {
+        return true;
+    }
+
+    /**
+     * Is every page of the range memory of the program that may be used as the flags say?
+     *
+     * @return true if it is
+     */
+    default boolean memoryAccessible() {
+        return true;
+    }
+
+    /**
+     * Does the pinned memory stay within the limit on locked memory?
+     *
+     * @return true if it does, or the process is exempt
+     */
+    default boolean withinMemlock() {
+        return true;
+    }
+
+    /**
+     * Is everything to be unmapped?
+     *
+     * @return true if the flags say so
+     */
+    default boolean unmapAll() {
+        return false;
+    }
 }
