@@ -27,6 +27,25 @@ public interface PciModel {
     List<PciBar> bars();
 
     /**
+     * Returns how many MSI-X vectors the function has. Their table lies in a BAR of its own that the machine adds: one
+     * that {@link #bars} leaves free.
+     *
+     * @return 0 to 2048, always the same; 0 for no MSI-X
+     */
+    default int vectors() {
+        return 0;
+    }
+
+    /**
+     * Returns how many MSI vectors the function has.
+     *
+     * @return 0, 1, 2, 4, 8, 16 or 32, always the same; 0 for no MSI
+     */
+    default int msiVectors() {
+        return 0;
+    }
+
+    /**
      * The device was opened: start from the state after a reset.
      *
      * @param bus the way to memory and to interrupts
