@@ -7,7 +7,7 @@
 VM_CACHE=$CACHE/vm
 
 # What a Debian kernel has as modules; an image given by path has all this built in. Loaded in this order.
-STOCK_MODULES=(virtio_pci 9pnet_virtio 9p virtio_console vfio_iommu_type1 vfio-pci)
+STOCK_MODULES=(virtio_pci 9pnet_virtio 9p virtio_console vfio_iommu_type1 vfio-pci e1000)
 
 # prepare_kernel SPEC: sets KERNEL_IMAGE and INITRAMFS.
 # shellcheck disable=SC2034 # vm/run reads them
@@ -26,11 +26,13 @@ prepare_kernel() {
 # prepare_stock_kernel NAME META_PACKAGE
 # shellcheck disable=SC2034
 prepare_stock_kernel() {
-    local directory=$VM_CACHE/$1
+    # Named by what is taken from the package, so a changed list makes a new directory.
+    local directory
+    directory=$VM_CACHE/$1-$(sha256sum <<<"${STOCK_MODULES[*]}" | cut -c 1-12)
     need_commands depmod=kmod xz=xz-utils zstd=zstd
     cached "$directory" fetch_kernel "$2"
     KERNEL_IMAGE=$directory/kernel
-    prepare_initramfs "$1" "$directory/modules"
+    prepare_initramfs "$(basename "$directory")" "$directory/modules"
 }
 
 # fetch_kernel META_PACKAGE DIRECTORY: the image `kernel` and modules/, without installing anything.

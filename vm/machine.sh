@@ -6,7 +6,7 @@
 # come first and stay with their native drivers.
 
 # What the guest binds to vfio-pci before COMMAND starts. 00:09.0 is a bridge (vfio-pci refuses bridges) and
-# shares one IOMMU group with the two devices behind it.
+# shares one IOMMU group with the devices behind it.
 VFIO_DEVICES=(
     0000:00:04.0    # edu: registers, MSI and INTx, a DMA engine (28-bit addresses, 2 KiB a transfer is safe)
     0000:00:05.0    # NVMe controller with a scratch disk
@@ -15,6 +15,7 @@ VFIO_DEVICES=(
     0000:00:08.0    # pci-testdev with a 16 MiB memory BAR
     0000:01:01.0    # pci-testdev, same group as the next
     0000:01:02.0    # edu
+    0000:01:03.0    # e1000 network card, same group: has a host driver, which makes the group unusable
 )
 
 # machine_arguments RUN_DIRECTORY RESULTS_DIRECTORY: fills the array MACHINE with QEMU's arguments.
@@ -56,6 +57,8 @@ machine_arguments() {
         -device pcie-pci-bridge,id=bridge,addr=09.0
         -device pci-testdev,bus=bridge,addr=01.0
         -device edu,bus=bridge,addr=02.0
+        -netdev hubport,hubid=2,id=net2
+        -device e1000,netdev=net2,mac=52:54:00:12:34:08,romfile=,bus=bridge,addr=03.0
     )
 }
 
