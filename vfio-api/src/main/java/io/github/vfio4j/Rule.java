@@ -664,10 +664,10 @@ public enum Rule {
         }
     }
 
-    /** Returns the rules that an errno of the kernel may come from. */
+    /** Returns the rules that an errno of the kernel may come from; the types let no call break the others. */
     static List<Rule> thatAnswer(Operation operation, Errno errno) {
         return Arrays.stream(ALL)
-                .filter(r -> r.operation == operation && r.errno.equals(errno))
+                .filter(r -> r.operation == operation && r.enforcedBy != EnforcedBy.TYPE && r.errno.equals(errno))
                 .toList();
     }
 
