@@ -372,6 +372,26 @@ public enum Rule {
             "vfio_dma_do_map",
             "align all three to iommu.info().granule()",
             f -> ((f.iova() | f.address() | f.size()) & (f.granule() - 1)) != 0),
+    /** Only a mapping can be given a new address. */
+    MAP_ADDRESS_TARGET(
+            "map-dma.address-target",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "nothing is mapped where a new address is to be given (VFIO_DMA_MAP_FLAG_VADDR)",
+            "vfio_dma_do_map",
+            "map it first",
+            f -> !f.addressHasTarget()),
+    /** A new address is given once, to the mapping that lost its own, as a whole. */
+    MAP_ADDRESS_AWAITED(
+            "map-dma.address-awaited",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the mapping has not lost its address, or has another IOVA or size",
+            "vfio_dma_do_map",
+            "name the mapping exactly, after VFIO_DMA_UNMAP_FLAG_VADDR",
+            f -> !f.addressAwaited()),
     /** Mappings do not overlap. */
     MAP_OVERLAP(
             "map-dma.overlap",

@@ -302,4 +302,22 @@ public interface Facts {
     default boolean unmapAll() {
         return false;
     }
+
+    /**
+     * Is something mapped in the range that is to be given a new address?
+     *
+     * @return true if so, or if no address is to be given
+     */
+    default boolean addressHasTarget() {
+        return true;
+    }
+
+    /**
+     * Is the range that is to be given a new address exactly a mapping that lost its own?
+     *
+     * @return true if so, or if no address is to be given
+     */
+    default boolean addressAwaited() {
+        return true;
+    }
 }
