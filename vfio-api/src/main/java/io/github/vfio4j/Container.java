@@ -91,13 +91,7 @@ public final class Container implements AutoCloseable {
             group.lock.lock();
             try {
                 Rule.check(Operation.GROUP_UNSET_CONTAINER, membership(group));
-                boolean last = groups.size() == 1;
-                if (last && iommu != null) {
-                    iommu.end(group.port::unsetContainer);
-                } else {
-                    group.port.unsetContainer();
-                }
-                left(group);
+                take(group, group.port::unsetContainer);
             } finally {
                 group.lock.unlock();
             }
@@ -196,15 +190,14 @@ public final class Container implements AutoCloseable {
      * another process), the group stays in the kernel's container but is lost to this one. Locks of both are held.
      */
     void loseGroup(Group group) {
-        try {
-            leave(group);
-        } catch (RuntimeException e) {
+        Teardown teardown = new Teardown();
+        if (!teardown.step(() -> leave(group)) && group.container == this) {
             if (groups.size() == 1 && iommu != null) {
-                iommu.release();
+                teardown.step(iommu::release);
             }
             left(group);
-            throw e;
         }
+        teardown.finish();
     }
 
     /** Takes a group out as part of a close: nothing is refused for order. Locks of both are held. */
@@ -219,12 +212,20 @@ public final class Container implements AutoCloseable {
                 }
             }
         };
-        if (groups.size() == 1 && iommu != null) {
-            iommu.end(unset);
-        } else {
+        take(group, unset);
+    }
+
+    /** Takes a group out; the last one ends the IOMMU. If {@code unset} throws, nothing has changed. */
+    private void take(Group group, Runnable unset) {
+        Runnable leave = () -> {
             unset.run();
+            left(group);
+        };
+        if (groups.size() == 1 && iommu != null) {
+            iommu.end(leave);
+        } else {
+            leave.run();
         }
-        left(group);
     }
 
     private void left(Group group) {

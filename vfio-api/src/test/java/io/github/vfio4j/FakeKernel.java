@@ -1,0 +1,218 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.ContainerPort;
+import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.Kernel;
+import io.github.vfio4j.spi.OpenGroups;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** A kernel that agrees to everything, writes down what it is asked, and fails where a test says so. */
+final class FakeKernel implements Kernel {
+    static final PciAddress ADDRESS = PciAddress.parse("0000:00:04.0");
+
+    final List<String> calls = new ArrayList<>();
+    final Map<Operation, Errno> failures = new HashMap<>();
+    List<IovaRange> ranges = List.of(new IovaRange(0, -1));
+    long unmapsLess;
+
+    private final OpenGroups openGroups = new OpenGroups();
+
+    private void called(Operation operation, String call) {
+        calls.add(call);
+        if (failures.containsKey(operation)) {
+            throw new VfioException(operation, failures.get(operation), "fake");
+        }
+    }
+
+    /** Returns the calls since the last time and forgets them. */
+    List<String> newCalls() {
+        List<String> result = List.copyOf(calls);
+        calls.clear();
+        return result;
+    }
+
+    @Override
+    public String name() {
+        return "fake";
+    }
+
+    @Override
+    public OpenGroups openGroups() {
+        return openGroups;
+    }
+
+    @Override
+    public long pageSize() {
+        return 4096;
+    }
+
+    @Override
+    public ContainerPort openContainer() {
+        called(Operation.OPEN_CONTAINER, "open container");
+        return new ContainerPort() {
+            @Override
+            public int apiVersion() {
+                called(Operation.GET_API_VERSION, "version");
+                return 0;
+            }
+
+            @Override
+            public int checkExtension(int extension) {
+                return 1;
+            }
+
+            @Override
+            public void setIommu(int type) {
+                called(Operation.SET_IOMMU, "set iommu " + type);
+            }
+
+            @Override
+            public Type1Info iommuInfo() {
+                return new Type1Info(4096, ranges, OptionalInt.of(65535));
+            }
+
+            @Override
+            public void mapDma(long iova, long address, long size, int flags) {
+                called(Operation.IOMMU_MAP_DMA, "map %x+%x".formatted(iova, size));
+            }
+
+            @Override
+            public long unmapDma(long iova, long size) {
+                called(Operation.IOMMU_UNMAP_DMA, "unmap %x+%x".formatted(iova, size));
+                return size - unmapsLess;
+            }
+
+            @Override
+            public void close() {
+                calls.add("close container");
+            }
+        };
+    }
+
+    @Override
+    public long deviceNumber(String path) {
+        return path.hashCode();
+    }
+
+    @Override
+    public GroupPort openGroup(String path) {
+        called(Operation.OPEN_GROUP, "open group");
+        return new GroupPort() {
+            @Override
+            public long deviceNumber() {
+                return FakeKernel.this.deviceNumber(path);
+            }
+
+            @Override
+            public GroupStatus status() {
+                return new GroupStatus(true, true);
+            }
+
+            @Override
+            public void setContainer(ContainerPort container) {
+                called(Operation.GROUP_SET_CONTAINER, "set container");
+            }
+
+            @Override
+            public void unsetContainer() {
+                called(Operation.GROUP_UNSET_CONTAINER, "unset container");
+            }
+
+            @Override
+            public DevicePort openDevice(String name) {
+                called(Operation.GROUP_GET_DEVICE_FD, "open device");
+                return new FakeDevice();
+            }
+
+            @Override
+            public void close() {
+                calls.add("close group");
+            }
+        };
+    }
+
+    @Override
+    public MemorySegment allocate(long bytes, Arena arena) {
+        called(Operation.MEMORY_ALLOCATE, "allocate %x".formatted(bytes));
+        return arena.allocate(bytes, 4096);
+    }
+
+    @Override
+    public void free(long address, long bytes) {
+        called(Operation.MEMORY_FREE, "free %x".formatted(bytes));
+    }
+
+    @Override
+    public List<PciDevice> pciDevices() {
+        return List.of(pciDevice(ADDRESS));
+    }
+
+    @Override
+    public PciDevice pciDevice(PciAddress address) {
+        return new PciDevice(address, 1, 2, 3, Optional.of("vfio-pci"), OptionalInt.of(4));
+    }
+
+    @Override
+    public List<String> groupMembers(int group) {
+        return List.of(ADDRESS.toString());
+    }
+
+    private final class FakeDevice implements DevicePort {
+        @Override
+        public DeviceInfo info() {
+            called(Operation.DEVICE_GET_INFO, "device info");
+            return new DeviceInfo(false, true, 2, 1);
+        }
+
+        @Override
+        public RegionInfo regionInfo(int index) {
+            return new RegionInfo(index, true, true, index == 0, index == 1, 4096, index * 0x1000L);
+        }
+
+        @Override
+        public IrqInfo irqInfo(int index) {
+            return new IrqInfo(index, 1, true, false, false, true);
+        }
+
+        @Override
+        public void reset() {
+            called(Operation.DEVICE_RESET, "reset");
+        }
+
+        @Override
+        public long read(long offset, MemorySegment target) {
+            called(Operation.REGION_READ, "read");
+            return target.byteSize();
+        }
+
+        @Override
+        public long write(long offset, MemorySegment source) {
+            called(Operation.REGION_WRITE, "write");
+            return source.byteSize() - 1; // a short write
+        }
+
+        @Override
+        public MemorySegment map(long offset, long size, boolean writable, Arena arena) {
+            called(Operation.REGION_MAP, "map bar");
+            return arena.allocate(size, 4096);
+        }
+
+        @Override
+        public void unmap(long address, long size) {
+            called(Operation.REGION_UNMAP, "unmap bar");
+        }
+
+        @Override
+        public void close() {
+            calls.add("close device");
+        }
+    }
+}
