@@ -1,0 +1,256 @@
+package io.github.vfio4j.sim;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.ffm.gen.vfio_info_cap_header;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_dma_map;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_dma_unmap;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info_cap_iova_range;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info_cap_migration;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info_dma_avail;
+import io.github.vfio4j.ffm.gen.vfio_iova_range;
+import io.github.vfio4j.ffm.uapi.UapiExtras;
+import io.github.vfio4j.spi.Facts;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+
+/** An open {@code /dev/vfio/vfio}. */
+final class ContainerFile extends SimFile {
+    /** The IOMMU driver is asked once there is one. */
+    private interface Type1Ioctl {
+        int call(ContainerFile file, SimProcess caller, Type1Iommu iommu, UserMemory argument);
+    }
+
+    private static final Map<Integer, Type1Ioctl> TYPE1_IOCTLS = Map.of(
+            VFIO_IOMMU_GET_INFO(), ContainerFile::getInfo,
+            VFIO_IOMMU_MAP_DMA(), ContainerFile::mapDma,
+            VFIO_IOMMU_UNMAP_DMA(), ContainerFile::unmapDma);
+
+    private static final Map<Integer, Operation> TYPE1_OPERATIONS = Map.of(
+            VFIO_IOMMU_GET_INFO(), Operation.IOMMU_GET_INFO,
+            VFIO_IOMMU_MAP_DMA(), Operation.IOMMU_MAP_DMA,
+            VFIO_IOMMU_UNMAP_DMA(), Operation.IOMMU_UNMAP_DMA);
+
+    private static final long MAX_DIRTY_BITMAP = 1 << 28; // DIRTY_BITMAP_SIZE_MAX of vfio_iommu_type1.c
+
+    final VfioContainer container = new VfioContainer();
+    private final SimMachine machine;
+
+    ContainerFile(SimMachine machine) {
+        this.machine = machine;
+    }
+
+    @Override
+    int ioctl(SimProcess caller, int request, UserMemory argument) {
+        machine.kernel().lock();
+        try {
+            if (request == VFIO_GET_API_VERSION()) {
+                return VFIO_API_VERSION();
+            }
+            if (request == VFIO_CHECK_EXTENSION()) {
+                return checkExtension(argument.value());
+            }
+            if (request == VFIO_SET_IOMMU()) {
+                return setIommu(argument.value());
+            }
+            Type1Iommu iommu = container.iommu().orElse(null);
+            if (iommu == null) {
+                throw withoutIommu(request);
+            }
+            Type1Ioctl ioctl = TYPE1_IOCTLS.get(request);
+            if (ioctl == null) {
+                throw new KernelError(Errno.ENOTTY);
+            }
+            return ioctl.call(this, caller, iommu, argument);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    private KernelError withoutIommu(int request) {
+        Operation operation = TYPE1_OPERATIONS.get(request);
+        if (operation != null) {
+            KernelError.check(machine.profile(), operation, new Facts() {
+                @Override
+                public boolean iommuSet() {
+                    return false;
+                }
+            });
+        }
+        return new KernelError(Errno.EINVAL);
+    }
+
+    private int checkExtension(long extension) {
+        boolean known = extension == VFIO_TYPE1_IOMMU()
+                || extension == VFIO_TYPE1v2_IOMMU()
+                || extension == VFIO_UNMAP_ALL()
+                || extension == VFIO_UPDATE_VADDR() && container.iommu().isPresent()
+                || extension == UapiExtras.VFIO_TYPE1_NESTING_IOMMU && hasNesting();
+        return known ? 1 : 0; // 0 for VFIO_DMA_CC_IOMMU too: this IOMMU has no snoop control
+    }
+
+    /** Older kernels offer the type, and an IOMMU without it refuses. */
+    private boolean hasNesting() {
+        return machine.profile().isBefore(KernelProfile.V7_2);
+    }
+
+    // ---- VFIO_SET_IOMMU
+
+    private int setIommu(long type) {
+        boolean type1 = type == VFIO_TYPE1_IOMMU() || type == VFIO_TYPE1v2_IOMMU();
+        boolean onlyAsked =
+                type == VFIO_UNMAP_ALL() || type == UapiExtras.VFIO_TYPE1_NESTING_IOMMU && hasNesting();
+        KernelError.check(machine.profile(), Operation.SET_IOMMU, new Facts() {
+            @Override
+            public int groupsInContainer() {
+                return container.groups().size();
+            }
+
+            @Override
+            public boolean iommuSet() {
+                return container.iommu().isPresent();
+            }
+
+            @Override
+            public boolean iommuTypeSupported() {
+                return type1 || onlyAsked;
+            }
+
+            @Override
+            public boolean iommuTypeOpens() {
+                return type1;
+            }
+
+            @Override
+            public boolean interruptsIsolated() {
+                return machine.interruptsIsolated();
+            }
+        });
+        container.setIommu(new Type1Iommu(machine, type == VFIO_TYPE1v2_IOMMU()));
+        return 0;
+    }
+
+    // ---- VFIO_IOMMU_GET_INFO
+
+    private int getInfo(SimProcess caller, Type1Iommu iommu, UserMemory argument) {
+        long least = vfio_iommu_type1_info.cap_offset$offset();
+        MemorySegment info = argument.read(vfio_iommu_type1_info.layout(), least);
+        long argsz = Integer.toUnsignedLong(vfio_iommu_type1_info.argsz(info));
+        if (argsz < least) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        long back = Math.min(argsz, vfio_iommu_type1_info.sizeof());
+        boolean older = machine.profile().isBefore(KernelProfile.V6_12);
+        if (older) { // a struct without the padding at its end
+            back = argsz >= least + Integer.BYTES ? least + Integer.BYTES : least;
+        }
+        vfio_iommu_type1_info.flags(info, VFIO_IOMMU_INFO_PGSIZES() | VFIO_IOMMU_INFO_CAPS());
+        vfio_iommu_type1_info.iova_pgsizes(info, Type1Iommu.PAGE_SIZES);
+        MemorySegment chain = chain(iommu, older ? Integer.BYTES : Long.BYTES).at(vfio_iommu_type1_info.sizeof());
+        long whole = vfio_iommu_type1_info.sizeof() + chain.byteSize();
+        if (argsz < whole) {
+            vfio_iommu_type1_info.argsz(info, (int) whole);
+        } else {
+            argument.write(vfio_iommu_type1_info.sizeof(), chain, chain.byteSize());
+            vfio_iommu_type1_info.cap_offset(info, (int) vfio_iommu_type1_info.sizeof());
+        }
+        argument.write(0, info, back);
+        return 0;
+    }
+
+    private static CapabilityChain chain(Type1Iommu iommu, int alignment) {
+        MemorySegment migration = UserMemory.zeroed(vfio_iommu_type1_info_cap_migration.layout());
+        header(migration, VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION());
+        vfio_iommu_type1_info_cap_migration.pgsize_bitmap(migration, Long.lowestOneBit(Type1Iommu.PAGE_SIZES));
+        vfio_iommu_type1_info_cap_migration.max_dirty_bitmap_size(migration, MAX_DIRTY_BITMAP);
+
+        MemorySegment available = UserMemory.zeroed(vfio_iommu_type1_info_dma_avail.layout());
+        header(available, VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL());
+        vfio_iommu_type1_info_dma_avail.avail(available, iommu.mappingsLeft());
+
+        int count = iommu.ranges().size();
+        MemorySegment ranges = UserMemory.zeroed(
+                vfio_iommu_type1_info_cap_iova_range.sizeof() + count * vfio_iova_range.sizeof());
+        header(ranges, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE());
+        vfio_iommu_type1_info_cap_iova_range.nr_iovas(ranges, count);
+        long offset = vfio_iommu_type1_info_cap_iova_range.iova_ranges$offset();
+        for (IovaRange range : iommu.ranges()) {
+            MemorySegment entry = ranges.asSlice(offset, vfio_iova_range.sizeof());
+            vfio_iova_range.start(entry, range.first());
+            vfio_iova_range.end(entry, range.last());
+            offset += vfio_iova_range.sizeof();
+        }
+        return new CapabilityChain(alignment).add(migration).add(available).add(ranges);
+    }
+
+    private static void header(MemorySegment capability, int id) {
+        vfio_info_cap_header.id(capability, (short) id);
+        vfio_info_cap_header.version(capability, (short) 1);
+    }
+
+    // ---- VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA
+
+    private int mapDma(SimProcess caller, Type1Iommu iommu, UserMemory argument) {
+        long least = vfio_iommu_type1_dma_map.sizeof();
+        MemorySegment map = argument.read(vfio_iommu_type1_dma_map.layout(), least);
+        int flags = vfio_iommu_type1_dma_map.flags(map);
+        int access = VFIO_DMA_MAP_FLAG_READ() | VFIO_DMA_MAP_FLAG_WRITE();
+        checkHeader(vfio_iommu_type1_dma_map.argsz(map), least, flags, access | VFIO_DMA_MAP_FLAG_VADDR());
+        long iova = vfio_iommu_type1_dma_map.iova(map);
+        long address = vfio_iommu_type1_dma_map.vaddr(map);
+        long size = vfio_iommu_type1_dma_map.size(map);
+        if ((flags & VFIO_DMA_MAP_FLAG_VADDR()) != 0) {
+            iommu.giveAddress(caller, iova, address, size, flags & access);
+        } else {
+            iommu.map(caller, iova, address, size, flags & access);
+        }
+        return 0;
+    }
+
+    private int unmapDma(SimProcess caller, Type1Iommu iommu, UserMemory argument) {
+        long least = vfio_iommu_type1_dma_unmap.data$offset();
+        MemorySegment unmap = argument.read(vfio_iommu_type1_dma_unmap.layout(), least);
+        int flags = vfio_iommu_type1_dma_unmap.flags(unmap);
+        int dirty = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP();
+        int all = VFIO_DMA_UNMAP_FLAG_ALL();
+        int addressOnly = VFIO_DMA_UNMAP_FLAG_VADDR();
+        checkHeader(vfio_iommu_type1_dma_unmap.argsz(unmap), least, flags, dirty | all | addressOnly);
+        if ((flags & dirty) != 0) {
+            throw new KernelError(Errno.EINVAL); // nobody can have turned dirty tracking on
+        }
+        long size = iommu.unmap(
+                vfio_iommu_type1_dma_unmap.iova(unmap),
+                vfio_iommu_type1_dma_unmap.size(unmap),
+                (flags & all) != 0,
+                (flags & addressOnly) != 0);
+        vfio_iommu_type1_dma_unmap.size(unmap, size);
+        argument.write(0, unmap, least);
+        return 0;
+    }
+
+    private static void checkHeader(int argsz, long least, int flags, int knownFlags) {
+        if (Integer.toUnsignedLong(argsz) < least || (flags & ~knownFlags) != 0) {
+            throw new KernelError(Errno.EINVAL);
+        }
+    }
+
+    @Override
+    DeviceNumber deviceNumber() {
+        return DeviceNumber.CONTAINER;
+    }
+
+    @Override
+    void release() {
+        // Groups in the container keep it, its IOMMU and its mappings.
+    }
+
+    @Override
+    public String toString() {
+        return "/dev/vfio/vfio";
+    }
+}

@@ -1,0 +1,343 @@
+package io.github.vfio4j.sim;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.ffm.gen.vfio_device_info;
+import io.github.vfio4j.ffm.gen.vfio_info_cap_header;
+import io.github.vfio4j.ffm.gen.vfio_irq_info;
+import io.github.vfio4j.ffm.gen.vfio_irq_set;
+import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset;
+import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset_info;
+import io.github.vfio4j.ffm.gen.vfio_region_info;
+import io.github.vfio4j.spi.Facts;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.function.IntFunction;
+
+/** An open device, from VFIO_GROUP_GET_DEVICE_FD. */
+final class DeviceFile extends SimFile {
+    private interface Ioctl {
+        int call(DeviceFile file, SimProcess caller, UserMemory argument);
+    }
+
+    private static final Map<Integer, Ioctl> IOCTLS = Map.of(
+            VFIO_DEVICE_GET_INFO(), DeviceFile::getInfo,
+            VFIO_DEVICE_GET_REGION_INFO(), DeviceFile::getRegionInfo,
+            VFIO_DEVICE_GET_IRQ_INFO(), DeviceFile::getIrqInfo,
+            VFIO_DEVICE_SET_IRQS(), DeviceFile::setIrqs,
+            VFIO_DEVICE_RESET(), DeviceFile::reset,
+            VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), DeviceFile::getHotResetInfo,
+            VFIO_DEVICE_PCI_HOT_RESET(), DeviceFile::hotReset);
+
+    private static final int REGION_SHIFT = 40; // VFIO_PCI_OFFSET_SHIFT
+
+    private final VfioDevice device;
+    private final SimMachine machine;
+    private long position; // of read and write, which take none; guarded by this
+
+    DeviceFile(VfioDevice device) {
+        this.device = device;
+        this.machine = device.machine();
+    }
+
+    @Override
+    int ioctl(SimProcess caller, int request, UserMemory argument) {
+        Ioctl ioctl = IOCTLS.get(request);
+        if (ioctl == null) {
+            throw new KernelError(Errno.ENOTTY);
+        }
+        return ioctl.call(this, caller, argument);
+    }
+
+    private int getInfo(SimProcess caller, UserMemory argument) {
+        long least = vfio_device_info.cap_offset$offset();
+        MemorySegment info = argument.read(vfio_device_info.layout(), least);
+        long argsz = Integer.toUnsignedLong(vfio_device_info.argsz(info));
+        checkSize(argsz, least);
+        long back = Math.min(argsz, vfio_device_info.sizeof());
+        if (machine.profile().isBefore(KernelProfile.V6_12)) { // a struct without the padding at its end
+            back = argsz >= least + Integer.BYTES ? least + Integer.BYTES : least;
+        }
+        vfio_device_info.flags(info, VFIO_DEVICE_FLAGS_PCI() | VFIO_DEVICE_FLAGS_RESET());
+        vfio_device_info.num_regions(info, VFIO_PCI_NUM_REGIONS());
+        vfio_device_info.num_irqs(info, VFIO_PCI_NUM_IRQS());
+        argument.write(0, info, back);
+        return 0;
+    }
+
+    private int getRegionInfo(SimProcess caller, UserMemory argument) {
+        long least = vfio_region_info.sizeof();
+        MemorySegment info = argument.read(vfio_region_info.layout(), least);
+        long argsz = Integer.toUnsignedLong(vfio_region_info.argsz(info));
+        checkSize(argsz, least);
+        int index = vfio_region_info.index(info);
+        if (index < 0 || index >= VFIO_PCI_NUM_REGIONS() || index == VFIO_PCI_VGA_REGION_INDEX()) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        PciBars bars = device.function.bars;
+        int readWrite = VFIO_REGION_INFO_FLAG_READ() | VFIO_REGION_INFO_FLAG_WRITE();
+        int flags = 0;
+        long size = 0;
+        if (index == VFIO_PCI_CONFIG_REGION_INDEX()) {
+            flags = readWrite;
+            size = ConfigSpace.SIZE;
+        } else if (bars.has(index)) {
+            flags = readWrite | (bars.mappable(index) ? VFIO_REGION_INFO_FLAG_MMAP() : 0);
+            size = bars.size(index);
+        }
+        vfio_region_info.offset(info, (long) index << REGION_SHIFT);
+        vfio_region_info.size(info, size);
+        vfio_region_info.cap_offset(info, 0);
+        if (bars.has(index) && index == bars.msixBar()) {
+            flags |= VFIO_REGION_INFO_FLAG_CAPS();
+            MemorySegment mappable = UserMemory.zeroed(vfio_info_cap_header.layout());
+            vfio_info_cap_header.id(mappable, (short) VFIO_REGION_INFO_CAP_MSIX_MAPPABLE());
+            vfio_info_cap_header.version(mappable, (short) 1);
+            MemorySegment chain =
+                    new CapabilityChain(Long.BYTES).add(mappable).at(least);
+            if (argsz < least + chain.byteSize()) {
+                vfio_region_info.argsz(info, (int) (least + chain.byteSize()));
+            } else {
+                argument.write(least, chain, chain.byteSize());
+                vfio_region_info.cap_offset(info, (int) least);
+            }
+        }
+        vfio_region_info.flags(info, flags);
+        argument.write(0, info, least);
+        return 0;
+    }
+
+    private int getIrqInfo(SimProcess caller, UserMemory argument) {
+        long least = vfio_irq_info.sizeof();
+        MemorySegment info = argument.read(vfio_irq_info.layout(), least);
+        int index = vfio_irq_info.index(info);
+        checkSize(Integer.toUnsignedLong(vfio_irq_info.argsz(info)), least);
+        int count = device.interrupts.count(index).orElseThrow(() -> new KernelError(Errno.EINVAL));
+        vfio_irq_info.flags(info, device.interrupts.flags(index));
+        vfio_irq_info.count(info, count);
+        argument.write(0, info, least);
+        return 0;
+    }
+
+    // ---- VFIO_DEVICE_SET_IRQS
+
+    private int setIrqs(SimProcess caller, UserMemory argument) {
+        long least = vfio_irq_set.data$offset();
+        MemorySegment set = argument.read(vfio_irq_set.layout(), least);
+        long argsz = Integer.toUnsignedLong(vfio_irq_set.argsz(set));
+        int flags = vfio_irq_set.flags(set);
+        int index = vfio_irq_set.index(set);
+        long start = Integer.toUnsignedLong(vfio_irq_set.start(set));
+        long count = Integer.toUnsignedLong(vfio_irq_set.count(set));
+        checkSize(argsz, least);
+        int known = VFIO_IRQ_SET_DATA_TYPE_MASK() | VFIO_IRQ_SET_ACTION_TYPE_MASK();
+        boolean badIndex = index < 0 || index >= VFIO_PCI_NUM_IRQS();
+        if (badIndex || (flags & ~known) != 0 || count >= 0xffff_ffffL - start) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        int vectors = device.interrupts.count(index).orElse(0);
+        if (start >= vectors || start + count > vectors) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        machine.kernel().lock();
+        try {
+            Interrupts.Data data = data(caller, argument, argsz - least, flags, (int) count);
+            boolean trigger = (flags & VFIO_IRQ_SET_ACTION_TYPE_MASK()) == VFIO_IRQ_SET_ACTION_TRIGGER();
+            if (!trigger) { // INTx alone can be masked, and no function has it
+                throw new KernelError(Errno.ENOTTY);
+            }
+            return device.interrupts.trigger(index, (int) start, (int) count, data);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    private static Interrupts.Data data(SimProcess caller, UserMemory argument, long room, int flags, int count) {
+        int type = flags & VFIO_IRQ_SET_DATA_TYPE_MASK();
+        if (Integer.bitCount(type) != 1) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        if (type == VFIO_IRQ_SET_DATA_NONE()) {
+            return new Interrupts.Data.None();
+        }
+        long at = vfio_irq_set.data$offset();
+        long width = type == VFIO_IRQ_SET_DATA_BOOL() ? Byte.BYTES : Integer.BYTES;
+        if (room < count * width) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        if (argument.size() < at + count * width) {
+            throw new KernelError(Errno.EFAULT);
+        }
+        if (type == VFIO_IRQ_SET_DATA_BOOL()) {
+            byte[] bools = new byte[count];
+            for (int i = 0; i < count; i++) {
+                bools[i] = argument.readByte(at + i);
+            }
+            return new Interrupts.Data.Bools(bools);
+        }
+        int[] descriptors = new int[count];
+        for (int i = 0; i < count; i++) {
+            descriptors[i] = argument.readInt(at + i * width);
+        }
+        IntFunction<EventFd> lookup = fd -> {
+            if (caller.files().get(fd) instanceof EventFdFile file) {
+                return file.event;
+            }
+            throw new KernelError(Errno.EINVAL);
+        };
+        return new Interrupts.Data.EventFds(descriptors, lookup);
+    }
+
+    // ---- resets
+
+    private int reset(SimProcess caller, UserMemory argument) {
+        KernelError.check(machine.profile(), Operation.DEVICE_RESET, new Facts() {});
+        device.lock.lock();
+        try {
+            device.power().reset();
+        } finally {
+            device.lock.unlock();
+        }
+        return 0;
+    }
+
+    /** Every function sits on a root bus, which has neither a slot nor a bridge to reset. */
+    private int getHotResetInfo(SimProcess caller, UserMemory argument) {
+        long least = vfio_pci_hot_reset_info.devices$offset();
+        MemorySegment info = argument.read(vfio_pci_hot_reset_info.layout(), least);
+        checkSize(Integer.toUnsignedLong(vfio_pci_hot_reset_info.argsz(info)), least);
+        throw new KernelError(Errno.ENODEV);
+    }
+
+    private int hotReset(SimProcess caller, UserMemory argument) {
+        long least = vfio_pci_hot_reset.group_fds$offset();
+        MemorySegment reset = argument.read(vfio_pci_hot_reset.layout(), least);
+        checkSize(Integer.toUnsignedLong(vfio_pci_hot_reset.argsz(reset)), least);
+        boolean countFirst = !machine.profile().isBefore(KernelProfile.V6_12);
+        if (vfio_pci_hot_reset.flags(reset) != 0 || countFirst && vfio_pci_hot_reset.count(reset) == 0) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        throw new KernelError(Errno.ENODEV);
+    }
+
+    private static void checkSize(long argsz, long least) {
+        if (argsz < least) {
+            throw new KernelError(Errno.EINVAL);
+        }
+    }
+
+    // ---- read, write, mmap
+
+    @Override
+    synchronized long read(SimProcess caller, MemorySegment target) {
+        long done = pread(target, position);
+        position += done;
+        return done;
+    }
+
+    @Override
+    synchronized long write(SimProcess caller, MemorySegment source) {
+        long done = pwrite(source, position);
+        position += done;
+        return done;
+    }
+
+    @Override
+    long pread(MemorySegment target, long offset) {
+        return access(target, offset, false);
+    }
+
+    @Override
+    long pwrite(MemorySegment source, long offset) {
+        return access(source, offset, true);
+    }
+
+    private long access(MemorySegment buffer, long fileOffset, boolean write) {
+        if (buffer.byteSize() == 0) {
+            return 0;
+        }
+        long index = fileOffset >>> REGION_SHIFT;
+        long offset = fileOffset & (1L << REGION_SHIFT) - 1;
+        device.lock.lock();
+        try {
+            ConfigSpace config = device.power().config;
+            if (index == VFIO_PCI_CONFIG_REGION_INDEX()) {
+                return write ? config.write(offset, buffer) : config.read(offset, buffer);
+            }
+            PciBars bars = device.function.bars;
+            int bar = (int) Math.min(index, PciBars.COUNT);
+            if (!bars.has(bar) || offset >= bars.size(bar)) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            if (!config.memoryDecoded()) {
+                throw new KernelError(Errno.EIO);
+            }
+            long size = Math.min(buffer.byteSize(), bars.size(bar) - offset);
+            barAccess(buffer.asSlice(0, size), bar, offset, write);
+            return size;
+        } finally {
+            device.lock.unlock();
+        }
+    }
+
+    /** Makes the widest aligned accesses, as the kernel does; the MSI-X table is kept from programs. */
+    private void barAccess(MemorySegment buffer, int bar, long offset, boolean write) {
+        long hidden = bar == device.function.bars.msixBar() ? device.function.bars.msixTableSize() : 0;
+        int widest = machine.profile().isBefore(KernelProfile.V6_12) ? Integer.BYTES : Long.BYTES;
+        long done = 0;
+        while (done < buffer.byteSize()) {
+            long at = offset + done;
+            long left = buffer.byteSize() - done;
+            if (at < hidden) {
+                long skip = Math.min(left, hidden - at);
+                if (!write) {
+                    buffer.asSlice(done, skip).fill((byte) -1);
+                }
+                done += skip;
+                continue;
+            }
+            int width = widest;
+            while (width > left || at % width != 0) {
+                width /= 2;
+            }
+            MemorySegment part = buffer.asSlice(done, width);
+            if (write) {
+                device.power().write(bar, at, width, SharedAccess.get(part));
+            } else {
+                SharedAccess.put(part, device.power().read(bar, at, width));
+            }
+            done += width;
+        }
+    }
+
+    @Override
+    Vma map(long offset, long length, int prot, boolean shared) {
+        long index = offset >>> REGION_SHIFT;
+        long start = offset & (1L << REGION_SHIFT) - 1;
+        PciBars bars = device.function.bars;
+        boolean mappable = index < PciBars.COUNT && bars.mappable((int) index);
+        boolean inside = mappable && length <= bars.size((int) index) && start <= bars.size((int) index) - length;
+        KernelError.check(machine.profile(), Operation.REGION_MAP, new Facts() {
+            @Override
+            public boolean regionMappable() {
+                return shared && inside;
+            }
+        });
+        Memory memory = device.power().bar((int) index);
+        long address = memory.address() + start;
+        return new Vma(address, address + length, prot, memory, start, this);
+    }
+
+    @Override
+    void release() {
+        device.close();
+    }
+
+    @Override
+    public String toString() {
+        return "device " + device.function.address;
+    }
+}

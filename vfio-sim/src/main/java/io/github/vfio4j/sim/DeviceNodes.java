@@ -1,0 +1,98 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.Errno;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** The device nodes of a machine: what open and stat find in {@code /dev}. Guarded by the kernel's lock. */
+final class DeviceNodes {
+    private static final String DIRECTORY = "/dev/vfio";
+    private static final String CONTAINER = "/dev/vfio/vfio";
+    private static final int S_IFDIR = 0x4000;
+    private static final int EISDIR = 21;
+
+    /** What stat finds. */
+    record Stat(int mode, DeviceNumber number) {}
+
+    private final SimMachine machine;
+    private final Map<DeviceNumber, VfioGroup> groups = new HashMap<>();
+    private final Map<String, DeviceNumber> aliases = new HashMap<>();
+    private final Set<Integer> openToAll = new HashSet<>(); // group numbers
+
+    DeviceNodes(SimMachine machine) {
+        this.machine = machine;
+    }
+
+    /** Returns the lowest minor number that no group has. */
+    int freeMinor() {
+        int minor = 0;
+        while (groups.containsKey(DeviceNumber.group(minor))) {
+            minor++;
+        }
+        return minor;
+    }
+
+    void add(VfioGroup group) {
+        groups.put(DeviceNumber.group(group.minor()), group);
+    }
+
+    void remove(VfioGroup group) {
+        groups.remove(DeviceNumber.group(group.minor()));
+    }
+
+    /** Makes one more node with the device number of another. */
+    void alias(String path, String node) {
+        aliases.put(path, find(node).orElseThrow(() -> new IllegalArgumentException("there is no node " + node)));
+    }
+
+    /** Lets every user open a group's node. */
+    void allow(int group) {
+        openToAll.add(group);
+    }
+
+    Stat stat(String path) {
+        if (isDirectory(path)) {
+            return new Stat(S_IFDIR, DeviceNumber.NONE);
+        }
+        DeviceNumber number = find(path).orElseThrow(() -> new KernelError(Errno.ENOENT));
+        return new Stat(SimFile.CHARACTER_DEVICE, number);
+    }
+
+    SimFile open(SimProcess process, String path) {
+        if (isDirectory(path)) {
+            throw new KernelError(EISDIR);
+        }
+        DeviceNumber number = find(path).orElseThrow(() -> new KernelError(Errno.ENOENT));
+        if (number.equals(DeviceNumber.CONTAINER)) {
+            return new ContainerFile(machine);
+        }
+        VfioGroup group = groups.get(number);
+        if (group == null) { // a node of one's own that outlived the group
+            throw new KernelError(Errno.ENXIO);
+        }
+        if (!process.privileged() && !openToAll.contains(group.iommuGroup().number)) {
+            throw new KernelError(Errno.EACCES);
+        }
+        return GroupFile.open(machine, group);
+    }
+
+    private Optional<DeviceNumber> find(String path) {
+        if (path.equals(CONTAINER)) {
+            return Optional.of(DeviceNumber.CONTAINER);
+        }
+        if (aliases.containsKey(path)) {
+            return Optional.of(aliases.get(path));
+        }
+        return groups.entrySet().stream()
+                .filter(entry -> path.equals(DIRECTORY + "/" + entry.getValue().iommuGroup().number))
+                .map(Map.Entry::getKey)
+                .findFirst();
+    }
+
+    private static boolean isDirectory(String path) {
+        return path.equals(DIRECTORY) || path.equals("/dev") || path.equals("/");
+    }
+}

@@ -1,0 +1,19 @@
+package io.github.vfio4j.sim;
+
+/** The device number of a node. */
+record DeviceNumber(int major, int minor) {
+    static final DeviceNumber NONE = new DeviceNumber(0, 0);
+
+    /** {@code /dev/vfio/vfio}: a misc device, VFIO_MINOR of linux/miscdevice.h. */
+    static final DeviceNumber CONTAINER = new DeviceNumber(10, 196);
+
+    private static final int GROUP_MAJOR = 241; // dynamic on Linux
+
+    static DeviceNumber group(int minor) {
+        return new DeviceNumber(GROUP_MAJOR, minor);
+    }
+
+    boolean isGroup() {
+        return major == GROUP_MAJOR;
+    }
+}

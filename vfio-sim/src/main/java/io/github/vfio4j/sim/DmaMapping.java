@@ -1,0 +1,65 @@
+package io.github.vfio4j.sim;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One VFIO_IOMMU_MAP_DMA (Linux: struct vfio_dma): pages that were pinned when it was made, whatever the process maps at
+ * the same addresses later.
+ */
+final class DmaMapping {
+    static final int READ = 1; // VFIO_DMA_MAP_FLAG_READ
+    static final int WRITE = 2; // VFIO_DMA_MAP_FLAG_WRITE
+
+    final long iova;
+    final long size;
+    final int access;
+
+    /** The process whose limit on locked memory the pages count against. Guarded by the kernel's lock. */
+    SimProcess owner;
+
+    /** VFIO_DMA_UNMAP_FLAG_VADDR took its address. Guarded by the kernel's lock. */
+    boolean addressMissing;
+
+    private final List<Vma> pages;
+
+    DmaMapping(long iova, long size, int access, SimProcess owner, List<Vma> pages) {
+        this.iova = iova;
+        this.size = size;
+        this.access = access;
+        this.owner = owner;
+        this.pages = pages;
+    }
+
+    long last() {
+        return iova + size - 1;
+    }
+
+    /** Pages that count against the limit on locked memory: RAM does, a BAR does not. */
+    long pinnedPages() {
+        return pinnedPages(pages);
+    }
+
+    static long pinnedPages(List<Vma> pages) {
+        return pages.stream().filter(vma -> vma.memory().isRam()).mapToLong(Vma::size).sum() / Memory.PAGE;
+    }
+
+    /** Returns the memory from an offset on, as far as it lies in one piece; empty if that memory is gone. */
+    Optional<MemorySegment> memory(long offset, long bytes) {
+        long start = 0;
+        for (Vma piece : pages) {
+            if (offset < start + piece.size()) {
+                long inside = offset - start;
+                return piece.memory().live(piece.offset() + inside, Math.min(bytes, piece.size() - inside));
+            }
+            start += piece.size();
+        }
+        throw new AssertionError("offset " + offset + " of a mapping of " + size + " bytes");
+    }
+
+    @Override
+    public String toString() {
+        return "IOVA 0x%x to 0x%x".formatted(iova, last());
+    }
+}

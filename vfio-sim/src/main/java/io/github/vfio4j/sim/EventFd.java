@@ -1,0 +1,74 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.Errno;
+import java.util.function.BooleanSupplier;
+
+/**
+ * The counter behind an eventfd. Interrupts hold it beyond the close of its file (Linux: struct eventfd_ctx). A waiting
+ * reader waits until a write comes, or until its process dies; a Java interrupt does not wake it, as none would wake a
+ * thread in a system call.
+ */
+final class EventFd {
+    private static final long MAX = -2; // ULLONG_MAX - 1
+
+    private final boolean semaphore;
+    private long count; // unsigned; guarded by this
+
+    EventFd(long initial, boolean semaphore) {
+        this.count = initial;
+        this.semaphore = semaphore;
+    }
+
+    /** The kernel adds 1 (eventfd_signal); at the limit the counter stays. */
+    synchronized void signal() {
+        if (count != -1) {
+            count++;
+        }
+        notifyAll();
+    }
+
+    synchronized long read(boolean block, BooleanSupplier dead) {
+        await(block, dead, () -> count != 0);
+        long value = semaphore ? 1 : count;
+        count -= value;
+        notifyAll();
+        return value;
+    }
+
+    synchronized void write(long value, boolean block, BooleanSupplier dead) {
+        if (value == -1) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        await(block, dead, () -> count != -1 && Long.compareUnsigned(value, MAX - count) <= 0);
+        count += value;
+        notifyAll();
+    }
+
+    /** Lets those who wait see that their process died. */
+    synchronized void wake() {
+        notifyAll();
+    }
+
+    private void await(boolean block, BooleanSupplier dead, BooleanSupplier ready) {
+        boolean interrupted = false;
+        try {
+            while (!ready.getAsBoolean()) {
+                if (!block) {
+                    throw new KernelError(Errno.EAGAIN);
+                }
+                if (dead.getAsBoolean()) {
+                    throw new KernelError(Errno.EINTR);
+                }
+                try {
+                    wait();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+}

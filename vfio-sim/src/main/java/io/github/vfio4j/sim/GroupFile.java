@@ -1,0 +1,249 @@
+package io.github.vfio4j.sim;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.ffm.gen.vfio_group_status;
+import io.github.vfio4j.spi.Facts;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+
+/** An open {@code /dev/vfio/N}. */
+final class GroupFile extends SimFile {
+    private interface Ioctl {
+        int call(GroupFile file, SimProcess caller, UserMemory argument);
+    }
+
+    private static final Map<Integer, Ioctl> IOCTLS = Map.of(
+            VFIO_GROUP_GET_STATUS(), GroupFile::getStatus,
+            VFIO_GROUP_SET_CONTAINER(), GroupFile::setContainer,
+            VFIO_GROUP_UNSET_CONTAINER(), GroupFile::unsetContainer,
+            VFIO_GROUP_GET_DEVICE_FD(), GroupFile::getDeviceFd);
+
+    private static final int LONGEST_NAME = 4096; // PAGE_SIZE, with the NUL
+
+    private final SimMachine machine;
+    private final VfioGroup group;
+
+    private GroupFile(SimMachine machine, VfioGroup group) {
+        this.machine = machine;
+        this.group = group;
+    }
+
+    /** Opens a group. The kernel's lock is held. */
+    static GroupFile open(SimMachine machine, VfioGroup group) {
+        KernelError.check(machine.profile(), Operation.OPEN_GROUP, new Facts() {
+            @Override
+            public boolean groupGone() {
+                return group.gone();
+            }
+
+            @Override
+            public boolean groupOpen() {
+                return group.openedFile != null;
+            }
+        });
+        GroupFile file = new GroupFile(machine, group);
+        group.openedFile = file;
+        return file;
+    }
+
+    @Override
+    int ioctl(SimProcess caller, int request, UserMemory argument) {
+        Ioctl ioctl = IOCTLS.get(request);
+        if (ioctl == null) {
+            throw new KernelError(Errno.ENOTTY);
+        }
+        return ioctl.call(this, caller, argument);
+    }
+
+    private int getStatus(SimProcess caller, UserMemory argument) {
+        long least = vfio_group_status.sizeof();
+        MemorySegment status = argument.read(vfio_group_status.layout(), least);
+        if (Integer.toUnsignedLong(vfio_group_status.argsz(status)) < least) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        machine.kernel().lock();
+        try {
+            KernelError.check(machine.profile(), Operation.GROUP_GET_STATUS, facts());
+            int flags = 0;
+            if (group.container().isPresent()) {
+                flags = VFIO_GROUP_FLAGS_CONTAINER_SET() | VFIO_GROUP_FLAGS_VIABLE();
+            } else if (!group.iommuGroup().owned()) {
+                flags = VFIO_GROUP_FLAGS_VIABLE();
+            }
+            vfio_group_status.flags(status, flags);
+        } finally {
+            machine.kernel().unlock();
+        }
+        argument.write(0, status, least);
+        return 0;
+    }
+
+    private int setContainer(SimProcess caller, UserMemory argument) {
+        int fd = argument.readInt(0);
+        machine.kernel().lock();
+        try {
+            SimFile named = caller.files().find(fd).orElse(null);
+            VfioContainer container = named instanceof ContainerFile file ? file.container : null;
+            KernelError.check(machine.profile(), Operation.GROUP_SET_CONTAINER, new GroupFacts() {
+                @Override
+                public boolean namedFileOpen() {
+                    return named != null;
+                }
+
+                @Override
+                public boolean namedFileIsContainer() {
+                    return container != null;
+                }
+
+                @Override
+                public boolean groupOwnedByHost() {
+                    return group.iommuGroup().owned();
+                }
+
+                @Override
+                public boolean iommuSet() {
+                    return container.iommu().isPresent();
+                }
+
+                @Override
+                public boolean addressMissing() {
+                    return iommuSet() && container.iommu().get().addressMissing();
+                }
+
+                @Override
+                public boolean interruptsIsolated() {
+                    return machine.interruptsIsolated();
+                }
+            });
+            group.join(container);
+            return 0;
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    private int unsetContainer(SimProcess caller, UserMemory argument) {
+        machine.kernel().lock();
+        try {
+            KernelError.check(machine.profile(), Operation.GROUP_UNSET_CONTAINER, facts());
+            group.leaveContainer();
+            return 0;
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    private int getDeviceFd(SimProcess caller, UserMemory argument) {
+        DeviceName name = new DeviceName(string(argument));
+        VfioDevice device;
+        machine.kernel().lock();
+        try {
+            device = find(name);
+            if (device == null) {
+                check(caller, name, null);
+            }
+            device.references++; // it cannot be unbound before this open is over
+        } finally {
+            machine.kernel().unlock();
+        }
+        try {
+            return device.open(caller, () -> check(caller, name, device));
+        } finally {
+            machine.kernel().lock();
+            device.unreference();
+            machine.kernel().unlock();
+        }
+    }
+
+    /** Refuses what the state does not allow. The kernel's lock is held. */
+    private void check(SimProcess caller, DeviceName name, VfioDevice device) {
+        KernelError.check(machine.profile(), Operation.GROUP_GET_DEVICE_FD, new GroupFacts() {
+            @Override
+            public boolean deviceNameAccepted() {
+                return device == null || name.withoutOptions();
+            }
+
+            @Override
+            public boolean deviceKnown() {
+                return device != null;
+            }
+
+            @Override
+            public boolean descriptorFree() {
+                return caller.files().hasFree();
+            }
+
+            @Override
+            public boolean iommuSet() {
+                return group.container().flatMap(VfioContainer::iommu).isPresent();
+            }
+        });
+    }
+
+    private VfioDevice find(DeviceName name) {
+        boolean leavingToo = machine.profile().isBefore(KernelProfile.V6_12);
+        return group.devices().stream()
+                .filter(device -> name.names(device.function.address) && (leavingToo || !device.leaving))
+                .findFirst()
+                .orElse(null);
+    }
+
+    private static String string(UserMemory argument) {
+        byte[] bytes = new byte[LONGEST_NAME];
+        for (int length = 0; length < LONGEST_NAME; length++) {
+            bytes[length] = argument.readByte(length);
+            if (bytes[length] == 0) {
+                return new String(bytes, 0, length, StandardCharsets.ISO_8859_1);
+            }
+        }
+        throw new KernelError(Errno.EINVAL);
+    }
+
+    private Facts facts() {
+        return new GroupFacts();
+    }
+
+    /** What every operation on the group may ask. */
+    private class GroupFacts implements Facts {
+        @Override
+        public boolean groupGone() {
+            return group.gone();
+        }
+
+        @Override
+        public boolean groupInContainer() {
+            return group.container().isPresent();
+        }
+
+        @Override
+        public int devicesOpen() {
+            return group.devicesOpen();
+        }
+    }
+
+    @Override
+    DeviceNumber deviceNumber() {
+        return DeviceNumber.group(group.minor());
+    }
+
+    @Override
+    void release() {
+        machine.kernel().lock();
+        try {
+            group.leaveContainer();
+            group.openedFile = null;
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "/dev/vfio/" + group.iommuGroup().number;
+    }
+}

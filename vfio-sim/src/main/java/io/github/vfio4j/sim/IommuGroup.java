@@ -1,0 +1,34 @@
+package io.github.vfio4j.sim;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The functions that the IOMMU cannot tell apart (Linux: struct iommu_group). A host driver on any of them and a VFIO
+ * container exclude each other: the owner of the group's DMA is one of the two.
+ */
+final class IommuGroup {
+    final int number;
+    final List<PciFunction> members = new ArrayList<>(); // does not change once the machine is built
+
+    /** Guarded by the kernel's lock: the container of the group's VFIO user owns its DMA. */
+    boolean claimed;
+
+    /** The VFIO side; null while no member is bound to vfio-pci. Guarded by the kernel's lock. */
+    VfioGroup vfio;
+
+    /**
+     * What translates the members' DMA; null for nothing (the blocking domain, or the host's own). Written under the
+     * kernel's lock and that of the IOMMU, so that DMA in flight ends before it changes.
+     */
+    volatile Type1Iommu translation;
+
+    IommuGroup(int number) {
+        this.number = number;
+    }
+
+    /** Is the DMA of the group in somebody's hands? (owner_cnt != 0) */
+    boolean owned() {
+        return claimed || members.stream().anyMatch(PciFunction::ownedByHost);
+    }
+}

@@ -1,0 +1,72 @@
+package io.github.vfio4j.sim;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.BitSet;
+import java.util.Optional;
+
+/**
+ * Physical memory of the machine: what an anonymous mmap got, or the memory of a BAR. Pages that were given back are
+ * gone: devices that still reach for them fault. (Linux would keep pinned pages for the device; but a driver that gives
+ * memory back under its device has a bug, and shall hear of it.) All methods are safe from any thread.
+ */
+final class Memory {
+    static final long PAGE = 4096;
+
+    private final Arena arena;
+    private final MemorySegment segment;
+    private final boolean ram;
+    private final BitSet gone = new BitSet(); // by page; guarded by this
+
+    private Memory(long bytes, boolean ram) {
+        this.arena = Arena.ofShared();
+        this.ram = ram;
+        try {
+            this.segment = arena.allocate(bytes, PAGE);
+        } catch (RuntimeException | Error e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    /** Allocates zeroed memory of a program. */
+    static Memory ofProgram(long bytes) {
+        return new Memory(bytes, true);
+    }
+
+    /** Allocates the zeroed memory of a BAR. */
+    static Memory ofBar(long bytes) {
+        return new Memory(bytes, false);
+    }
+
+    /** Is it RAM, which counts when it is pinned? */
+    boolean isRam() {
+        return ram;
+    }
+
+    long address() {
+        return segment.address();
+    }
+
+    MemorySegment segment() {
+        return segment;
+    }
+
+    /** Returns a part of it, unless it is gone. */
+    synchronized Optional<MemorySegment> live(long offset, long bytes) {
+        int page = gone.nextSetBit(Math.toIntExact(offset / PAGE));
+        return page >= 0 && page * PAGE < offset + bytes ? Optional.empty() : Optional.of(segment.asSlice(offset, bytes));
+    }
+
+    /** Gives whole pages back; the memory ends with its last page. */
+    synchronized void giveBack(long offset, long bytes) {
+        gone.set(Math.toIntExact(offset / PAGE), Math.toIntExact((offset + bytes + PAGE - 1) / PAGE));
+        if (gone.cardinality() == (segment.byteSize() + PAGE - 1) / PAGE && arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+
+    void giveBackAll() {
+        giveBack(0, segment.byteSize());
+    }
+}

@@ -1,0 +1,53 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.PciAddress;
+import java.util.Optional;
+import java.util.Set;
+
+/** A PCI function of a machine and the driver that it is bound to. Guarded by the kernel's lock. */
+final class PciFunction {
+    /** Drivers that leave the DMA of the group to others (driver_managed_dma). */
+    private static final Set<String> NO_DMA_OF_THEIR_OWN = Set.of(SimMachine.VFIO_PCI, "pci-stub", "pcieport");
+
+    final PciAddress address;
+    final PciModel model;
+    final PciBars bars;
+    final IommuGroup group;
+
+    private Optional<String> driver = Optional.empty();
+    private VfioDevice vfio; // while bound to vfio-pci
+
+    PciFunction(PciAddress address, PciModel model, IommuGroup group) {
+        this.address = address;
+        this.model = model;
+        this.bars = new PciBars(address, model);
+        this.group = group;
+    }
+
+    Optional<String> driver() {
+        return driver;
+    }
+
+    Optional<VfioDevice> vfio() {
+        return Optional.ofNullable(vfio);
+    }
+
+    /** Is it bound to a driver of the host that uses it for DMA? */
+    boolean ownedByHost() {
+        return driver.isPresent() && !NO_DMA_OF_THEIR_OWN.contains(driver.get());
+    }
+
+    void bound(String to, VfioDevice device) {
+        driver = Optional.of(to);
+        vfio = device;
+    }
+
+    void unbound() {
+        driver = Optional.empty();
+        vfio = null;
+    }
+
+    static boolean ownsDma(String driver) {
+        return !NO_DMA_OF_THEIR_OWN.contains(driver);
+    }
+}

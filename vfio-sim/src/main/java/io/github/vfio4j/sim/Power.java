@@ -1,0 +1,97 @@
+package io.github.vfio4j.sim;
+
+import java.lang.foreign.MemorySegment;
+
+/** What a device has from its first open to its last close: configuration space, the memory of its BARs, its bus. */
+final class Power {
+    final ConfigSpace config;
+    private final VfioDevice device;
+    private final Memory[] bars = new Memory[PciBars.COUNT];
+    private final DeviceBus bus;
+
+    private Power(VfioDevice device) {
+        this.device = device;
+        this.config = new ConfigSpace(device.function, device.interrupts);
+        PciBars layout = device.function.bars;
+        for (int index = 0; index < bars.length; index++) {
+            if (layout.mappable(index)) {
+                bars[index] = Memory.ofBar(layout.size(index));
+            }
+        }
+        this.bus = new DeviceBus(device, this);
+    }
+
+    /** The device's lock is held. */
+    static Power on(VfioDevice device) {
+        Power power = new Power(device);
+        boolean done = false;
+        try {
+            device.function.model.powerOn(power.bus);
+            done = true;
+            return power;
+        } finally {
+            if (!done) {
+                power.freeBars();
+            }
+        }
+    }
+
+    /** Interrupts and bus mastering stop before the model does. The device's lock is held. */
+    void off() {
+        device.interrupts.disableAll();
+        config.clearBusMaster();
+        try {
+            device.function.model.powerOff();
+        } finally {
+            bus.off();
+            freeBars();
+        }
+    }
+
+    /** VFIO_DEVICE_RESET: configuration space and interrupts are restored after it. The device's lock is held. */
+    void reset() {
+        device.function.model.reset();
+    }
+
+    /** The memory of a BAR that can be mapped. */
+    Memory bar(int index) {
+        return bars[index];
+    }
+
+    /** Reads a naturally aligned piece of a BAR. The device's lock is held. */
+    long read(int bar, long offset, int width) {
+        if (bars[bar] == null) {
+            return device.function.model.read(bar, offset, width);
+        }
+        MemorySegment memory = bars[bar].segment();
+        return switch (width) {
+            case 1 -> (byte) SharedAccess.BYTE.getAcquire(memory, offset);
+            case 2 -> (short) SharedAccess.SHORT.getAcquire(memory, offset);
+            case 4 -> (int) SharedAccess.INT.getAcquire(memory, offset);
+            default -> (long) SharedAccess.LONG.getAcquire(memory, offset);
+        };
+    }
+
+    /** Writes a naturally aligned piece of a BAR. The device's lock is held. */
+    void write(int bar, long offset, int width, long value) {
+        if (bars[bar] == null) {
+            device.function.model.write(bar, offset, width, value);
+            return;
+        }
+        MemorySegment memory = bars[bar].segment();
+        switch (width) {
+            case 1 -> SharedAccess.BYTE.setRelease(memory, offset, (byte) value);
+            case 2 -> SharedAccess.SHORT.setRelease(memory, offset, (short) value);
+            case 4 -> SharedAccess.INT.setRelease(memory, offset, (int) value);
+            default -> SharedAccess.LONG.setRelease(memory, offset, value);
+        }
+    }
+
+    private void freeBars() {
+        for (Memory memory : bars) {
+            if (memory != null) {
+                memory.giveBackAll();
+            }
+        }
+    }
+}

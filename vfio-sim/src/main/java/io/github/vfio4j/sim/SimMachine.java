@@ -1,0 +1,399 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.ffm.port.SysFs;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * A simulated computer: a kernel with VFIO, an IOMMU, and PCI devices that {@linkplain PciModel models} play. It answers
+ * system calls as Linux does, from the same argument bytes and with the same errnos, and needs no privilege and no
+ * hardware. Nothing of it is shared with another machine.
+ *
+ * <p>All methods are safe from any thread. A device model runs without the kernel's lock.
+ */
+public final class SimMachine {
+    /** The driver that gives a function to programs. */
+    public static final String VFIO_PCI = "vfio-pci";
+
+    private static final int MOST_FAULTS = 1000;
+    // What an Intel IOMMU of 39 bits has: all but the window of message interrupts.
+    private static final List<IovaRange> IOVA_RANGES =
+            List.of(new IovaRange(0, 0xfedf_ffffL), new IovaRange(0xfef0_0000L, 0x7f_ffff_ffffL));
+
+    private final KernelProfile profile;
+    private final boolean interruptRemapping;
+    private final boolean unsafeInterruptsAllowed;
+    private final long memlockLimit;
+    private final int dmaEntryLimit;
+    private final KernelLock kernel = new KernelLock();
+    private final DeviceNodes nodes = new DeviceNodes(this);
+    private final Drivers drivers = new Drivers(this, nodes);
+    private final SysFs sysfs = new SimSysFs(this);
+    private final Map<PciAddress, PciFunction> functions = new TreeMap<>(); // does not change once built
+    private final List<SimProcess> processes = new ArrayList<>(); // guarded by kernel
+    private int processesStarted; // guarded by kernel
+    private final List<DmaFault> faults = new ArrayList<>(); // guarded by itself
+
+    private SimMachine(Builder builder) {
+        profile = builder.profile;
+        interruptRemapping = builder.interruptRemapping;
+        unsafeInterruptsAllowed = builder.unsafeInterruptsAllowed;
+        memlockLimit = builder.memlockLimit;
+        dmaEntryLimit = builder.dmaEntryLimit;
+        Map<Integer, IommuGroup> groups = new HashMap<>();
+        for (Builder.Slot slot : builder.slots) {
+            IommuGroup group = groups.computeIfAbsent(slot.group(), IommuGroup::new);
+            PciFunction function = new PciFunction(slot.address(), slot.model(), group);
+            group.members.add(function);
+            functions.put(slot.address(), function);
+        }
+        for (Builder.Slot slot : builder.slots) {
+            if (!slot.driver().isEmpty()) {
+                drivers.bind(functions.get(slot.address()), slot.driver());
+            }
+        }
+    }
+
+    /**
+     * Starts to describe a machine: Linux 7.2, interrupt remapping on, no device.
+     *
+     * @return the description
+     */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Starts a process of root's.
+     *
+     * @return the process
+     */
+    public SimProcess startProcess() {
+        return start(true);
+    }
+
+    /**
+     * Starts a process without privileges: it opens only the groups that it {@linkplain #allowGroup may}, and the limit on
+     * locked memory holds for it.
+     *
+     * @return the process
+     */
+    public SimProcess startUnprivilegedProcess() {
+        return start(false);
+    }
+
+    private SimProcess start(boolean privileged) {
+        kernel.lock();
+        try {
+            SimProcess process = new SimProcess(this, ++processesStarted, privileged, nodes);
+            processes.add(process);
+            return process;
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    void ended(SimProcess process) {
+        processes.remove(process);
+    }
+
+    /**
+     * Lets every user open a group, as a udev rule would.
+     *
+     * @param group the group's number
+     */
+    public void allowGroup(int group) {
+        kernel.lock();
+        try {
+            nodes.allow(group);
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    /**
+     * Makes another node for the same device, as mknod would.
+     *
+     * @param path the new node's path
+     * @param node the node that it is an alias of, such as {@code /dev/vfio/26}
+     */
+    public void addAlias(String path, String node) {
+        kernel.lock();
+        try {
+            nodes.alias(path, node);
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    /**
+     * Binds a function to a driver, as root would through sysfs.
+     *
+     * @param address the function
+     * @param driver {@link #VFIO_PCI}, or any other name: that of a host driver
+     * @throws IllegalStateException if it has a driver (EBUSY), or a host driver is to get a member of a group that is in
+     *     a container (EBUSY)
+     */
+    public void bind(PciAddress address, String driver) {
+        try {
+            drivers.bind(function(address), driver);
+        } catch (KernelError e) {
+            throw new IllegalStateException("bind of %s to %s: %s".formatted(address, driver, new Errno(e.errno())));
+        }
+    }
+
+    /**
+     * Unbinds a function from its driver, as root would through sysfs. While a program has the device open this blocks, and
+     * signals the program's request interrupt.
+     *
+     * @param address the function
+     * @throws IllegalStateException if it has no driver (ENODEV)
+     */
+    public void unbind(PciAddress address) {
+        try {
+            drivers.unbind(function(address));
+        } catch (KernelError e) {
+            throw new IllegalStateException("unbind of %s: %s".formatted(address, new Errno(e.errno())));
+        }
+    }
+
+    /**
+     * Lists what the IOMMU stopped so far: the first 1000 accesses.
+     *
+     * @return the faults, oldest first
+     */
+    public List<DmaFault> faults() {
+        synchronized (faults) {
+            return List.copyOf(faults);
+        }
+    }
+
+    void fault(DmaFault fault) {
+        synchronized (faults) {
+            if (faults.size() < MOST_FAULTS) {
+                faults.add(fault);
+            }
+        }
+    }
+
+    /**
+     * Lists what living processes have not given back, and devices that have power still.
+     *
+     * @return a line for each; empty when every program closed everything
+     */
+    public List<String> leaks() {
+        kernel.lock();
+        try {
+            List<String> leaks = new ArrayList<>();
+            processes.forEach(process -> leaks.addAll(process.leaks()));
+            functions.values().stream()
+                    .filter(function -> function.vfio().isPresent()
+                            && function.vfio().get().isOpen())
+                    .forEach(function -> leaks.add("device " + function.address + " is open"));
+            return leaks;
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    /**
+     * Returns the line of kernels whose answers it gives.
+     *
+     * @return the line
+     */
+    public KernelProfile profile() {
+        return profile;
+    }
+
+    SysFs sysfs() {
+        return sysfs;
+    }
+
+    KernelLock kernel() {
+        return kernel;
+    }
+
+    Collection<PciFunction> functions() {
+        return functions.values();
+    }
+
+    List<IovaRange> iovaRanges() {
+        return IOVA_RANGES;
+    }
+
+    boolean interruptRemapping() {
+        return interruptRemapping;
+    }
+
+    boolean unsafeInterruptsAllowed() {
+        return unsafeInterruptsAllowed;
+    }
+
+    /** May devices of untrusted programs raise message interrupts? */
+    boolean interruptsIsolated() {
+        return interruptRemapping || unsafeInterruptsAllowed;
+    }
+
+    long memlockLimit() {
+        return memlockLimit;
+    }
+
+    int dmaEntryLimit() {
+        return dmaEntryLimit;
+    }
+
+    private PciFunction function(PciAddress address) {
+        PciFunction function = functions.get(address);
+        if (function == null) {
+            throw new IllegalArgumentException("this machine has no function " + address);
+        }
+        return function;
+    }
+
+    /** Names it and lists its devices. */
+    @Override
+    public String toString() {
+        kernel.lock();
+        try {
+            StringBuilder text = new StringBuilder("simulated " + profile);
+            for (PciFunction function : functions.values()) {
+                PciIdentity identity = function.model.identity();
+                text.append("%n  %s %04x:%04x driver %s group %d".formatted(
+                        function.address,
+                        identity.vendorId(),
+                        identity.deviceId(),
+                        function.driver().orElse("none"),
+                        function.group.number));
+            }
+            return text.toString();
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    /** The description of a machine. */
+    public static final class Builder {
+        private record Slot(PciAddress address, PciModel model, int group, String driver) {}
+
+        private KernelProfile profile = KernelProfile.V7_2;
+        private boolean interruptRemapping = true;
+        private boolean unsafeInterruptsAllowed;
+        private long memlockLimit = 8 << 20;
+        private int dmaEntryLimit = 65535;
+        private final List<Slot> slots = new ArrayList<>();
+
+        private Builder() {}
+
+        /**
+         * Chooses the line of kernels whose answers the machine gives.
+         *
+         * @param line the line
+         * @return this
+         */
+        public Builder kernel(KernelProfile line) {
+            profile = Objects.requireNonNull(line);
+            return this;
+        }
+
+        /**
+         * Turns interrupt remapping on or off. Without it SET_IOMMU is refused.
+         *
+         * @param on whether it is on
+         * @return this
+         */
+        public Builder interruptRemapping(boolean on) {
+            interruptRemapping = on;
+            return this;
+        }
+
+        /**
+         * Waives interrupt remapping ({@code vfio_iommu_type1.allow_unsafe_interrupts}).
+         *
+         * @param allowed whether it is waived
+         * @return this
+         */
+        public Builder allowUnsafeInterrupts(boolean allowed) {
+            unsafeInterruptsAllowed = allowed;
+            return this;
+        }
+
+        /**
+         * Sets how much memory an unprivileged process may pin (RLIMIT_MEMLOCK); 8 MiB at first.
+         *
+         * @param bytes the limit
+         * @return this
+         */
+        public Builder memlockLimit(long bytes) {
+            memlockLimit = bytes;
+            return this;
+        }
+
+        /**
+         * Sets how many mappings a container may hold ({@code vfio_iommu_type1.dma_entry_limit}); 65535 at first.
+         *
+         * @param mappings the limit
+         * @return this
+         */
+        public Builder dmaEntryLimit(int mappings) {
+            dmaEntryLimit = mappings;
+            return this;
+        }
+
+        /**
+         * Adds a function that is bound to vfio-pci, alone in a group of its own: the lowest number that is free.
+         *
+         * @param address where it is
+         * @param model what plays it; a model plays one function
+         * @return this
+         */
+        public Builder device(PciAddress address, PciModel model) {
+            Set<Integer> taken = new HashSet<>();
+            slots.forEach(slot -> taken.add(slot.group()));
+            int group = 0;
+            while (taken.contains(group)) {
+                group++;
+            }
+            return device(address, model, group, VFIO_PCI);
+        }
+
+        /**
+         * Adds a function.
+         *
+         * @param address where it is
+         * @param model what plays it; a model plays one function
+         * @param group the number of its IOMMU group, which others may share
+         * @param driver what it is bound to: {@link #VFIO_PCI}, the name of a host driver, or "" for nothing
+         * @return this
+         */
+        public Builder device(PciAddress address, PciModel model, int group, String driver) {
+            if (slots.stream().anyMatch(slot -> slot.address().equals(address) || slot.model() == model)) {
+                throw new IllegalArgumentException("there is a function at " + address + " already, or of this model");
+            }
+            if (group < 0) {
+                throw new IllegalArgumentException("a group number is not negative: " + group);
+            }
+            slots.add(new Slot(address, model, group, driver));
+            return this;
+        }
+
+        /**
+         * Builds the machine.
+         *
+         * @return a machine that runs
+         */
+        public SimMachine build() {
+            return new SimMachine(this);
+        }
+    }
+}

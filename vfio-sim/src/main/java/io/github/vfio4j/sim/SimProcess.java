@@ -1,0 +1,179 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A process on a {@link SimMachine}: its open files, its memory, its privileges. What several of them do at once is safe;
+ * what one does that another must not see (a group that is open) the others see as Linux would show it.
+ */
+public final class SimProcess {
+    private static final int ESRCH = 3;
+
+    private final SimMachine machine;
+    private final int id;
+    private final boolean privileged;
+    private final FileTable files = new FileTable();
+    private final AddressSpace memory;
+    private final Syscalls syscalls;
+    private int callsInFlight; // guarded by the kernel's lock
+    private volatile boolean dead;
+
+    SimProcess(SimMachine machine, int id, boolean privileged, DeviceNodes nodes) {
+        this.machine = machine;
+        this.id = id;
+        this.privileged = privileged;
+        this.memory = new AddressSpace(machine.kernel());
+        this.syscalls = new SimSyscalls(this, machine.kernel(), nodes);
+    }
+
+    /** Its system calls. */
+    Syscalls syscalls() {
+        return syscalls;
+    }
+
+    SimMachine machine() {
+        return machine;
+    }
+
+    FileTable files() {
+        return files;
+    }
+
+    AddressSpace memory() {
+        return memory;
+    }
+
+    /** Is it root's? */
+    boolean privileged() {
+        return privileged;
+    }
+
+    /** CAP_IPC_LOCK. */
+    boolean mayLockAnything() {
+        return privileged;
+    }
+
+    boolean dead() {
+        return dead;
+    }
+
+    void checkAlive() {
+        if (dead) {
+            throw new KernelError(ESRCH);
+        }
+    }
+
+    /** Finds a file for a call that does not hold the kernel's lock all the time: one more reference. The lock is held. */
+    SimFile file(int fd) {
+        checkAlive();
+        SimFile file = files.get(fd);
+        machine.kernel().get(file);
+        callsInFlight++;
+        return file;
+    }
+
+    /** That call ended. The lock is held. */
+    void callEnds() {
+        callsInFlight--;
+        machine.kernel().changed();
+    }
+
+    /** Gives a file to a descriptor that was reserved, or drops it if the process died meanwhile. */
+    void install(int fd, SimFile file) {
+        if (dead) {
+            machine.kernel().put(file);
+        } else {
+            files.install(fd, file);
+        }
+    }
+
+    /**
+     * Sets how many files it may have open at once (RLIMIT_NOFILE); 1024 at first.
+     *
+     * @param number the limit: descriptors stay below it
+     */
+    public void limitOpenFiles(int number) {
+        machine.kernel().lock();
+        try {
+            files.limit(number);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /**
+     * Kills the process, as SIGKILL would: what it mapped is unmapped, its files are closed in the order of their
+     * descriptors, and devices that only it had open lose power. Calls in flight end before that. Whatever its threads
+     * call afterwards fails with ESRCH. Does nothing to a dead process.
+     */
+    public void kill() {
+        KernelLock kernel = machine.kernel();
+        kernel.lock();
+        try {
+            if (dead) {
+                return;
+            }
+            dead = true;
+            for (int fd : files.open()) {
+                if (files.get(fd) instanceof EventFdFile file) {
+                    file.event.wake();
+                }
+            }
+            kernel.await(() -> callsInFlight == 0);
+            memory.dropFiles();
+            files.open().forEach(fd -> kernel.put(files.remove(fd)));
+        } finally {
+            kernel.unlock(); // releases them
+        }
+        kernel.lock();
+        try {
+            memory.freeMemory(); // now that no device reaches it
+            machine.ended(this);
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    /**
+     * Lists what the process has not given back: open files, memory mappings, pinned memory. Empty after a program that
+     * closed everything.
+     *
+     * @return a line for each
+     */
+    public List<String> leaks() {
+        machine.kernel().lock();
+        try {
+            List<String> leaks = new ArrayList<>();
+            files.open().forEach(fd -> leaks.add("%s: descriptor %d is open: %s".formatted(this, fd, files.get(fd))));
+            memory.mappings().forEach(vma -> leaks.add("%s: mapped: %s".formatted(this, vma)));
+            if (memory.pinnedPages() != 0) {
+                leaks.add("%s: %d bytes are pinned for DMA".formatted(this, memory.pinnedPages() * Memory.PAGE));
+            }
+            return leaks;
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /**
+     * Returns how much memory is pinned for devices, as counted against RLIMIT_MEMLOCK.
+     *
+     * @return bytes
+     */
+    public long pinnedBytes() {
+        machine.kernel().lock();
+        try {
+            return memory.pinnedPages() * Memory.PAGE;
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /** Names it, such as {@code process 1}. */
+    @Override
+    public String toString() {
+        return "process " + id + (privileged ? "" : " (unprivileged)") + (dead ? " (dead)" : "");
+    }
+}

@@ -1,0 +1,169 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.ffm.port.SysFs;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+
+/** The sysfs tree of a machine, as far as VFIO programs look at it. Made anew from the machine's state for each look. */
+final class SimSysFs implements SysFs {
+    private static final int EISDIR = 21;
+    private static final int ELOOP = 40;
+    private static final int MOST_LINKS = 40;
+
+    private final SimMachine machine;
+
+    SimSysFs(SimMachine machine) {
+        this.machine = machine;
+    }
+
+    @Override
+    public String read(String path) throws Failure {
+        return switch (tree().find(path, true)) {
+            case Node.Text(String text) -> text;
+            default -> throw new Failure(EISDIR, path);
+        };
+    }
+
+    @Override
+    public List<String> list(String path) throws Failure {
+        return switch (tree().find(path, true)) {
+            case Node.Directory(Map<String, Node> entries) -> List.copyOf(new TreeSet<>(entries.keySet()));
+            default -> throw new Failure(Errno.ENOTDIR.number(), path);
+        };
+    }
+
+    @Override
+    public String readLink(String path) throws Failure {
+        return switch (tree().find(path, false)) {
+            case Node.Link(String target) -> target;
+            default -> throw new Failure(Errno.EINVAL.number(), path);
+        };
+    }
+
+    private Tree tree() {
+        Tree tree = new Tree();
+        machine.kernel().lock();
+        try {
+            tree.directory("/sys/bus/pci/devices");
+            tree.directory("/sys/bus/pci/drivers/vfio-pci");
+            tree.directory("/sys/kernel/iommu_groups");
+            machine.functions().forEach(function -> add(tree, function));
+            String parameters = "/sys/module/vfio_iommu_type1/parameters/";
+            tree.text(parameters + "allow_unsafe_interrupts", machine.unsafeInterruptsAllowed() ? "Y" : "N");
+            tree.text(parameters + "dma_entry_limit", String.valueOf(machine.dmaEntryLimit()));
+        } finally {
+            machine.kernel().unlock();
+        }
+        return tree;
+    }
+
+    private static void add(Tree tree, PciFunction function) {
+        PciAddress address = function.address;
+        PciIdentity identity = function.model.identity();
+        String home = "devices/pci%04x:%02x/%s".formatted(address.domain(), address.bus(), address);
+        String at = "/sys/" + home + "/";
+        tree.text(at + "vendor", "0x%04x".formatted(identity.vendorId()));
+        tree.text(at + "device", "0x%04x".formatted(identity.deviceId()));
+        tree.text(at + "subsystem_vendor", "0x%04x".formatted(identity.vendorId()));
+        tree.text(at + "subsystem_device", "0x%04x".formatted(identity.deviceId()));
+        tree.text(at + "class", "0x%06x".formatted(identity.classCode()));
+        tree.text(at + "revision", "0x00");
+        tree.text(at + "numa_node", "-1");
+        tree.text(at + "driver_override", "(null)");
+        tree.link(at + "subsystem", "../../../bus/pci");
+        tree.link("/sys/bus/pci/devices/" + address, "../../../" + home);
+        function.driver().ifPresent(driver -> {
+            tree.link(at + "driver", "../../../bus/pci/drivers/" + driver);
+            tree.link("/sys/bus/pci/drivers/" + driver + "/" + address, "../../../../" + home);
+        });
+        String group = "kernel/iommu_groups/" + function.group.number;
+        tree.link(at + "iommu_group", "../../../" + group);
+        tree.link("/sys/" + group + "/devices/" + address, "../../../../" + home);
+        tree.text("/sys/" + group + "/type", "DMA-FQ");
+        tree.text("/sys/" + group + "/reserved_regions", "0x00000000fee00000 0x00000000feefffff msi");
+    }
+
+    private sealed interface Node {
+        record Text(String text) implements Node {}
+
+        record Link(String target) implements Node {}
+
+        record Directory(Map<String, Node> entries) implements Node {}
+    }
+
+    private static final class Tree {
+        private final Node.Directory root = new Node.Directory(new HashMap<>());
+
+        void text(String path, String text) {
+            put(path, new Node.Text(text));
+        }
+
+        void link(String path, String target) {
+            put(path, new Node.Link(target));
+        }
+
+        Node.Directory directory(String path) {
+            Node.Directory at = root;
+            for (String name : names(path)) {
+                at = (Node.Directory) at.entries().computeIfAbsent(name, _ -> new Node.Directory(new HashMap<>()));
+            }
+            return at;
+        }
+
+        private void put(String path, Node node) {
+            int slash = path.lastIndexOf('/');
+            directory(path.substring(0, slash)).entries().put(path.substring(slash + 1), node);
+        }
+
+        /** Walks a path as the kernel does: through links, and at its end too if they are to be followed. */
+        Node find(String path, boolean follow) throws Failure {
+            Deque<String> ahead = new ArrayDeque<>(names(path));
+            Deque<Node.Directory> way = new ArrayDeque<>(List.of(root));
+            int links = 0;
+            while (!ahead.isEmpty()) {
+                String name = ahead.pop();
+                if (name.equals("..")) {
+                    if (way.size() > 1) {
+                        way.pop();
+                    }
+                    continue;
+                }
+                Node next = way.peek().entries().get(name);
+                switch (next) {
+                    case null -> throw new Failure(Errno.ENOENT.number(), path);
+                    case Node.Directory directory -> way.push(directory);
+                    case Node.Link(String target) -> {
+                        if (ahead.isEmpty() && !follow) {
+                            return next;
+                        }
+                        if (++links > MOST_LINKS) {
+                            throw new Failure(ELOOP, path);
+                        }
+                        names(target).reversed().forEach(ahead::push);
+                    }
+                    case Node.Text text -> {
+                        if (!ahead.isEmpty()) {
+                            throw new Failure(Errno.ENOTDIR.number(), path);
+                        }
+                        return text;
+                    }
+                }
+            }
+            return way.peek();
+        }
+
+        private static List<String> names(String path) {
+            List<String> names = new ArrayList<>(Arrays.asList(path.split("/")));
+            names.removeIf(name -> name.isEmpty() || name.equals("."));
+            return names;
+        }
+    }
+}

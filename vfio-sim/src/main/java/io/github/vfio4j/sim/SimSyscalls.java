@@ -1,0 +1,220 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.function.LongSupplier;
+
+/** The system calls of one simulated process. A dead process gets ESRCH from all of them. */
+final class SimSyscalls implements Syscalls {
+    private static final int MAP_TYPE = 0x0f;
+    private static final int MAP_SHARED_VALIDATE = 3;
+    private static final int PROT_EXEC = 4;
+    private static final int STATX_BYTES = 256;
+    private static final int S_IFDIR = 0x4000;
+
+    private final SimProcess process;
+    private final KernelLock kernel;
+    private final DeviceNodes nodes;
+
+    SimSyscalls(SimProcess process, KernelLock kernel, DeviceNodes nodes) {
+        this.process = process;
+        this.kernel = kernel;
+        this.nodes = nodes;
+    }
+
+    @Override
+    public int open(Frame frame, String path, int flags) {
+        return (int) locked(() -> {
+            if (!process.files().hasFree()) { // taken before the path is looked at
+                throw new KernelError(Errno.EMFILE);
+            }
+            return process.files().add(nodes.open(process, path));
+        });
+    }
+
+    @Override
+    public int close(Frame frame, int fd) {
+        return (int) locked(() -> {
+            kernel.put(process.files().remove(fd));
+            return 0;
+        });
+    }
+
+    @Override
+    public int statx(Frame frame, int fd, String path, int flags) {
+        return (int) locked(() -> {
+            int mode = 0;
+            DeviceNumber number = DeviceNumber.NONE;
+            if (!path.isEmpty()) {
+                if (!path.startsWith("/") && fd != AT_FDCWD) {
+                    process.files().get(fd);
+                    throw new KernelError(Errno.ENOTDIR);
+                }
+                DeviceNodes.Stat stat = nodes.stat(path);
+                mode = stat.mode();
+                number = stat.number();
+            } else if ((flags & AT_EMPTY_PATH) == 0) {
+                throw new KernelError(Errno.ENOENT);
+            } else if (fd == AT_FDCWD) {
+                mode = S_IFDIR;
+            } else {
+                SimFile file = process.files().get(fd);
+                number = file.deviceNumber();
+                mode = number.equals(DeviceNumber.NONE) ? 0 : SimFile.CHARACTER_DEVICE;
+            }
+            MemorySegment statx = frame.arg.asSlice(0, STATX_BYTES).fill((byte) 0);
+            statx.set(ValueLayout.JAVA_INT, 0, STATX_TYPE); // stx_mask
+            statx.set(ValueLayout.JAVA_SHORT, 28, (short) mode); // stx_mode
+            statx.set(ValueLayout.JAVA_INT, 128, number.major()); // stx_rdev_major
+            statx.set(ValueLayout.JAVA_INT, 132, number.minor()); // stx_rdev_minor
+            return 0;
+        });
+    }
+
+    @Override
+    public int ioctl(Frame frame, int fd, int request, long value) {
+        return (int) onFile(fd, file -> {
+            kernel.lock();
+            UserMemory argument;
+            try {
+                argument = new UserMemory(value, process.memory().at(value));
+            } finally {
+                kernel.unlock();
+            }
+            return file.ioctl(process, request, argument);
+        });
+    }
+
+    @Override
+    public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
+        UserMemory memory = UserMemory.of(argument);
+        return (int) onFile(fd, file -> file.ioctl(process, request, memory));
+    }
+
+    @Override
+    public long mmap(Frame frame, long length, int prot, int flags, int fd, long offset) {
+        return locked(() -> {
+            if (offset % Memory.PAGE != 0) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            boolean anonymous = (flags & MAP_ANONYMOUS) != 0;
+            SimFile file = anonymous ? null : process.files().get(fd);
+            if (length == 0) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            long size = pages(length);
+            if (size <= 0) {
+                throw new KernelError(Errno.ENOMEM);
+            }
+            int type = flags & MAP_TYPE;
+            boolean shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE && !anonymous;
+            if (!shared && type != MAP_PRIVATE) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            if (anonymous) {
+                return process.memory().mapAnonymous(size, prot);
+            }
+            boolean withoutNode = file.deviceNumber().equals(DeviceNumber.NONE);
+            if ((prot & PROT_EXEC) != 0 && withoutNode && !process.machine().profile().isBefore(KernelProfile.V7_2)) {
+                throw new KernelError(Errno.EPERM);
+            }
+            return process.memory().mapFile(file.map(offset, size, prot, shared));
+        });
+    }
+
+    @Override
+    public int munmap(Frame frame, long address, long length) {
+        return (int) locked(() -> {
+            long size = pages(length);
+            if (address % Memory.PAGE != 0 || size <= 0 || address < 0 || address + size < 0) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            process.memory().unmap(address, size);
+            return 0;
+        });
+    }
+
+    @Override
+    public long read(Frame frame, int fd, MemorySegment target) {
+        checkNative(target);
+        return onFile(fd, file -> file.read(process, target));
+    }
+
+    @Override
+    public long write(Frame frame, int fd, MemorySegment source) {
+        checkNative(source);
+        return onFile(fd, file -> file.write(process, source));
+    }
+
+    @Override
+    public long pread(Frame frame, int fd, MemorySegment target, long offset) {
+        checkNative(target);
+        return offset < 0 ? -Errno.EINVAL.number() : onFile(fd, file -> file.pread(target, offset));
+    }
+
+    @Override
+    public long pwrite(Frame frame, int fd, MemorySegment source, long offset) {
+        checkNative(source);
+        return offset < 0 ? -Errno.EINVAL.number() : onFile(fd, file -> file.pwrite(source, offset));
+    }
+
+    @Override
+    public int eventfd(Frame frame, int initial, int flags) {
+        return (int) locked(() -> process.files().add(EventFdFile.open(initial, flags)));
+    }
+
+    private interface FileCall {
+        long on(SimFile file);
+    }
+
+    /** Calls an open file, which stays open meanwhile even if its descriptor is closed. */
+    private long onFile(int fd, FileCall call) {
+        try {
+            SimFile file;
+            kernel.lock();
+            try {
+                file = process.file(fd);
+            } finally {
+                kernel.unlock();
+            }
+            try {
+                return call.on(file);
+            } finally {
+                kernel.lock();
+                kernel.put(file);
+                kernel.unlock(); // may release it
+                kernel.lock();
+                process.callEnds();
+                kernel.unlock();
+            }
+        } catch (KernelError e) {
+            return -e.errno();
+        }
+    }
+
+    private long locked(LongSupplier call) {
+        kernel.lock();
+        try {
+            process.checkAlive();
+            return call.getAsLong();
+        } catch (KernelError e) {
+            return -e.errno();
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    private static long pages(long bytes) {
+        return bytes + Memory.PAGE - 1 & -Memory.PAGE;
+    }
+
+    private static void checkNative(MemorySegment buffer) {
+        if (!buffer.isNative()) {
+            throw new IllegalArgumentException("a kernel takes native memory, not a Java array");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * A process that speaks to its kernel in bytes: ioctl numbers and struct offsets are written out, as linux/vfio.h has
+ * them. Every method returns what the kernel returned, or -errno.
+ */
+final class RawProcess {
+    static final int GET_API_VERSION = 0x3b64;
+    static final int CHECK_EXTENSION = 0x3b65;
+    static final int SET_IOMMU = 0x3b66;
+    static final int GROUP_GET_STATUS = 0x3b67;
+    static final int GROUP_SET_CONTAINER = 0x3b68;
+    static final int GROUP_UNSET_CONTAINER = 0x3b69;
+    static final int GROUP_GET_DEVICE_FD = 0x3b6a;
+    static final int DEVICE_GET_INFO = 0x3b6b;
+    static final int DEVICE_GET_REGION_INFO = 0x3b6c;
+    static final int DEVICE_GET_IRQ_INFO = 0x3b6d;
+    static final int DEVICE_SET_IRQS = 0x3b6e;
+    static final int DEVICE_RESET = 0x3b6f;
+    static final int IOMMU_GET_INFO = 0x3b70;
+    static final int IOMMU_MAP_DMA = 0x3b71;
+    static final int IOMMU_UNMAP_DMA = 0x3b72;
+
+    static final int TYPE1 = 1;
+    static final int TYPE1V2 = 3;
+
+    static final int READ = 1;
+    static final int WRITE = 2;
+    static final int VADDR = 4;
+
+    static final int UNMAP_ALL = 2;
+    static final int UNMAP_VADDR = 4;
+
+    static final int VIABLE = 1;
+    static final int CONTAINER_SET = 2;
+
+    static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
+    static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
+    static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+
+    final SimProcess process;
+    final Syscalls calls;
+    private final Arena arena = Arena.ofAuto();
+
+    RawProcess(SimProcess process) {
+        this.process = process;
+        this.calls = process.syscalls();
+    }
+
+    static RawProcess on(SimMachine machine) {
+        return new RawProcess(machine.startProcess());
+    }
+
+    /** Memory of a given size: the kernel can see just that. */
+    MemorySegment memory(long bytes) {
+        return arena.allocate(bytes, 8);
+    }
+
+    /** A struct of ints. */
+    MemorySegment ints(int... values) {
+        MemorySegment memory = memory(4L * values.length);
+        for (int i = 0; i < values.length; i++) {
+            memory.set(INT, 4L * i, values[i]);
+        }
+        return memory;
+    }
+
+    int open(String path) {
+        return calls.open(new Frame(), path, Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+    }
+
+    int openContainer() {
+        return open("/dev/vfio/vfio");
+    }
+
+    int openGroup(int group) {
+        return open("/dev/vfio/" + group);
+    }
+
+    int close(int fd) {
+        return calls.close(new Frame(), fd);
+    }
+
+    int ioctl(int fd, int request, long value) {
+        return calls.ioctl(new Frame(), fd, request, value);
+    }
+
+    int ioctl(int fd, int request, MemorySegment argument) {
+        return calls.ioctl(new Frame(), fd, request, argument);
+    }
+
+    int checkExtension(int container, int extension) {
+        return ioctl(container, CHECK_EXTENSION, extension);
+    }
+
+    int setIommu(int container, int type) {
+        return ioctl(container, SET_IOMMU, type);
+    }
+
+    int setContainer(int group, int container) {
+        return ioctl(group, GROUP_SET_CONTAINER, ints(container));
+    }
+
+    int unsetContainer(int group) {
+        return ioctl(group, GROUP_UNSET_CONTAINER, 0);
+    }
+
+    /** The flags of VFIO_GROUP_GET_STATUS, or -errno. */
+    int status(int group) {
+        MemorySegment status = ints(8, 0);
+        int result = ioctl(group, GROUP_GET_STATUS, status);
+        return result < 0 ? result : status.get(INT, 4);
+    }
+
+    int deviceFd(int group, String name) {
+        return ioctl(group, GROUP_GET_DEVICE_FD, arena.allocateFrom(name));
+    }
+
+    int map(int container, long iova, long address, long size, int flags) {
+        MemorySegment map = memory(32);
+        map.set(INT, 0, 32);
+        map.set(INT, 4, flags);
+        map.set(LONG, 8, address);
+        map.set(LONG, 16, iova);
+        map.set(LONG, 24, size);
+        return ioctl(container, IOMMU_MAP_DMA, map);
+    }
+
+    /** How many bytes were unmapped, or -errno. */
+    long unmap(int container, long iova, long size, int flags) {
+        MemorySegment unmap = memory(24);
+        unmap.set(INT, 0, 24);
+        unmap.set(INT, 4, flags);
+        unmap.set(LONG, 8, iova);
+        unmap.set(LONG, 16, size);
+        int result = ioctl(container, IOMMU_UNMAP_DMA, unmap);
+        if (result < 0 && unmap.get(LONG, 16) != size) {
+            throw new AssertionError("a failed unmap wrote its size back");
+        }
+        return result < 0 ? result : unmap.get(LONG, 16);
+    }
+
+    long unmap(int container, long iova, long size) {
+        return unmap(container, iova, size, 0);
+    }
+
+    /** Anonymous memory: its address, or -errno. */
+    long mmap(long bytes) {
+        return mmap(bytes, Syscalls.PROT_READ | Syscalls.PROT_WRITE);
+    }
+
+    long mmap(long bytes, int prot) {
+        return calls.mmap(new Frame(), bytes, prot, Syscalls.MAP_PRIVATE | Syscalls.MAP_ANONYMOUS, -1, 0);
+    }
+
+    long mmapFile(int fd, long offset, long bytes) {
+        int prot = Syscalls.PROT_READ | Syscalls.PROT_WRITE;
+        return calls.mmap(new Frame(), bytes, prot, Syscalls.MAP_SHARED, fd, offset);
+    }
+
+    int munmap(long address, long bytes) {
+        return calls.munmap(new Frame(), address, bytes);
+    }
+
+    /** What lies at an address that mmap gave. */
+    MemorySegment at(long address) {
+        return process.memory().at(address);
+    }
+
+    long pread(int fd, MemorySegment target, long offset) {
+        return calls.pread(new Frame(), fd, target, offset);
+    }
+
+    long pwrite(int fd, MemorySegment source, long offset) {
+        return calls.pwrite(new Frame(), fd, source, offset);
+    }
+
+    int eventfd(int initial, int flags) {
+        return calls.eventfd(new Frame(), initial, flags);
+    }
+
+    /** The counter that a read of an eventfd gave, or -errno. */
+    long readEventFd(int fd) {
+        MemorySegment value = memory(8);
+        long result = calls.read(new Frame(), fd, value);
+        return result < 0 ? result : value.get(LONG, 0);
+    }
+
+    long writeEventFd(int fd, long value) {
+        MemorySegment buffer = memory(8);
+        buffer.set(LONG, 0, value);
+        return calls.write(new Frame(), fd, buffer);
+    }
+
+    /** A group in a container with a type1 v2 IOMMU, and one of its devices open. */
+    record Rig(int container, int group, int device) {}
+
+    Rig openDevice(int group, String name) {
+        int container = openContainer();
+        int groupFd = openGroup(group);
+        check(setContainer(groupFd, container));
+        check(setIommu(container, TYPE1V2));
+        return new Rig(container, groupFd, check(deviceFd(groupFd, name)));
+    }
+
+    /** For steps that the test is not about. */
+    static int check(int result) {
+        if (result < 0) {
+            throw new AssertionError("a step of the preparation failed with errno " + -result);
+        }
+        return result;
+    }
+
+    /** Puts the device's command register: 2 is memory decode, 4 bus mastering. */
+    void command(int device, int bits) {
+        MemorySegment value = memory(2);
+        value.set(SHORT, 0, (short) bits);
+        check((int) pwrite(device, value, (7L << 40) + 4));
+    }
+}
