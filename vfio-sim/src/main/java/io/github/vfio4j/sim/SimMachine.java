@@ -4,6 +4,7 @@ import io.github.vfio4j.Errno;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.port.SysFs;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -81,6 +82,15 @@ public final class SimMachine {
      */
     public SimProcess startProcess() {
         return start(true);
+    }
+
+    /**
+     * Starts a process of root's and returns its VFIO: all that a test of a driver needs.
+     *
+     * @return the VFIO of a new process
+     */
+    public Vfio open() {
+        return startProcess().open();
     }
 
     /**

@@ -1,6 +1,9 @@
 package io.github.vfio4j.sim;
 
+import io.github.vfio4j.Vfio;
+import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.spi.Kernel;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -17,6 +20,7 @@ public final class SimProcess {
     private final FileTable files = new FileTable();
     private final AddressSpace memory;
     private final Syscalls syscalls;
+    private final Kernel kernel;
     private int callsInFlight; // guarded by the kernel's lock
     private volatile boolean dead;
 
@@ -26,6 +30,16 @@ public final class SimProcess {
         this.privileged = privileged;
         this.memory = new AddressSpace(machine.kernel());
         this.syscalls = new SimSyscalls(this, machine.kernel(), nodes);
+        this.kernel = new FfmKernel("simulated " + machine.profile(), syscalls, machine.sysfs());
+    }
+
+    /**
+     * Returns VFIO as this process sees it: what {@link Vfio#open} is to a program on Linux.
+     *
+     * @return a new object; several of one process know of each other's open groups
+     */
+    public Vfio open() {
+        return Vfio.on(kernel);
     }
 
     /** Its system calls. */

@@ -73,6 +73,11 @@ public final class NvmeModel implements PciModel {
     }
 
     @Override
+    public int vectors() {
+        return VECTORS;
+    }
+
+    @Override
     public void powerOn(PciBus bus) {
         this.bus = bus;
         health.poweredOn();

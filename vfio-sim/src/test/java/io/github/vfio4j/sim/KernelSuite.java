@@ -1,0 +1,72 @@
+package io.github.vfio4j.sim;
+
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectPackage;
+import static org.junit.platform.launcher.TagFilter.includeTags;
+
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import org.junit.platform.engine.TestExecutionResult;
+import org.junit.platform.launcher.LauncherDiscoveryRequest;
+import org.junit.platform.launcher.TestExecutionListener;
+import org.junit.platform.launcher.TestIdentifier;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
+import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
+import org.junit.platform.launcher.listeners.TestExecutionSummary;
+import org.junit.platform.reporting.legacy.xml.LegacyXmlReportGeneratingListener;
+
+/**
+ * Runs the tests that a kernel must pass, on Linux or on the simulated kernel, in one JVM: {@code --kernel linux|sim
+ * --reports DIRECTORY}. Leaves JUnit reports in the directory; the exit status is 0 if tests ran and all passed.
+ */
+final class KernelSuite {
+    private KernelSuite() {}
+
+    public static void main(String[] args) {
+        if (args.length != 4 || !args[0].equals("--kernel") || !args[2].equals("--reports")) {
+            System.err.println("usage: KernelSuite --kernel linux|sim --reports DIRECTORY");
+            System.exit(2);
+        }
+        System.setProperty("vfio4j.kernel", args[1]);
+        TestExecutionSummary summary = run(Path.of(args[3]));
+        if (summary.getTestsFoundCount() == 0 || summary.getTotalFailureCount() > 0) {
+            System.exit(1);
+        }
+    }
+
+    private static TestExecutionSummary run(Path reports) {
+        LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
+                .selectors(selectPackage("io.github.vfio4j.sim.kernel"))
+                .filters(includeTags("kernel"))
+                .build();
+        PrintWriter out = new PrintWriter(System.out, true);
+        SummaryGeneratingListener summary = new SummaryGeneratingListener();
+        LauncherFactory.create()
+                .execute(request, summary, new Progress(), new LegacyXmlReportGeneratingListener(reports, out));
+        summary.getSummary().printFailuresTo(out, 20);
+        out.printf(
+                "%d tests, %d failed, %d skipped on Linux %s%n",
+                summary.getSummary().getTestsFoundCount(),
+                summary.getSummary().getTotalFailureCount(),
+                summary.getSummary().getTestsSkippedCount(),
+                System.getProperty("os.version"));
+        return summary.getSummary();
+    }
+
+    /** One line for each class, since a machine under emulation takes its time. */
+    private static final class Progress implements TestExecutionListener {
+        private final long start = System.nanoTime();
+
+        @Override
+        public void executionFinished(TestIdentifier test, TestExecutionResult result) {
+            boolean isClass = test.getParentId().isPresent() && test.isContainer();
+            if (isClass || result.getStatus() != TestExecutionResult.Status.SUCCESSFUL) {
+                System.out.printf(
+                        "%6.1f s  %-10s  %s%n",
+                        (System.nanoTime() - start) / 1e9,
+                        result.getStatus(),
+                        test.getDisplayName());
+            }
+        }
+    }
+}

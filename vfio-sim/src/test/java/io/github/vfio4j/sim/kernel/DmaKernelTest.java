@@ -1,0 +1,131 @@
+package io.github.vfio4j.sim.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import io.github.vfio4j.Access;
+import io.github.vfio4j.Container;
+import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.IommuType;
+import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.Rule;
+import io.github.vfio4j.Type1;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class DmaKernelTest extends KernelTest {
+    private Type1 iommu;
+
+    @BeforeEach
+    void setIommu() {
+        Container container = vfio.openContainer();
+        container.attach(openGroupOf(machine.nvme()));
+        iommu = container.setIommu(IommuType.TYPE1_V2);
+    }
+
+    @Test
+    void allocatedMemoryIsZeroedWholePagesInsideARange() {
+        DmaBuffer memory = iommu.allocate(5000, Access.READ_WRITE);
+        assertThat(memory.size()).isEqualTo(8192);
+        assertThat(memory.iova() % 4096).isZero();
+        assertThat(memory.segment().toArray(JAVA_BYTE)).containsOnly(0);
+        IovaRange range = new IovaRange(memory.iova(), memory.iova() + memory.size() - 1);
+        assertThat(iommu.info().ranges()).anyMatch(r -> r.contains(range));
+    }
+
+    @Test
+    void addressZeroIsNotHandedOut() {
+        assertThat(iommu.allocate(4096, Access.READ).iova()).isNotZero();
+    }
+
+    @Test
+    void eachMappingTakesOneFromTheBudgetAndGivesItBack() {
+        int before = iommu.info().mappingsLeft().orElseThrow();
+        DmaBuffer memory = iommu.allocate(1 << 20, Access.WRITE);
+        assertThat(iommu.info().mappingsLeft()).hasValue(before - 1);
+        memory.close();
+        assertThat(iommu.info().mappingsLeft()).hasValue(before);
+    }
+
+    @Test
+    void aFixedAddressIsUsed() {
+        assertThat(iommu.allocateAt(0x100000, 4096, Access.READ_WRITE).iova()).isEqualTo(0x100000);
+    }
+
+    @Test
+    void mappingsDoNotOverlap() {
+        iommu.allocateAt(0x100000, 3 * 4096, Access.READ_WRITE);
+        for (long iova : new long[] {0x100000, 0x101000, 0x102000, 0xff000}) {
+            assertRefused(Rule.MAP_OVERLAP, () -> iommu.allocateAt(iova, 2 * 4096, Access.READ));
+        }
+        iommu.allocateAt(0x103000, 4096, Access.READ);
+        iommu.allocateAt(0xff000, 4096, Access.READ);
+    }
+
+    @Test
+    void aFreedAddressCanBeMappedAgain() {
+        iommu.allocateAt(0x100000, 8192, Access.READ_WRITE).close();
+        iommu.allocateAt(0x101000, 4096, Access.READ_WRITE);
+    }
+
+    @Test
+    void aRangeOutsideTheIommusReachIsRefused() {
+        // The window of the interrupts lies between the ranges on x86.
+        assertRefused(Rule.MAP_RANGE, () -> iommu.allocateAt(0xfee00000L, 4096, Access.READ_WRITE));
+        List<IovaRange> ranges = iommu.info().ranges();
+        long lastPage = ranges.getLast().last() & -4096;
+        assertRefused(Rule.MAP_RANGE, () -> iommu.allocateAt(lastPage, 8192, Access.READ_WRITE));
+    }
+
+    @Test
+    void aRangeThatWrapsIsRefused() {
+        assertRefused(Rule.MAP_WRAP, () -> iommu.allocateAt(-4096, 8192, Access.READ));
+    }
+
+    @Test
+    void aMisalignedAddressIsRefused() {
+        assertRefused(Rule.MAP_ALIGNED, () -> iommu.allocateAt(0x100800, 4096, Access.READ));
+        assertRefused(Rule.MAP_ALIGNED, () -> iommu.allocateAt(-1, 4096, Access.READ));
+    }
+
+    @Test
+    void sizesThatAreNoneAreRefused() {
+        assertRefused(Rule.MAP_SIZE, () -> iommu.allocate(0, Access.READ));
+        assertThatIllegalArgumentException().isThrownBy(() -> iommu.allocate(-1, Access.READ));
+        assertThatIllegalArgumentException().isThrownBy(() -> iommu.allocate(Long.MAX_VALUE, Access.READ));
+    }
+
+    @Test
+    void closedMemoryCannotBeTouched() {
+        DmaBuffer memory = iommu.allocate(4096, Access.READ_WRITE);
+        memory.close();
+        assertThatIllegalStateException().isThrownBy(() -> memory.segment().get(JAVA_BYTE, 0));
+    }
+
+    @Test
+    void randomBuffersNeverOverlapAndAreAllGivenBack() {
+        long seed = System.nanoTime();
+        System.out.println("random DMA buffers, seed " + seed);
+        Random random = new Random(seed);
+        int before = iommu.info().mappingsLeft().orElseThrow();
+        List<DmaBuffer> live = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            if (!live.isEmpty() && random.nextInt(3) == 0) {
+                live.remove(random.nextInt(live.size())).close();
+            } else {
+                DmaBuffer added = iommu.allocate(1 + random.nextInt(20 * 4096), Access.READ_WRITE);
+                assertThat(live).noneMatch(other -> added.iova() < other.iova() + other.size()
+                        && other.iova() < added.iova() + added.size());
+                live.add(added);
+            }
+            assertThat(iommu.info().mappingsLeft()).hasValue(before - live.size());
+        }
+        live.forEach(DmaBuffer::close);
+        assertThat(iommu.info().mappingsLeft()).hasValue(before);
+    }
+}

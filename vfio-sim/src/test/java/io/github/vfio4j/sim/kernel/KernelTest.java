@@ -1,0 +1,63 @@
+package io.github.vfio4j.sim.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.github.vfio4j.Container;
+import io.github.vfio4j.Device;
+import io.github.vfio4j.Group;
+import io.github.vfio4j.IommuType;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.Rule;
+import io.github.vfio4j.RuleViolation;
+import io.github.vfio4j.Type1;
+import io.github.vfio4j.Vfio;
+import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+
+/** The base of the tests that run on the simulated kernel and, the same classes, on Linux. */
+@Tag("kernel")
+@Timeout(120)
+abstract class KernelTest {
+    final MachineUnderTest machine = MachineUnderTest.start();
+    final Vfio vfio = machine.open();
+
+    @AfterEach
+    void nothingStaysOpenOrMapped() {
+        vfio.close();
+        assertThat(machine.filesAndMappings()).isEmpty();
+        machine.close();
+    }
+
+    int groupOf(PciAddress address) {
+        return vfio.pciDevice(address).iommuGroup().orElseThrow();
+    }
+
+    Group openGroupOf(PciAddress address) {
+        return vfio.openGroup(groupOf(address));
+    }
+
+    /** Checks that the library refuses a call by a rule, and that it changed nothing in the kernel. */
+    RuleViolation assertRefused(Rule rule, ThrowingCallable call) {
+        List<String> before = machine.changes();
+        RuleViolation violation = catchThrowableOfType(RuleViolation.class, call);
+        assertThat(violation).as("a refusal by %s", rule.id()).isNotNull();
+        assertThat(violation.rule()).contains(rule);
+        assertThat(machine.changes()).isEqualTo(before);
+        return violation;
+    }
+
+    /** A device and all it stands on. */
+    record Stack(Container container, Group group, Type1 iommu, Device device) {}
+
+    Stack open(PciAddress address) {
+        Container container = vfio.openContainer();
+        Group group = openGroupOf(address);
+        container.attach(group);
+        Type1 iommu = container.setIommu(IommuType.TYPE1_V2);
+        return new Stack(container, group, iommu, iommu.openDevice(group, address));
+    }
+}

@@ -1,0 +1,163 @@
+package io.github.vfio4j.sim.kernel;
+
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.PciDevice;
+import io.github.vfio4j.Vfio;
+import io.github.vfio4j.ffm.FfmKernel;
+import io.github.vfio4j.ffm.port.SysFs;
+import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.spi.Kernel;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The machine that this JVM runs on, which has the devices of vm/machine.sh. */
+final class LinuxMachine implements MachineUnderTest {
+    private static final int EDU = 0x11e8;
+    private static final int NVME = 0x0010;
+    private static final int TESTDEV = 0x0005;
+    private static final int E1000 = 0x100e;
+
+    private final Recorder recorder = new Recorder(Syscalls.linux());
+    private final Kernel kernel =
+            new FfmKernel("Linux " + System.getProperty("os.version"), recorder, SysFs.linux());
+    private final List<PciDevice> devices;
+    private final List<Path> aliases = new ArrayList<>();
+
+    LinuxMachine() {
+        try (Vfio vfio = open()) {
+            devices = vfio.pciDevices();
+        }
+    }
+
+    @Override
+    public Vfio open() {
+        return Vfio.on(kernel);
+    }
+
+    @Override
+    public List<String> changes() {
+        return recorder.changes();
+    }
+
+    @Override
+    public PciAddress nvme() {
+        return only(NVME, false).address();
+    }
+
+    @Override
+    public PciAddress loner() {
+        return only(EDU, false).address();
+    }
+
+    @Override
+    public List<PciAddress> siblings() {
+        return List.of(only(TESTDEV, true).address(), only(EDU, true).address());
+    }
+
+    private PciDevice only(int deviceId, boolean behindBridge) {
+        return devices.stream()
+                .filter(d -> d.deviceId() == deviceId && d.address().bus() != 0 == behindBridge)
+                .findFirst()
+                .orElseThrow(() -> new IllegalStateException("no device %04x in %s".formatted(deviceId, devices)));
+    }
+
+    @Override
+    public Path aliasOf(int group) {
+        try {
+            Path alias = Files.createTempDirectory("alias").resolve("group");
+            aliases.add(alias);
+            return Files.createSymbolicLink(alias, Path.of("/dev/vfio/" + group));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public AutoCloseable otherProcessHolds(int group) {
+        try {
+            Process holder = new ProcessBuilder("sh", "-c", "exec 3<>/dev/vfio/" + group + " && echo held && cat")
+                    .redirectError(ProcessBuilder.Redirect.INHERIT)
+                    .start();
+            String line = holder.inputReader().readLine();
+            if (!"held".equals(line)) {
+                throw new IllegalStateException("another process could not open group " + group);
+            }
+            return () -> {
+                holder.outputWriter().close();
+                holder.waitFor();
+            };
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public HostDriver hostDriverTakesAMember() {
+        PciAddress member = only(E1000, true).address();
+        bind(member, "e1000");
+        return new HostDriver() {
+            @Override
+            public PciAddress member() {
+                return member;
+            }
+
+            @Override
+            public String driver() {
+                return "e1000";
+            }
+
+            @Override
+            public void close() {
+                bind(member, "vfio-pci");
+            }
+        };
+    }
+
+    private static void bind(PciAddress address, String driver) {
+        Path device = Path.of("/sys/bus/pci/devices/" + address);
+        try {
+            Files.writeString(device.resolve("driver/unbind"), address.toString());
+            Files.writeString(device.resolve("driver_override"), driver);
+            Files.writeString(Path.of("/sys/bus/pci/drivers_probe"), address.toString());
+            String bound = Files.readSymbolicLink(device.resolve("driver")).getFileName().toString();
+            if (!bound.equals(driver)) {
+                throw new IllegalStateException(address + " is bound to " + bound + ", not " + driver);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public List<String> filesAndMappings() {
+        List<String> found = new ArrayList<>();
+        try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
+            for (Path file : files.toList()) {
+                if (Files.isSymbolicLink(file)) {
+                    found.add(Files.readSymbolicLink(file).toString());
+                }
+            }
+            found.addAll(Files.readAllLines(Path.of("/proc/self/maps")));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return found.stream().filter(line -> line.contains("vfio") && !line.contains(".jar") && !line.contains("/classes"))
+                .toList();
+    }
+
+    @Override
+    public void close() {
+        try {
+            for (Path alias : aliases) {
+                Files.deleteIfExists(alias);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

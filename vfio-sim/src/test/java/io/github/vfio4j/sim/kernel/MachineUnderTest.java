@@ -1,0 +1,62 @@
+package io.github.vfio4j.sim.kernel;
+
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.Vfio;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * A machine with VFIO devices, and what a test can do to it from outside. The simulated one and the one that Linux runs
+ * on look the same from here; the system property {@code vfio4j.kernel} chooses.
+ */
+interface MachineUnderTest extends AutoCloseable {
+    /** Returns a simulated machine as new, or the real one. */
+    static MachineUnderTest start() {
+        String kernel = System.getProperty("vfio4j.kernel", "sim");
+        return switch (kernel) {
+            case "sim" -> new SimulatedMachine();
+            case "linux" -> new LinuxMachine();
+            default -> throw new IllegalArgumentException("-Dvfio4j.kernel is sim or linux, not " + kernel);
+        };
+    }
+
+    /** Returns the VFIO of this process; its system calls are recorded. */
+    Vfio open();
+
+    /** Returns what the process called so far that changed state. */
+    List<String> changes();
+
+    /** Returns an NVMe controller that is alone in its group, bound to vfio-pci. */
+    PciAddress nvme();
+
+    /** Returns another device that is alone in its group, bound to vfio-pci. */
+    PciAddress loner();
+
+    /** Returns two devices that share a group, bound to vfio-pci. */
+    List<PciAddress> siblings();
+
+    /** Makes another name for a group's node. */
+    Path aliasOf(int group);
+
+    /** Lets another process open a group, until closed. */
+    AutoCloseable otherProcessHolds(int group);
+
+    /** Binds one of the siblings' group to a host driver, until closed; says which driver. */
+    HostDriver hostDriverTakesAMember();
+
+    /** Lists the VFIO files and mappings that this process has. */
+    List<String> filesAndMappings();
+
+    @Override
+    void close();
+
+    /** A member of a group in the hands of a host driver. */
+    interface HostDriver extends AutoCloseable {
+        PciAddress member();
+
+        String driver();
+
+        @Override
+        void close();
+    }
+}

@@ -1,0 +1,116 @@
+package io.github.vfio4j.sim.kernel;
+
+import io.github.vfio4j.ffm.gen.vfio_h;
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Passes system calls on and writes down those that change state. Harmless probes (what a file is, what a kernel
+ * offers, how a group is) are not written down.
+ */
+final class Recorder implements Syscalls {
+    private static final Set<Integer> PROBES = Set.of(
+            vfio_h.VFIO_GET_API_VERSION(),
+            vfio_h.VFIO_CHECK_EXTENSION(),
+            vfio_h.VFIO_GROUP_GET_STATUS(),
+            vfio_h.VFIO_DEVICE_GET_INFO(),
+            vfio_h.VFIO_DEVICE_GET_REGION_INFO(),
+            vfio_h.VFIO_DEVICE_GET_IRQ_INFO(),
+            vfio_h.VFIO_IOMMU_GET_INFO());
+
+    private final Syscalls kernel;
+    private final List<String> changes = new ArrayList<>();
+
+    Recorder(Syscalls kernel) {
+        this.kernel = kernel;
+    }
+
+    /** Returns the calls so far that changed state or tried to. */
+    synchronized List<String> changes() {
+        return List.copyOf(changes);
+    }
+
+    private synchronized void change(String call) {
+        changes.add(call);
+    }
+
+    private void ioctl(int fd, int request) {
+        if (!PROBES.contains(request)) {
+            change("ioctl(%d, 0x%x)".formatted(fd, request));
+        }
+    }
+
+    @Override
+    public int open(Frame frame, String path, int flags) {
+        change("open(" + path + ")");
+        return kernel.open(frame, path, flags);
+    }
+
+    @Override
+    public int close(Frame frame, int fd) {
+        change("close(" + fd + ")");
+        return kernel.close(frame, fd);
+    }
+
+    @Override
+    public int statx(Frame frame, int fd, String path, int flags) {
+        return kernel.statx(frame, fd, path, flags);
+    }
+
+    @Override
+    public int ioctl(Frame frame, int fd, int request, long value) {
+        ioctl(fd, request);
+        return kernel.ioctl(frame, fd, request, value);
+    }
+
+    @Override
+    public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
+        ioctl(fd, request);
+        return kernel.ioctl(frame, fd, request, argument);
+    }
+
+    @Override
+    public long mmap(Frame frame, long length, int prot, int flags, int fd, long offset) {
+        change("mmap(" + length + ", fd " + fd + ")");
+        return kernel.mmap(frame, length, prot, flags, fd, offset);
+    }
+
+    @Override
+    public int munmap(Frame frame, long address, long length) {
+        change("munmap(" + length + ")");
+        return kernel.munmap(frame, address, length);
+    }
+
+    @Override
+    public long read(Frame frame, int fd, MemorySegment target) {
+        change("read(" + fd + ")");
+        return kernel.read(frame, fd, target);
+    }
+
+    @Override
+    public long write(Frame frame, int fd, MemorySegment source) {
+        change("write(" + fd + ")");
+        return kernel.write(frame, fd, source);
+    }
+
+    @Override
+    public long pread(Frame frame, int fd, MemorySegment target, long offset) {
+        return kernel.pread(frame, fd, target, offset); // registers with side effects are not read by these tests
+    }
+
+    @Override
+    public long pwrite(Frame frame, int fd, MemorySegment source, long offset) {
+        change("pwrite(" + fd + ")");
+        return kernel.pwrite(frame, fd, source, offset);
+    }
+
+    @Override
+    public int eventfd(Frame frame, int initial, int flags) {
+        change("eventfd()");
+        return kernel.eventfd(frame, initial, flags);
+    }
+}

@@ -1,0 +1,130 @@
+package io.github.vfio4j.sim.kernel;
+
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.Vfio;
+import io.github.vfio4j.ffm.FfmKernel;
+import io.github.vfio4j.sim.PciBar;
+import io.github.vfio4j.sim.PciBus;
+import io.github.vfio4j.sim.PciIdentity;
+import io.github.vfio4j.sim.PciModel;
+import io.github.vfio4j.sim.SimMachine;
+import io.github.vfio4j.sim.SimPorts;
+import io.github.vfio4j.sim.SimProcess;
+import io.github.vfio4j.sim.nvme.NvmeModel;
+import io.github.vfio4j.spi.Kernel;
+import java.nio.file.Path;
+import java.util.List;
+
+/** A simulated machine with the devices that the tests need. */
+final class SimulatedMachine implements MachineUnderTest {
+    private static final PciAddress NVME = PciAddress.parse("0000:00:05.0");
+    private static final PciAddress LONER = PciAddress.parse("0000:00:04.0");
+    private static final List<PciAddress> SIBLINGS =
+            List.of(PciAddress.parse("0000:01:01.0"), PciAddress.parse("0000:01:02.0"));
+    private static final PciAddress THIRD = PciAddress.parse("0000:01:03.0");
+    private static final int SHARED_GROUP = 9;
+
+    private final SimMachine machine = SimMachine.builder()
+            .device(LONER, new Registers(), 4, SimMachine.VFIO_PCI)
+            .device(NVME, new NvmeModel(1 << 20, 512), 5, SimMachine.VFIO_PCI)
+            .device(SIBLINGS.getFirst(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
+            .device(SIBLINGS.getLast(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
+            .device(THIRD, new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
+            .build();
+    private final SimProcess process = machine.startProcess();
+    private final Recorder recorder = new Recorder(SimPorts.syscalls(process));
+    private final Kernel kernel = new FfmKernel("simulated", recorder, SimPorts.sysfs(machine));
+
+    @Override
+    public Vfio open() {
+        return Vfio.on(kernel);
+    }
+
+    @Override
+    public List<String> changes() {
+        return recorder.changes();
+    }
+
+    @Override
+    public PciAddress nvme() {
+        return NVME;
+    }
+
+    @Override
+    public PciAddress loner() {
+        return LONER;
+    }
+
+    @Override
+    public List<PciAddress> siblings() {
+        return SIBLINGS;
+    }
+
+    @Override
+    public Path aliasOf(int group) {
+        machine.addAlias("/tmp/alias", "/dev/vfio/" + group);
+        return Path.of("/tmp/alias");
+    }
+
+    @Override
+    public AutoCloseable otherProcessHolds(int group) {
+        SimProcess other = machine.startProcess();
+        other.open().openGroup(group);
+        return other::kill;
+    }
+
+    @Override
+    public HostDriver hostDriverTakesAMember() {
+        machine.unbind(THIRD);
+        machine.bind(THIRD, "e1000");
+        return new HostDriver() {
+            @Override
+            public PciAddress member() {
+                return THIRD;
+            }
+
+            @Override
+            public String driver() {
+                return "e1000";
+            }
+
+            @Override
+            public void close() {
+                machine.unbind(THIRD);
+                machine.bind(THIRD, SimMachine.VFIO_PCI);
+            }
+        };
+    }
+
+    @Override
+    public List<String> filesAndMappings() {
+        return process.leaks();
+    }
+
+    @Override
+    public void close() {
+        process.kill();
+    }
+
+    /** A device with plain registers. */
+    private static final class Registers implements PciModel {
+        @Override
+        public PciIdentity identity() {
+            return new PciIdentity(0x1234, 0x11e8, 0x00ff00);
+        }
+
+        @Override
+        public List<PciBar> bars() {
+            return List.of(new PciBar(0, 1 << 20, true));
+        }
+
+        @Override
+        public void powerOn(PciBus bus) {}
+
+        @Override
+        public void reset() {}
+
+        @Override
+        public void powerOff() {}
+    }
+}
