@@ -1,0 +1,8 @@
+/** The {@code vfio} command and drivers written with vfio4j, to read and to start from. */
+module io.github.vfio4j.examples {
+    requires transitive io.github.vfio4j;
+    requires io.github.vfio4j.ffm;
+    requires io.github.vfio4j.sim;
+
+    exports io.github.vfio4j.examples.nvme;
+}
