@@ -1,0 +1,82 @@
+package io.github.vfio4j.examples;
+
+import io.github.vfio4j.Vfio;
+import io.github.vfio4j.VfioException;
+import io.github.vfio4j.examples.nvme.NvmeException;
+import java.io.PrintStream;
+import java.util.SplittableRandom;
+
+/** The {@code vfio} command. Exit status: 0 done, 1 it failed, 2 the command line is wrong. */
+public final class Main {
+    private static final int DONE = 0;
+    private static final int FAILED = 1;
+    private static final int WRONG_USAGE = 2;
+
+    private static final String USAGE =
+            """
+            usage: vfio COMMAND [OPTION]...
+
+            commands
+              demo [BDF]    Drives an NVMe controller that is bound to vfio-pci, the first one or the one at BDF
+                            (such as 0000:06:0d.0): prints each VFIO operation, identifies the controller, writes
+                            a pattern to its blocks, reads it back and compares every byte.
+              list          Lists the PCI devices with their drivers, IOMMU groups and group members.
+
+            options
+              --linux       on this machine's kernel; otherwise on a simulated machine
+              --overwrite   let the demo overwrite blocks of a controller that is not emulated
+              --trace       print errors with a stack trace
+              --help        print this
+            """;
+
+    private final PrintStream out;
+    private final PrintStream err;
+
+    Main(PrintStream out, PrintStream err) {
+        this.out = out;
+        this.err = err;
+    }
+
+    /**
+     * Runs a command and ends the program with its status.
+     *
+     * @param words the command line
+     */
+    public static void main(String[] words) {
+        System.exit(new Main(System.out, System.err).run(words));
+    }
+
+    int run(String... words) {
+        Arguments arguments;
+        try {
+            arguments = Arguments.parse(words);
+        } catch (UsageException e) {
+            err.println("vfio: " + e.getMessage());
+            err.println("Try vfio --help.");
+            return WRONG_USAGE;
+        }
+        if (arguments.command() == Arguments.Command.HELP) {
+            out.print(USAGE);
+            return DONE;
+        }
+        try (Vfio vfio = arguments.linux() ? Vfio.open() : DemoMachine.open()) {
+            switch (arguments.command()) {
+                case DEMO -> {
+                    long seed = new SplittableRandom().nextLong();
+                    new Demo(vfio, out, seed, arguments.overwrite()).run(arguments.device());
+                }
+                case LIST -> new DeviceList(vfio, out).print();
+                case HELP -> throw new AssertionError();
+            }
+            return DONE;
+        } catch (VfioException | NvmeException | CommandException e) {
+            out.flush();
+            if (arguments.trace()) {
+                e.printStackTrace(err);
+            } else {
+                err.println("vfio: " + e.getMessage());
+            }
+            return FAILED;
+        }
+    }
+}

@@ -1,0 +1,72 @@
+package io.github.vfio4j.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+
+class MainTest {
+    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
+
+    @Test
+    void helpExplainsEveryCommandAndSucceeds() {
+        assertThat(run("--help")).isZero();
+        assertThat(out()).contains("demo", "list", "--linux", "--overwrite", "--trace", "--help");
+        assertThat(err()).isEmpty();
+    }
+
+    @Test
+    void aWrongCommandLineIsExplainedAndFailsWith2() {
+        assertThat(run("demo", "--fast")).isEqualTo(2);
+        assertThat(out()).isEmpty();
+        assertThat(err()).isEqualTo("vfio: unknown option --fast\nTry vfio --help.\n");
+    }
+
+    @Test
+    void noCommandFailsWith2() {
+        assertThat(run()).isEqualTo(2);
+        assertThat(err()).startsWith("vfio: no command\n");
+    }
+
+    @Test
+    void theDemoRunsOnTheSimulatedMachine() {
+        assertThat(run("demo")).isZero();
+        assertThat(out()).contains("verified").contains("simulated");
+        assertThat(err()).isEmpty();
+    }
+
+    @Test
+    void theListShowsTheSimulatedMachine() {
+        assertThat(run("list")).isZero();
+        assertThat(out().lines())
+                .anyMatch(line -> line.matches("0000:00:05\\.0 +1b36:0010 +010802 NVMe +vfio-pci +4 +0000:00:05\\.0"));
+        assertThat(err()).isEmpty();
+    }
+
+    @Test
+    void aRefusalOfTheKernelIsReadableAndFailsWith1() {
+        assertThat(run("demo", "0000:42:00.0")).isEqualTo(1);
+        assertThat(err()).startsWith("vfio: ").contains("0000:42:00.0").contains("ENOENT").doesNotContain("\tat ");
+    }
+
+    @Test
+    void aTraceShowsWhereARefusalCameFrom() {
+        assertThat(run("demo", "0000:42:00.0", "--trace")).isEqualTo(1);
+        assertThat(err()).contains("VfioException").contains("\tat ");
+    }
+
+    private int run(String... words) {
+        return new Main(new PrintStream(out, true), new PrintStream(err, true)).run(words);
+    }
+
+    private String out() {
+        return out.toString(StandardCharsets.UTF_8);
+    }
+
+    private String err() {
+        return err.toString(StandardCharsets.UTF_8);
+    }
+}
