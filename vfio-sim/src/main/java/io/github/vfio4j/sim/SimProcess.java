@@ -21,7 +21,7 @@ public final class SimProcess {
     private final AddressSpace memory;
     private final Syscalls syscalls;
     private final Kernel kernel;
-    private int callsInFlight; // guarded by the kernel's lock
+    private final List<SimFile> filesInCalls = new ArrayList<>(); // one for each call; guarded by the kernel's lock
     private volatile boolean dead;
 
     SimProcess(SimMachine machine, int id, boolean privileged, DeviceNodes nodes) {
@@ -84,13 +84,13 @@ public final class SimProcess {
         checkAlive();
         SimFile file = files.get(fd);
         machine.kernel().get(file);
-        callsInFlight++;
+        filesInCalls.add(file);
         return file;
     }
 
     /** That call ended. The lock is held. */
-    void callEnds() {
-        callsInFlight--;
+    void callEnds(SimFile file) {
+        filesInCalls.remove(file);
         machine.kernel().changed();
     }
 
@@ -130,12 +130,12 @@ public final class SimProcess {
                 return;
             }
             dead = true;
-            for (int fd : files.open()) {
-                if (files.get(fd) instanceof EventFdFile file) {
-                    file.event.wake();
+            for (SimFile file : filesInCalls) {
+                if (file instanceof EventFdFile eventFd) {
+                    eventFd.event.wake();
                 }
             }
-            kernel.await(() -> callsInFlight == 0);
+            kernel.await(filesInCalls::isEmpty);
             memory.dropFiles();
             files.open().forEach(fd -> kernel.put(files.remove(fd)));
         } finally {

@@ -188,7 +188,7 @@ final class SimSyscalls implements Syscalls {
                 kernel.put(file);
                 kernel.unlock(); // may release it
                 kernel.lock();
-                process.callEnds();
+                process.callEnds(file);
                 kernel.unlock();
             }
         } catch (KernelError e) {
