@@ -163,7 +163,7 @@ build_examples() {
     lock_build
     if ! examples_built; then
         say "building the examples and what they need"
-        stamped show_modules run_maven -pl vfio-examples -am -DskipTests package
+        stamped show_modules run_maven -pl vfio-examples -am -Dmaven.test.skip=true package
     fi
     unlock_build
 }

@@ -54,7 +54,7 @@ kernel_package() {
     has apt-cache || fail "Debian's kernel $1 comes with apt, which this machine lacks: give a kernel image by path"
     [[ -n $(apt-cache search --names-only "^$1\$") ]] || refresh_package_lists
     package=$(apt-cache depends --no-recommends --no-suggests "$1" 2>/dev/null |
-        sed -n 's/^ *Depends: \(linux-image-.*\)/\1/p' | head -n 1)
+        awk '$1 == "Depends:" && $2 ~ /^linux-image-/ && !found++ { print $2 }')
     [[ -n $package ]] || fail "apt knows no kernel package $1 (is apt-get update due?)"
     printf '%s\n' "$package"
 }
@@ -130,7 +130,7 @@ prepare_initramfs() {
 make_initramfs() {
     local root=$3.root
     # A dynamically linked busybox would not even start: its C library is not there yet.
-    if ldd "$1" 2>/dev/null | grep -q '=>'; then
+    if [[ $(ldd "$1" 2>/dev/null) == *'=>'* ]]; then
         fail "$1 is dynamically linked; please install busybox-static"
     fi
     rm -rf "$root"
