@@ -1,6 +1,7 @@
 package io.github.vfio4j.sim;
 
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -31,7 +32,18 @@ final class KernelLock {
             dropped = new ArrayList<>();
         }
         lock.unlock();
-        last.forEach(SimFile::release);
+        release(last.iterator());
+    }
+
+    /** Releases them all, even if the model of one throws. */
+    private static void release(Iterator<SimFile> files) {
+        if (files.hasNext()) {
+            try {
+                files.next().release();
+            } finally {
+                release(files);
+            }
+        }
     }
 
     /** Takes one more reference to a file. The lock is held. */

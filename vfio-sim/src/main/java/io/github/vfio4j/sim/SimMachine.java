@@ -21,9 +21,13 @@ import java.util.TreeMap;
  * system calls as Linux does, from the same argument bytes and with the same errnos, and needs no privilege and no
  * hardware. Nothing of it is shared with another machine.
  *
+ * <p>What it cannot show: an access to a mapped BAR whose device does not decode it, or was unmapped, ends a program on
+ * Linux with SIGBUS or SIGSEGV; here it reaches memory that means nothing. And where Linux keeps memory that was pinned
+ * for DMA although the program unmapped it, here such DMA is a {@linkplain #faults() fault}, since it is a mistake.
+ *
  * <p>All methods are safe from any thread. A device model runs without the kernel's lock.
  */
-public final class SimMachine {
+public final class SimMachine implements AutoCloseable {
     /** The driver that gives a function to programs. */
     public static final String VFIO_PCI = "vfio-pci";
 
@@ -215,6 +219,19 @@ public final class SimMachine {
         } finally {
             kernel.unlock();
         }
+    }
+
+    /** Ends the machine: kills the processes that still live, so that its devices stop and its memory is freed. */
+    @Override
+    public void close() {
+        List<SimProcess> living;
+        kernel.lock();
+        try {
+            living = List.copyOf(processes);
+        } finally {
+            kernel.unlock();
+        }
+        living.forEach(SimProcess::kill);
     }
 
     /**

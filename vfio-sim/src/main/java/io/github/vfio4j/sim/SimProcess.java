@@ -123,8 +123,19 @@ public final class SimProcess {
      * call afterwards fails with ESRCH. Does nothing to a dead process.
      */
     public void kill() {
-        KernelLock kernel = machine.kernel();
-        kernel.lock();
+        try {
+            closeFiles();
+        } finally {
+            machine.kernel().lock();
+            memory.freeMemory(); // now that no device reaches it
+            machine.ended(this);
+            machine.kernel().unlock();
+        }
+    }
+
+    private void closeFiles() {
+        KernelLock lock = machine.kernel();
+        lock.lock();
         try {
             if (dead) {
                 return;
@@ -135,18 +146,11 @@ public final class SimProcess {
                     eventFd.event.wake();
                 }
             }
-            kernel.await(filesInCalls::isEmpty);
+            lock.await(filesInCalls::isEmpty);
             memory.dropFiles();
-            files.open().forEach(fd -> kernel.put(files.remove(fd)));
+            files.open().forEach(fd -> lock.put(files.remove(fd)));
         } finally {
-            kernel.unlock(); // releases them
-        }
-        kernel.lock();
-        try {
-            memory.freeMemory(); // now that no device reaches it
-            machine.ended(this);
-        } finally {
-            kernel.unlock();
+            lock.unlock(); // releases them
         }
     }
 

@@ -10,9 +10,6 @@ import java.lang.foreign.ValueLayout;
  * that the program handed over counts as not accessible (EFAULT).
  */
 final class UserMemory {
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
-    private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
-
     private final long value;
     private final MemorySegment memory;
 
@@ -24,6 +21,9 @@ final class UserMemory {
     static UserMemory of(MemorySegment argument) {
         if (!argument.isNative()) {
             throw new IllegalArgumentException("a kernel takes native memory, not a Java array");
+        }
+        if (!argument.scope().isAlive()) {
+            throw new IllegalStateException("the argument's arena is closed");
         }
         return new UserMemory(argument.address(), argument);
     }
@@ -47,34 +47,24 @@ final class UserMemory {
 
     /** Copies bytes into the first bytes of a kernel-side buffer (copy_from_user). */
     void read(long offset, MemorySegment target, long bytes) {
-        check(offset, bytes);
-        MemorySegment.copy(memory, offset, target, 0, bytes);
+        copy(memory, offset, target, 0, offset, bytes);
     }
 
     byte readByte(long offset) {
-        check(offset, 1);
-        return memory.get(ValueLayout.JAVA_BYTE, offset);
+        MemorySegment copy = zeroed(Byte.BYTES);
+        read(offset, copy, Byte.BYTES);
+        return copy.get(ValueLayout.JAVA_BYTE, 0);
     }
 
     int readInt(long offset) {
-        check(offset, Integer.BYTES);
-        return memory.get(INT, offset);
+        MemorySegment copy = zeroed(Integer.BYTES);
+        read(offset, copy, Integer.BYTES);
+        return copy.get(ValueLayout.JAVA_INT, 0);
     }
 
     /** Copies the first bytes of a kernel-side buffer out (copy_to_user). */
     void write(long offset, MemorySegment source, long bytes) {
-        check(offset, bytes);
-        MemorySegment.copy(source, 0, memory, offset, bytes);
-    }
-
-    void writeLong(long offset, long what) {
-        check(offset, Long.BYTES);
-        memory.set(LONG, offset, what);
-    }
-
-    long readLong(long offset) {
-        check(offset, Long.BYTES);
-        return memory.get(LONG, offset);
+        copy(source, 0, memory, offset, offset, bytes);
     }
 
     /** Makes a kernel-side struct of zeros, aligned for every field. */
@@ -87,9 +77,15 @@ final class UserMemory {
         return MemorySegment.ofArray(new long[Math.toIntExact((bytes + 7) / 8)]).asSlice(0, bytes);
     }
 
-    private void check(long offset, long bytes) {
-        if (offset < 0 || bytes < 0 || offset > memory.byteSize() - bytes) {
+    private void copy(
+            MemorySegment from, long fromOffset, MemorySegment to, long toOffset, long offset, long bytes) {
+        if (offset > memory.byteSize() - bytes) {
             throw new KernelError(Errno.EFAULT);
+        }
+        try {
+            MemorySegment.copy(from, fromOffset, to, toOffset, bytes);
+        } catch (IllegalStateException e) {
+            throw new KernelError(Errno.EFAULT); // another thread unmapped it meanwhile
         }
     }
 }
