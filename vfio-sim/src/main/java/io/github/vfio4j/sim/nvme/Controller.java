@@ -22,6 +22,10 @@ final class Controller implements Runnable {
     private static final long SPIN_NANOS = 20_000;
     private static final long MIN_PARK_NANOS = 5_000;
     private static final long MAX_PARK_NANOS = 100_000;
+    /** After this long without work nobody waits for a quick answer. */
+    private static final long ASLEEP_NANOS = 50_000_000;
+
+    private static final long ASLEEP_PARK_NANOS = 1_000_000;
     /** Commands taken from one queue before the next one has its turn. */
     private static final int BURST = 32;
     /** Busy rounds after which read-only registers and stray doorbells are looked at all the same. */
@@ -90,7 +94,7 @@ final class Controller implements Runnable {
             } else {
                 guarded(chores);
                 LockSupport.parkNanos(this, park);
-                park = Math.min(2 * park, MAX_PARK_NANOS);
+                park = Math.min(2 * park, now - idleSince < ASLEEP_NANOS ? MAX_PARK_NANOS : ASLEEP_PARK_NANOS);
             }
         }
     }
