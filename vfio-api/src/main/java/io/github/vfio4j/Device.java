@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * An open VFIO device: its regions, its configuration space, its reset. Opened through {@link Type1#openDevice}, so the
+ * An open VFIO device: its regions, its configuration space, its interrupts, its reset. Opened through {@link Type1#openDevice}, so the
  * IOMMU protects the machine from it.
  *
  * <p>All methods are safe from any thread. Closing it ends its mapped regions first: an access to one throws then,
@@ -26,6 +26,7 @@ public final class Device implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     // Guarded by lock.
     private final Region[] regions;
+    private final Irq[] irqs;
     private final Deque<MemorySegment> mappings = new ArrayDeque<>();
     private Arena arena;
     private List<AutoCloseable> owned = List.of();
@@ -39,6 +40,7 @@ public final class Device implements AutoCloseable {
         this.info = info;
         this.name = name;
         this.regions = new Region[info.regions()];
+        this.irqs = new Irq[info.irqs()];
     }
 
     /**
@@ -87,22 +89,42 @@ public final class Device implements AutoCloseable {
     }
 
     /**
-     * Asks for an interrupt index ({@code VFIO_DEVICE_GET_IRQ_INFO}). On PCI 0 is INTx, 1 MSI, 2 MSI-X, 3 the error and 4
-     * the request interrupt.
+     * Returns an interrupt index of a PCI device; as {@link #irq(int)}.
+     *
+     * @param irq which
+     * @return always the same object
+     * @throws UnsupportedOperationException if the device is not PCI
+     */
+    public Irq irq(PciIrq irq) {
+        checkPci();
+        return irq(irq.index());
+    }
+
+    /**
+     * Returns an interrupt index ({@code VFIO_DEVICE_GET_IRQ_INFO}, asked once). For PCI, {@link PciIrq} names them.
      *
      * @param index the interrupt index
-     * @return what it offers
+     * @return always the same object
      * @throws IndexOutOfBoundsException if the device has no such index
      * @throws RuleViolation if the device is closed
-     * @throws VfioException {@code EINVAL} for an index that this device lacks
+     * @throws VfioException {@code EINVAL} for an index that this device lacks, as the error interrupt of a device that
+     *     is not PCI Express
      */
-    public IrqInfo irq(int index) {
-        checkOpen(Operation.DEVICE_GET_IRQ_INFO);
-        if (index < 0 || index >= info.irqs()) {
-            throw new IndexOutOfBoundsException(
-                    name + " has interrupt indexes 0 to " + (info.irqs() - 1) + ", not " + index);
+    public Irq irq(int index) {
+        lock.lock();
+        try {
+            checkOpen(Operation.DEVICE_GET_IRQ_INFO);
+            if (index < 0 || index >= irqs.length) {
+                throw new IndexOutOfBoundsException(
+                        name + " has interrupt indexes 0 to " + (irqs.length - 1) + ", not " + index);
+            }
+            if (irqs[index] == null) {
+                irqs[index] = new Irq(this, port.irqInfo(index));
+            }
+            return irqs[index];
+        } finally {
+            lock.unlock();
         }
-        return port.irqInfo(index);
     }
 
     /**
@@ -112,9 +134,7 @@ public final class Device implements AutoCloseable {
      * @throws UnsupportedOperationException if the device is not PCI
      */
     public PciConfig config() {
-        if (!info.pci()) {
-            throw new UnsupportedOperationException(name + " is no PCI device");
-        }
+        checkPci();
         lock.lock();
         try {
             if (config == null) {
@@ -149,8 +169,8 @@ public final class Device implements AutoCloseable {
     }
 
     /**
-     * Closes the device: ends and unmaps its mapped regions, then closes the file. The last close of a device in the
-     * machine turns its interrupts and bus mastering off and resets it. Idempotent.
+     * Closes the device: ends its mapped regions, disables its interrupts, unmaps the regions, then closes the file. The
+     * last close of a device in the machine turns bus mastering off and resets it. Idempotent.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      * @throws IllegalStateException if a native call keeps using a mapped region for 10 seconds; close again then
@@ -191,6 +211,11 @@ public final class Device implements AutoCloseable {
             }
             closed = true;
             Teardown teardown = new Teardown();
+            for (Irq irq : irqs) {
+                if (irq != null) {
+                    teardown.step(irq::disable);
+                }
+            }
             while (!mappings.isEmpty()) {
                 MemorySegment mapping = mappings.pop();
                 teardown.step(() -> port.unmap(mapping.address(), mapping.byteSize()));
@@ -241,6 +266,29 @@ public final class Device implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Is another of those interrupt indexes enabled of which one can be? The lock is held. */
+    boolean otherEnabled(Irq irq) {
+        return irq.exclusive()
+                && Arrays.stream(irqs).anyMatch(other -> other != null
+                        && other != irq
+                        && other.exclusive()
+                        && other.enabled());
+    }
+
+    private void checkPci() {
+        if (!info.pci()) {
+            throw new UnsupportedOperationException(name + " is no PCI device");
+        }
+    }
+
+    boolean isOpen() {
+        return !closed;
+    }
+
+    Vfio vfio() {
+        return group.vfio();
     }
 
     DevicePort port() {

@@ -26,6 +26,8 @@ public enum Operation {
     DEVICE_GET_REGION_INFO("VFIO_DEVICE_GET_REGION_INFO"),
     /** Asking for one interrupt index of a device. */
     DEVICE_GET_IRQ_INFO("VFIO_DEVICE_GET_IRQ_INFO"),
+    /** Enabling, disabling, masking and triggering interrupts of a device. */
+    DEVICE_SET_IRQS("VFIO_DEVICE_SET_IRQS"),
     /** Resetting a device. */
     DEVICE_RESET("VFIO_DEVICE_RESET"),
     /** Reading a device region. */
@@ -36,6 +38,18 @@ public enum Operation {
     REGION_MAP("mmap of a VFIO device region"),
     /** Unmapping a device region from the program. */
     REGION_UNMAP("munmap of a VFIO device region"),
+    /** Making the counter that an interrupt raises. */
+    EVENTFD_CREATE("eventfd"),
+    /** Taking what it counted. */
+    EVENTFD_READ("read of an eventfd"),
+    /** Counting by hand. */
+    EVENTFD_WRITE("write of an eventfd"),
+    /** Making what waits for several interrupts. */
+    EPOLL_CREATE("epoll_create1"),
+    /** Changing which interrupts it waits for. */
+    EPOLL_CTL("epoll_ctl"),
+    /** Waiting for interrupts. */
+    EPOLL_WAIT("epoll_wait"),
     /** Asking for the limits of a type1 IOMMU. */
     IOMMU_GET_INFO("VFIO_IOMMU_GET_INFO"),
     /** Giving devices access to memory. */

@@ -510,6 +510,123 @@ public enum Rule {
             "give it its new address first",
             Facts::addressMissing),
 
+    // ---- VFIO_DEVICE_SET_IRQS
+    /** The interrupts that are named must exist. */
+    SET_IRQS_RANGE(
+            "set-irqs.range",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "start and count name interrupts that the index does not have",
+            "vfio_set_irqs_validate_and_prepare",
+            "stay below irq.info().count()",
+            f -> f.irqStart() < 0
+                    || f.irqStart() >= f.irqsOfIndex()
+                    || f.irqCount() < 0
+                    || f.irqCount() > f.irqsOfIndex() - f.irqStart()),
+    /** The interrupts carry one kind of data, and each of them its own. */
+    SET_IRQS_DATA(
+            "set-irqs.data",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the flags name no kind of data or several, or argsz does not cover the data",
+            "vfio_set_irqs_validate_and_prepare",
+            "give exactly one of VFIO_IRQ_SET_DATA_NONE, BOOL and EVENTFD",
+            f -> !f.irqDataValid()),
+    /** Not every index can be masked. */
+    SET_IRQS_ACTION(
+            "set-irqs.action",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.API,
+            Errno.ENOTTY,
+            "the interrupts cannot be masked and unmasked",
+            "vfio_pci_set_irqs_ioctl",
+            "ask irq.info().maskable(); on PCI only INTx is, message interrupts are masked in the device",
+            f -> !f.irqActionSupported()),
+    /** A PCI device raises INTx, MSI or MSI-X, one of them at a time. */
+    SET_IRQS_EXCLUSIVE(
+            "set-irqs.exclusive",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "another of INTx, MSI and MSI-X is enabled",
+            "vfio_pci_set_msi_trigger",
+            "close the interrupts that are enabled, then enable the others",
+            Facts::otherIrqsEnabled),
+    /** Only enabled interrupts can be masked, unmasked and triggered. */
+    SET_IRQS_ENABLED(
+            "set-irqs.enabled",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the interrupts are not enabled (any more)",
+            "vfio_pci_set_msi_trigger",
+            "enable them: irq.enable(start, count)",
+            f -> !f.irqsEnabled()),
+    /** Some interrupts get all their vectors when they are enabled. */
+    SET_IRQS_RESIZE(
+            "set-irqs.resize",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "vectors beyond those that were enabled cannot be added now",
+            "vfio_msi_alloc_irq",
+            "ask irq.info().noResize(); close the interrupts and enable them with as many vectors as are needed",
+            Facts::irqsBeyondEnabled),
+    /** An interrupt is unmasked by one event. */
+    SET_IRQS_UNMASK_EVENT(
+            "set-irqs.unmask-event",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the interrupt has an unmask event already",
+            "vfio_virqfd_enable",
+            "close that one first",
+            Facts::irqUnmaskEventSet),
+    /** INTx needs a line. */
+    SET_IRQS_LINE(
+            "set-irqs.line",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the platform routes no interrupt line to the device",
+            "vfio_intx_enable",
+            "use MSI or MSI-X",
+            null),
+    /** An interrupt line is shared only by devices that can be masked one by one. */
+    SET_IRQS_SHARED_LINE(
+            "set-irqs.shared-line",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "the device cannot be masked on its own (DisINTx of PCI 2.3) and shares its interrupt line",
+            "vfio_intx_set_signal",
+            "use MSI or MSI-X, or bind the other devices of the line to no driver",
+            null),
+    /** The machine must have the vectors. */
+    SET_IRQS_VECTORS(
+            "set-irqs.vectors",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.KERNEL,
+            Errno.ENOSPC,
+            "the machine has fewer interrupt vectors free than were asked for",
+            "vfio_msi_enable",
+            "enable fewer; more than one MSI vector needs interrupt remapping",
+            null),
+
+    // ---- waiting
+    /** Each enabled interrupt takes a file descriptor. */
+    EVENT_DESCRIPTOR(
+            "eventfd.descriptor",
+            Operation.EVENTFD_CREATE,
+            EnforcedBy.KERNEL,
+            Errno.EMFILE,
+            "the process has as many files open as it may; each enabled interrupt is one",
+            "get_unused_fd_flags",
+            "enable fewer interrupts, or raise the limit (ulimit -n, LimitNOFILE= in systemd)",
+            f -> !f.descriptorFree()),
+
     // ---- device files
     /** A device must say that it can be reset. */
     RESET_SUPPORTED(

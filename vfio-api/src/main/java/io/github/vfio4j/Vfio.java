@@ -22,10 +22,13 @@ public final class Vfio implements AutoCloseable {
     // Newest first, the order in which they are closed. Guarded by lock.
     private final ArrayDeque<Container> containers = new ArrayDeque<>();
     private final ArrayDeque<Group> groups = new ArrayDeque<>();
+    private final ArrayDeque<Waiter> waiters = new ArrayDeque<>();
+    private final Callbacks callbacks;
     private volatile boolean closed;
 
     private Vfio(Kernel kernel) {
         this.kernel = kernel;
+        this.callbacks = new Callbacks(kernel);
     }
 
     /**
@@ -207,7 +210,29 @@ public final class Vfio implements AutoCloseable {
     }
 
     /**
-     * Closes every container, group and device that was opened through this object, in reverse order. Idempotent.
+     * Opens a waiter, with which one thread waits for many interrupts ({@code epoll_create1}).
+     *
+     * @return a waiter for nothing yet
+     * @throws VfioException {@code EMFILE} if the process has too many files open
+     */
+    public Waiter openWaiter() {
+        checkOpen(Operation.EPOLL_CREATE);
+        Waiter waiter = new Waiter(kernel, "waiter", this::forget);
+        lock.lock();
+        try {
+            if (!closed) {
+                waiters.push(waiter);
+                return waiter;
+            }
+        } finally {
+            lock.unlock();
+        }
+        waiter.close();
+        throw new RuleViolation(Rule.HANDLE_OPEN, Operation.EPOLL_CREATE, "");
+    }
+
+    /**
+     * Closes every container, group, device and waiter that was opened through this object, in reverse order. Idempotent.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
@@ -215,22 +240,39 @@ public final class Vfio implements AutoCloseable {
     public void close() {
         List<Container> lastContainers;
         List<Group> lastGroups;
+        List<Waiter> lastWaiters;
         lock.lock();
         try {
             closed = true;
             lastContainers = List.copyOf(containers);
             lastGroups = List.copyOf(groups);
+            lastWaiters = List.copyOf(waiters);
         } finally {
             lock.unlock();
         }
         Teardown teardown = new Teardown();
         lastContainers.forEach(container -> teardown.step(container::close));
         lastGroups.forEach(group -> teardown.step(group::close));
+        lastWaiters.forEach(waiter -> teardown.step(waiter::close));
+        teardown.step(callbacks::close);
         teardown.finish();
     }
 
     Kernel kernel() {
         return kernel;
+    }
+
+    Callbacks callbacks() {
+        return callbacks;
+    }
+
+    private void forget(Waiter waiter) {
+        lock.lock();
+        try {
+            waiters.remove(waiter);
+        } finally {
+            lock.unlock();
+        }
     }
 
     void forget(Container container) {

@@ -2,17 +2,22 @@ package io.github.vfio4j;
 
 import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.IrqAction;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.OpenGroups;
+import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.IntFunction;
 
 /** A kernel that agrees to everything, writes down what it is asked, and fails where a test says so. */
 final class FakeKernel implements Kernel {
@@ -22,6 +27,10 @@ final class FakeKernel implements Kernel {
     final Map<Operation, Errno> failures = new HashMap<>();
     List<IovaRange> ranges = List.of(new IovaRange(0, -1));
     long unmapsLess;
+    DeviceInfo deviceInfo = new DeviceInfo(false, true, 2, 1);
+    IntFunction<IrqInfo> irqInfo = index -> new IrqInfo(index, 1, true, false, false, true);
+    int vectorsAvailable;
+    int eventsLeft = Integer.MAX_VALUE;
 
     private final OpenGroups openGroups = new OpenGroups();
 
@@ -151,6 +160,20 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
+    public EventPort openEvent() {
+        if (eventsLeft-- == 0) {
+            throw new VfioException(Operation.EVENTFD_CREATE, Errno.EMFILE, "fake");
+        }
+        called(Operation.EVENTFD_CREATE, "open event");
+        return new FakeEvent();
+    }
+
+    @Override
+    public WaitPort openWait() {
+        throw new UnsupportedOperationException("no test with this kernel waits");
+    }
+
+    @Override
     public List<PciDevice> pciDevices() {
         return List.of(pciDevice(ADDRESS));
     }
@@ -165,11 +188,37 @@ final class FakeKernel implements Kernel {
         return List.of(ADDRESS.toString());
     }
 
+    private final class FakeEvent implements EventPort {
+        private long count;
+
+        @Override
+        public long read() {
+            long result = count;
+            count = 0;
+            return result;
+        }
+
+        @Override
+        public void write() {
+            count++;
+        }
+
+        @Override
+        public void close() {
+            calls.add("close event");
+        }
+
+        @Override
+        public String toString() {
+            return "event";
+        }
+    }
+
     private final class FakeDevice implements DevicePort {
         @Override
         public DeviceInfo info() {
             called(Operation.DEVICE_GET_INFO, "device info");
-            return new DeviceInfo(false, true, 2, 1);
+            return deviceInfo;
         }
 
         @Override
@@ -179,7 +228,26 @@ final class FakeKernel implements Kernel {
 
         @Override
         public IrqInfo irqInfo(int index) {
-            return new IrqInfo(index, 1, true, false, false, true);
+            return irqInfo.apply(index);
+        }
+
+        @Override
+        public void setIrqs(int index, IrqAction action, int start, int count) {
+            called(Operation.DEVICE_SET_IRQS, "%s irq %d: %d+%d".formatted(action, index, start, count));
+        }
+
+        @Override
+        public void setIrqs(int index, IrqAction action, int start, boolean[] chosen) {
+            String text = "%s irq %d: %d %s".formatted(action, index, start, Arrays.toString(chosen));
+            called(Operation.DEVICE_SET_IRQS, text);
+        }
+
+        @Override
+        public int setIrqs(int index, IrqAction action, int start, EventPort[] events) {
+            called(
+                    Operation.DEVICE_SET_IRQS,
+                    "%s irq %d: %d %s".formatted(action, index, start, Arrays.toString(events)));
+            return vectorsAvailable;
         }
 
         @Override

@@ -31,6 +31,37 @@ public interface DevicePort extends AutoCloseable {
      */
     IrqInfo irqInfo(int index);
 
+    /**
+     * {@code VFIO_DEVICE_SET_IRQS} with {@code VFIO_IRQ_SET_DATA_NONE}. TRIGGER with a count of 0 disables the index.
+     *
+     * @param index the interrupt index
+     * @param action what to do
+     * @param start the first interrupt
+     * @param count how many
+     */
+    void setIrqs(int index, IrqAction action, int start, int count);
+
+    /**
+     * {@code VFIO_DEVICE_SET_IRQS} with {@code VFIO_IRQ_SET_DATA_BOOL}.
+     *
+     * @param index the interrupt index
+     * @param action what to do
+     * @param start the first interrupt
+     * @param chosen for each interrupt from there on, whether to do it
+     */
+    void setIrqs(int index, IrqAction action, int start, boolean[] chosen);
+
+    /**
+     * {@code VFIO_DEVICE_SET_IRQS} with {@code VFIO_IRQ_SET_DATA_EVENTFD}.
+     *
+     * @param index the interrupt index
+     * @param action what to do
+     * @param start the first interrupt
+     * @param events the event of each interrupt from there on; null for none
+     * @return 0, or a positive number if nothing was done because only so many interrupts are available
+     */
+    int setIrqs(int index, IrqAction action, int start, EventPort[] events);
+
     /** {@code VFIO_DEVICE_RESET}. */
     void reset();
 

@@ -320,4 +320,85 @@ public interface Facts {
     default boolean addressAwaited() {
         return true;
     }
+
+    /**
+     * Returns the first interrupt that was given.
+     *
+     * @return its number within the index
+     */
+    default long irqStart() {
+        return 0;
+    }
+
+    /**
+     * Returns how many interrupts were given.
+     *
+     * @return the number
+     */
+    default long irqCount() {
+        return 0;
+    }
+
+    /**
+     * How many interrupts does the index have?
+     *
+     * @return the number
+     */
+    default long irqsOfIndex() {
+        return 1;
+    }
+
+    /**
+     * Is there exactly one kind of data, and enough of it?
+     *
+     * @return true if so
+     */
+    default boolean irqDataValid() {
+        return true;
+    }
+
+    /**
+     * Does the index know the action, such as masking?
+     *
+     * @return true if its info says so
+     */
+    default boolean irqActionSupported() {
+        return true;
+    }
+
+    /**
+     * Is the index one of those of which only one can be enabled, and another one enabled?
+     *
+     * @return true if so
+     */
+    default boolean otherIrqsEnabled() {
+        return false;
+    }
+
+    /**
+     * Is the index enabled, or is this what enables it?
+     *
+     * @return true if so
+     */
+    default boolean irqsEnabled() {
+        return true;
+    }
+
+    /**
+     * Are interrupts given that were not allocated when the index was enabled, and cannot be now?
+     *
+     * @return true if so
+     */
+    default boolean irqsBeyondEnabled() {
+        return false;
+    }
+
+    /**
+     * Is an unmask event given, and one set already?
+     *
+     * @return true if so
+     */
+    default boolean irqUnmaskEventSet() {
+        return false;
+    }
 }

@@ -70,6 +70,20 @@ public interface Kernel {
     void free(long address, long bytes);
 
     /**
+     * Makes an eventfd that counts from 0 and does not block.
+     *
+     * @return the eventfd
+     */
+    EventPort openEvent();
+
+    /**
+     * Makes an empty epoll file.
+     *
+     * @return the epoll file
+     */
+    WaitPort openWait();
+
+    /**
      * Lists the PCI functions in sysfs, ascending by address.
      *
      * @return the functions

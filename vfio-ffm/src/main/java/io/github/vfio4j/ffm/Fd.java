@@ -36,10 +36,15 @@ final class Fd {
     static Fd open(Operation operation, Syscalls syscalls, String path) {
         Frame frame = new Frame();
         int number = syscalls.open(frame, path, Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        return opened(operation, syscalls, frame, number, path);
+    }
+
+    /** Takes over what a call with a frame of its own opened: a descriptor, or -errno. */
+    static Fd opened(Operation operation, Syscalls syscalls, Frame frame, int number, String subject) {
         if (number < 0) {
-            throw new VfioException(operation, new Errno(-number), path);
+            throw new VfioException(operation, new Errno(-number), subject);
         }
-        Fd fd = new Fd(syscalls, number, path);
+        Fd fd = new Fd(syscalls, number, subject);
         fd.frames.push(frame);
         return fd;
     }
@@ -51,10 +56,7 @@ final class Fd {
     /** Begins a call. Every begin is followed by an {@link #end} of its frame. */
     Frame begin(Operation operation) {
         synchronized (this) {
-            if (closed) {
-                throw new VfioException(operation, Errno.EBADF, subject + " is closed");
-            }
-            calls++;
+            hold(operation);
             if (!frames.isEmpty()) {
                 return frames.pop();
             }
@@ -65,6 +67,19 @@ final class Fd {
     /** Ends a call. */
     synchronized void end(Frame frame) {
         frames.push(frame);
+        release();
+    }
+
+    /** Keeps the number from being freed while a call on another descriptor names it, until {@link #release}. */
+    synchronized void hold(Operation operation) {
+        if (closed) {
+            throw new VfioException(operation, Errno.EBADF, subject + " is closed");
+        }
+        calls++;
+    }
+
+    /** Ends a {@link #hold}. */
+    synchronized void release() {
         calls--;
         if (closed && calls == 0) {
             notifyAll();

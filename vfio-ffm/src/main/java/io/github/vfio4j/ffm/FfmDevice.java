@@ -26,6 +26,8 @@ import io.github.vfio4j.ffm.gen.vfio_region_info;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.EventPort;
+import io.github.vfio4j.spi.IrqAction;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -97,6 +99,21 @@ final class FfmDevice implements DevicePort {
                             (flags & VFIO_IRQ_INFO_AUTOMASKED()) != 0,
                             (flags & VFIO_IRQ_INFO_NORESIZE()) != 0);
                 });
+    }
+
+    @Override
+    public void setIrqs(int index, IrqAction action, int start, int count) {
+        new IrqSet(fd, index, action, start).none(count);
+    }
+
+    @Override
+    public void setIrqs(int index, IrqAction action, int start, boolean[] chosen) {
+        new IrqSet(fd, index, action, start).bools(chosen);
+    }
+
+    @Override
+    public int setIrqs(int index, IrqAction action, int start, EventPort[] events) {
+        return new IrqSet(fd, index, action, start).events(events);
     }
 
     @Override

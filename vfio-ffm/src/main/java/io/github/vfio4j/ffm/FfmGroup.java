@@ -50,7 +50,7 @@ final class FfmGroup implements GroupPort {
     @Override
     public void setContainer(ContainerPort container) {
         Fd target = ((FfmContainer) container).fd;
-        Frame held = target.begin(Operation.GROUP_SET_CONTAINER); // its number must not be freed meanwhile
+        target.hold(Operation.GROUP_SET_CONTAINER);
         try {
             Frame frame = fd.begin(Operation.GROUP_SET_CONTAINER);
             try {
@@ -60,7 +60,7 @@ final class FfmGroup implements GroupPort {
                 fd.end(frame);
             }
         } finally {
-            target.end(held);
+            target.release();
         }
     }
 

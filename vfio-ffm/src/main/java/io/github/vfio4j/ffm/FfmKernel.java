@@ -9,9 +9,11 @@ import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.ContainerPort;
+import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.OpenGroups;
+import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -110,6 +112,16 @@ public final class FfmKernel implements Kernel {
         if (result < 0) {
             throw new VfioException(Operation.MEMORY_FREE, new Errno(-result), bytes + " bytes");
         }
+    }
+
+    @Override
+    public EventPort openEvent() {
+        return FfmEvent.open(syscalls);
+    }
+
+    @Override
+    public WaitPort openWait() {
+        return FfmWait.open(syscalls);
     }
 
     @Override

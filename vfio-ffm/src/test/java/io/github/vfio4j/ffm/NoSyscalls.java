@@ -67,4 +67,19 @@ class NoSyscalls implements Syscalls {
     public int eventfd(Frame frame, int initial, int flags) {
         return -ENOSYS;
     }
+
+    @Override
+    public int epollCreate(Frame frame, int flags) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int epollCtl(Frame frame, int epoll, int operation, int fd, MemorySegment event) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis) {
+        return -ENOSYS;
+    }
 }

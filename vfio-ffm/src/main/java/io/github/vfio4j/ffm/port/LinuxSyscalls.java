@@ -52,6 +52,12 @@ final class LinuxSyscalls implements Syscalls {
             function("pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle EVENTFD =
             function("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle EPOLL_CREATE =
+            function("epoll_create1", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
+    private static final MethodHandle EPOLL_CTL =
+            function("epoll_ctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle EPOLL_WAIT =
+            function("epoll_wait", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
 
     private LinuxSyscalls() {}
 
@@ -173,6 +179,45 @@ final class LinuxSyscalls implements Syscalls {
             return result >= 0 ? result : -errno(frame);
         } catch (Throwable t) {
             throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int epollCreate(Frame frame, int flags) {
+        try {
+            int result = (int) EPOLL_CREATE.invokeExact(frame.errno, flags);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int epollCtl(Frame frame, int epoll, int operation, int fd, MemorySegment event) {
+        checkRoom(event, 1);
+        try {
+            int result = (int) EPOLL_CTL.invokeExact(frame.errno, epoll, operation, fd, event);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis) {
+        checkRoom(events, most);
+        try {
+            int result = (int) EPOLL_WAIT.invokeExact(frame.errno, epoll, events, most, millis);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** The kernel is told a number of events and not of bytes. */
+    private static void checkRoom(MemorySegment events, int number) {
+        if (events.byteSize() < (long) number * EpollEvent.BYTES) {
+            throw new IllegalArgumentException(events.byteSize() + " bytes for " + number + " events");
         }
     }
 

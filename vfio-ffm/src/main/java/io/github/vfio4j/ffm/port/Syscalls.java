@@ -32,6 +32,14 @@ public interface Syscalls {
     int EFD_CLOEXEC = 0x80000;
     /** {@code EFD_NONBLOCK}. */
     int EFD_NONBLOCK = 0x800;
+    /** {@code EPOLL_CLOEXEC}. */
+    int EPOLL_CLOEXEC = 0x80000;
+    /** {@code EPOLL_CTL_ADD}. */
+    int EPOLL_CTL_ADD = 1;
+    /** {@code EPOLL_CTL_DEL}. */
+    int EPOLL_CTL_DEL = 2;
+    /** {@code EPOLLIN}. */
+    int EPOLLIN = 1;
 
     /**
      * Returns the system calls of this process on Linux.
@@ -168,4 +176,37 @@ public interface Syscalls {
      * @return a descriptor or -errno
      */
     int eventfd(Frame frame, int initial, int flags);
+
+    /**
+     * epoll_create1(2).
+     *
+     * @param frame memory of this call
+     * @param flags {@code EPOLL_CLOEXEC} or 0
+     * @return a descriptor or -errno
+     */
+    int epollCreate(Frame frame, int flags);
+
+    /**
+     * epoll_ctl(2).
+     *
+     * @param frame memory of this call
+     * @param epoll the epoll descriptor
+     * @param operation {@code EPOLL_CTL_...}
+     * @param fd the descriptor to wait for
+     * @param event an {@link EpollEvent}, often at the start of {@link Frame#arg}; not read for a removal
+     * @return 0 or -errno
+     */
+    int epollCtl(Frame frame, int epoll, int operation, int fd, MemorySegment event);
+
+    /**
+     * epoll_wait(2). Not ended by {@link Thread#interrupt}.
+     *
+     * @param frame memory of this call
+     * @param epoll the epoll descriptor
+     * @param events room for at least {@code most} times an {@link EpollEvent}, often {@link Frame#arg}
+     * @param most how many events to return at most, at least 1
+     * @param millis how long to wait for the first; 0 does not wait, -1 waits without limit
+     * @return how many events there are, 0 after the time, or -errno
+     */
+    int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis);
 }

@@ -113,4 +113,21 @@ final class Recorder implements Syscalls {
         change("eventfd()");
         return kernel.eventfd(frame, initial, flags);
     }
+
+    @Override
+    public int epollCreate(Frame frame, int flags) {
+        change("epoll_create()");
+        return kernel.epollCreate(frame, flags);
+    }
+
+    @Override
+    public int epollCtl(Frame frame, int epoll, int operation, int fd, MemorySegment event) {
+        change("epoll_ctl(%d, %d, %d)".formatted(epoll, operation, fd));
+        return kernel.epollCtl(frame, epoll, operation, fd, event);
+    }
+
+    @Override
+    public int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis) {
+        return kernel.epollWait(frame, epoll, events, most, millis);
+    }
 }

@@ -1,0 +1,90 @@
+package io.github.vfio4j;
+
+/**
+ * One interrupt index of a device: a kind of interrupt, such as MSI-X, with one or more interrupts. Nothing fires before
+ * it is enabled. Safe from any thread.
+ */
+public final class Irq {
+    private final Device device;
+    private final IrqInfo info;
+    private final String name;
+    private Interrupts current; // guarded by the device's lock; null while disabled
+
+    Irq(Device device, IrqInfo info) {
+        this.device = device;
+        this.info = info;
+        boolean known = device.info().pci() && info.index() < PciIrq.values().length;
+        this.name = device.name() + " " + (known ? PciIrq.values()[info.index()] : "interrupt index " + info.index());
+    }
+
+    /**
+     * Returns what the kernel says of the index.
+     *
+     * @return the info
+     */
+    public IrqInfo info() {
+        return info;
+    }
+
+    /**
+     * Enables all interrupts of the index; as {@link #enable(int, int)}.
+     *
+     * @return the interrupts
+     */
+    public Interrupts enable() {
+        return enable(0, Math.max(info.count(), 1)); // an index without interrupts is refused by its rule
+    }
+
+    /**
+     * Enables interrupts ({@code VFIO_DEVICE_SET_IRQS} with an eventfd for each). On PCI one of INTx, MSI and MSI-X can
+     * be enabled at a time. For MSI and MSI-X the kernel allocates the vectors from 0 up to the last one given.
+     *
+     * @param start the first interrupt, counted from 0
+     * @param count how many, at least 1
+     * @return the interrupts; closing them, or the device, disables them
+     * @throws RuleViolation if the index has no such interrupts, another of INTx, MSI and MSI-X is enabled, or the
+     *     device is closed
+     * @throws IllegalStateException if the index is enabled; {@link Interrupts#add} adds to it
+     * @throws TooFewVectors if the machine has fewer vectors free; nothing is enabled
+     * @throws VfioException {@code EMFILE} if the process has too many files open, or what the kernel refuses with
+     */
+    public Interrupts enable(int start, int count) {
+        device.lock().lock();
+        try {
+            Interrupts interrupts = new Interrupts(device, this);
+            interrupts.enable(start, count);
+            current = interrupts;
+            return interrupts;
+        } finally {
+            device.lock().unlock();
+        }
+    }
+
+    /** Disables the index as part of the device's close. The device's lock is held. */
+    void disable() {
+        if (current != null) {
+            current.disable();
+        }
+    }
+
+    /** The device's lock is held. */
+    void disabled() {
+        current = null;
+    }
+
+    /** The device's lock is held. */
+    boolean enabled() {
+        return current != null;
+    }
+
+    /** Is this one of the indexes of which a device raises one at a time? */
+    boolean exclusive() {
+        return device.info().pci() && info.index() <= PciIrq.MSIX.index();
+    }
+
+    /** Returns the device's and the index's name, such as {@code 0000:06:0d.0 MSI-X}. */
+    @Override
+    public String toString() {
+        return name;
+    }
+}
