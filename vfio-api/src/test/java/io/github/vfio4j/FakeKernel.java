@@ -258,6 +258,7 @@ final class FakeKernel implements Kernel {
         @Override
         public long read(long offset, MemorySegment target) {
             called(Operation.REGION_READ, "read");
+            target.fill((byte) 2); // memory decode is on, if it is the command register
             return target.byteSize();
         }
 
