@@ -40,6 +40,64 @@ class LinuxSyscallsHostTest {
     }
 
     @Test
+    void epollReportsEachFileThatCanBeReadWithItsData() {
+        int epoll = linux.epollCreate(frame, Syscalls.EPOLL_CLOEXEC);
+        int[] events = new int[40];
+        try {
+            for (int i = 0; i < events.length; i++) {
+                events[i] = linux.eventfd(frame, i % 2, Syscalls.EFD_CLOEXEC); // every other one can be read
+                EpollEvent.set(frame.arg, 0, Syscalls.EPOLLIN, 1L << 40 | i);
+                assertThat(linux.epollCtl(frame, epoll, Syscalls.EPOLL_CTL_ADD, events[i], frame.arg))
+                        .isZero();
+            }
+            assertThat(linux.epollWait(frame, epoll, frame.arg, 32, 0)).isEqualTo(20);
+            for (int i = 0; i < 20; i++) {
+                assertThat(EpollEvent.events(frame.arg, i)).isEqualTo(Syscalls.EPOLLIN);
+                assertThat(EpollEvent.data(frame.arg, i)).isEqualTo(1L << 40 | 2 * i + 1);
+            }
+            assertThat(linux.epollWait(frame, epoll, frame.arg, 3, -1)).isEqualTo(3);
+            for (int i = 1; i < events.length; i += 2) {
+                assertThat(linux.epollCtl(frame, epoll, Syscalls.EPOLL_CTL_DEL, events[i], frame.arg))
+                        .isZero();
+            }
+            assertThat(linux.epollWait(frame, epoll, frame.arg, 32, 1)).isZero();
+        } finally {
+            for (int event : events) {
+                linux.close(frame, event);
+            }
+            linux.close(frame, epoll);
+        }
+    }
+
+    @Test
+    void epollRefusesAsLinuxDoes() {
+        int epoll = linux.epollCreate(frame, Syscalls.EPOLL_CLOEXEC);
+        int event = linux.eventfd(frame, 0, Syscalls.EFD_CLOEXEC);
+        try {
+            EpollEvent.set(frame.arg, 0, Syscalls.EPOLLIN, 0);
+            assertThat(linux.epollCreate(frame, 1)).isEqualTo(-Errno.EINVAL.number());
+            assertThat(linux.epollCtl(frame, epoll, Syscalls.EPOLL_CTL_DEL, event, frame.arg))
+                    .isEqualTo(-Errno.ENOENT.number());
+            assertThat(linux.epollCtl(frame, epoll, Syscalls.EPOLL_CTL_ADD, event, frame.arg))
+                    .isZero();
+            assertThat(linux.epollCtl(frame, epoll, Syscalls.EPOLL_CTL_ADD, event, frame.arg))
+                    .isEqualTo(-Errno.EEXIST.number());
+            assertThat(linux.epollCtl(frame, epoll, Syscalls.EPOLL_CTL_ADD, -1, frame.arg))
+                    .isEqualTo(-Errno.EBADF.number());
+            assertThat(linux.epollCtl(frame, event, Syscalls.EPOLL_CTL_ADD, epoll, frame.arg))
+                    .isEqualTo(-Errno.EINVAL.number());
+            assertThat(linux.epollWait(frame, epoll, frame.arg, 0, 0)).isEqualTo(-Errno.EINVAL.number());
+            assertThat(linux.epollWait(frame, event, frame.arg, 1, 0)).isEqualTo(-Errno.EINVAL.number());
+            assertThat(linux.epollWait(frame, -1, frame.arg, 1, 0)).isEqualTo(-Errno.EBADF.number());
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> linux.epollWait(frame, epoll, frame.arg, Frame.ARG_BYTES, 0));
+        } finally {
+            linux.close(frame, event);
+            linux.close(frame, epoll);
+        }
+    }
+
+    @Test
     void aDescriptorOfTheLibraryIsClosedOnExec() throws IOException {
         int fd = linux.eventfd(frame, 0, Syscalls.EFD_CLOEXEC);
         try {
