@@ -1,6 +1,8 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -12,6 +14,7 @@ final class EventFd {
     private static final long MAX = -2; // ULLONG_MAX - 1
 
     private final boolean semaphore;
+    private final Set<EpollFile> watchers = new HashSet<>(); // guarded by this
     private long count; // unsigned; guarded by this
 
     EventFd(long initial, boolean semaphore) {
@@ -24,14 +27,39 @@ final class EventFd {
         if (count != -1) {
             count++;
         }
+        changed();
+    }
+
+    /** Would a read get something? */
+    synchronized boolean readable() {
+        return count != 0;
+    }
+
+    /** Tells an epoll file of changes from now on. */
+    synchronized void watch(EpollFile watcher) {
+        watchers.add(watcher);
+    }
+
+    synchronized void unwatch(EpollFile watcher) {
+        watchers.remove(watcher);
+    }
+
+    /** The file was closed for good: nobody waits for it any more. */
+    synchronized void closed() {
+        watchers.forEach(watcher -> watcher.forget(this));
+        watchers.clear();
+    }
+
+    private void changed() {
         notifyAll();
+        watchers.forEach(EpollFile::changed);
     }
 
     synchronized long read(boolean block, BooleanSupplier dead) {
         await(block, dead, () -> count != 0);
         long value = semaphore ? 1 : count;
         count -= value;
-        notifyAll();
+        notifyAll(); // those that wait to write
         return value;
     }
 
@@ -41,7 +69,7 @@ final class EventFd {
         }
         await(block, dead, () -> count != -1 && Long.compareUnsigned(value, MAX - count) <= 0);
         count += value;
-        notifyAll();
+        changed();
     }
 
     /** Lets those who wait see that their process died. */

@@ -51,8 +51,13 @@ final class EventFdFile extends SimFile {
     }
 
     @Override
+    void wake() {
+        event.wake();
+    }
+
+    @Override
     void release() {
-        // The counter lives on with the interrupts that use it.
+        event.closed(); // the counter lives on with the interrupts that use it
     }
 
     @Override

@@ -40,6 +40,11 @@ abstract class SimFile {
         throw new KernelError(Errno.ENODEV);
     }
 
+    /** Lets those who wait in an operation see that their process died. The kernel's lock is held. */
+    void wake() {
+        // Most operations wait for nobody.
+    }
+
     /** The node that was opened; none for files without a node. */
     DeviceNumber deviceNumber() {
         return DeviceNumber.NONE;

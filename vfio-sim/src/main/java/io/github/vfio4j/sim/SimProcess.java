@@ -141,11 +141,7 @@ public final class SimProcess {
                 return;
             }
             dead = true;
-            for (SimFile file : filesInCalls) {
-                if (file instanceof EventFdFile eventFd) {
-                    eventFd.event.wake();
-                }
-            }
+            filesInCalls.forEach(SimFile::wake);
             lock.await(filesInCalls::isEmpty);
             memory.dropFiles();
             files.open().forEach(fd -> lock.put(files.remove(fd)));

@@ -2,6 +2,7 @@ package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.ffm.port.EpollEvent;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
@@ -165,6 +166,36 @@ final class SimSyscalls implements Syscalls {
     @Override
     public int eventfd(Frame frame, int initial, int flags) {
         return (int) locked(() -> process.files().add(EventFdFile.open(initial, flags)));
+    }
+
+    @Override
+    public int epollCreate(Frame frame, int flags) {
+        return (int) locked(() -> process.files().add(EpollFile.open(flags)));
+    }
+
+    @Override
+    public int epollCtl(Frame frame, int epoll, int operation, int fd, MemorySegment event) {
+        checkNative(event);
+        return (int) locked(() -> {
+            FileTable files = process.files();
+            EpollFile.control(files.get(epoll), operation, fd, files.get(fd), event);
+            return 0;
+        });
+    }
+
+    @Override
+    public int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis) {
+        checkNative(events);
+        return (int) onFile(epoll, file -> {
+            EpollFile.checkMost(most);
+            if (events.byteSize() < (long) most * EpollEvent.BYTES) {
+                throw new IllegalArgumentException(events.byteSize() + " bytes for " + most + " events");
+            }
+            if (!(file instanceof EpollFile waits)) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            return waits.await(events, most, millis, process::dead);
+        });
     }
 
     private interface FileCall {
