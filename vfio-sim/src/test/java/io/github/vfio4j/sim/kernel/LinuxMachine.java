@@ -121,7 +121,9 @@ final class LinuxMachine implements MachineUnderTest {
     private static void bind(PciAddress address, String driver) {
         Path device = Path.of("/sys/bus/pci/devices/" + address);
         try {
-            Files.writeString(device.resolve("driver/unbind"), address.toString());
+            if (Files.exists(device.resolve("driver"))) {
+                Files.writeString(device.resolve("driver/unbind"), address.toString());
+            }
             Files.writeString(device.resolve("driver_override"), driver);
             Files.writeString(Path.of("/sys/bus/pci/drivers_probe"), address.toString());
             String bound = Files.readSymbolicLink(device.resolve("driver")).getFileName().toString();
@@ -131,6 +133,20 @@ final class LinuxMachine implements MachineUnderTest {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    @Override
+    public void unbind(PciAddress address) {
+        try {
+            Files.writeString(Path.of("/sys/bus/pci/drivers/vfio-pci/unbind"), address.toString());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public void bindToVfio(PciAddress address) {
+        bind(address, "vfio-pci");
     }
 
     @Override

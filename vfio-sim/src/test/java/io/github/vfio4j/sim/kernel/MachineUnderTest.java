@@ -44,6 +44,12 @@ interface MachineUnderTest extends AutoCloseable {
     /** Binds one of the siblings' group to a host driver, until closed; says which driver. */
     HostDriver hostDriverTakesAMember();
 
+    /** Takes a device from vfio-pci; waits until whoever uses it has closed it. */
+    void unbind(PciAddress address);
+
+    /** Gives a device without a driver to vfio-pci. */
+    void bindToVfio(PciAddress address);
+
     /** Lists the VFIO files and mappings that this process has. */
     List<String> filesAndMappings();
 

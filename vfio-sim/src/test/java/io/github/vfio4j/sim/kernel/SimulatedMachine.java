@@ -25,7 +25,7 @@ final class SimulatedMachine implements MachineUnderTest {
     private static final int SHARED_GROUP = 9;
 
     private final SimMachine machine = SimMachine.builder()
-            .device(LONER, new Registers(), 4, SimMachine.VFIO_PCI)
+            .device(LONER, new EduModel(), 4, SimMachine.VFIO_PCI)
             .device(NVME, new NvmeModel(1 << 20, 512), 5, SimMachine.VFIO_PCI)
             .device(SIBLINGS.getFirst(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .device(SIBLINGS.getLast(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
@@ -94,6 +94,16 @@ final class SimulatedMachine implements MachineUnderTest {
                 machine.bind(THIRD, SimMachine.VFIO_PCI);
             }
         };
+    }
+
+    @Override
+    public void unbind(PciAddress address) {
+        machine.unbind(address);
+    }
+
+    @Override
+    public void bindToVfio(PciAddress address) {
+        machine.bind(address, SimMachine.VFIO_PCI);
     }
 
     @Override

@@ -1,0 +1,88 @@
+package io.github.vfio4j.sim.kernel;
+
+import io.github.vfio4j.sim.PciBar;
+import io.github.vfio4j.sim.PciBus;
+import io.github.vfio4j.sim.PciIdentity;
+import io.github.vfio4j.sim.PciModel;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The interrupt registers of QEMU's edu device: what is written to one is added to the status and raises MSI, what is
+ * written to another is acknowledged.
+ */
+final class EduModel implements PciModel {
+    private static final long STATUS = 0x24;
+    private static final long RAISE = 0x60;
+    private static final long ACKNOWLEDGE = 0x64;
+    private static final VarHandle REGISTER = ValueLayout.JAVA_INT.varHandle();
+    private static final long PAUSE = TimeUnit.MICROSECONDS.toNanos(100);
+
+    private MemorySegment registers; // guarded by this
+    private Thread poller; // guarded by this
+    private volatile boolean on;
+
+    @Override
+    public PciIdentity identity() {
+        return new PciIdentity(0x1234, 0x11e8, 0x00ff00);
+    }
+
+    @Override
+    public List<PciBar> bars() {
+        return List.of(new PciBar(0, 1 << 20, true));
+    }
+
+    @Override
+    public int msiVectors() {
+        return 1;
+    }
+
+    @Override
+    public synchronized void powerOn(PciBus bus) {
+        registers = bus.bar(0);
+        on = true;
+        MemorySegment bar = registers;
+        poller = Thread.ofPlatform().daemon().start(() -> poll(bar, bus));
+    }
+
+    private void poll(MemorySegment bar, PciBus bus) {
+        while (on) {
+            int acknowledged = (int) REGISTER.getAndSet(bar, ACKNOWLEDGE, 0);
+            if (acknowledged != 0) {
+                REGISTER.getAndBitwiseAnd(bar, STATUS, ~acknowledged);
+            }
+            int raised = (int) REGISTER.getAndSet(bar, RAISE, 0);
+            if (raised != 0) {
+                REGISTER.getAndBitwiseOr(bar, STATUS, raised);
+                bus.raise(0);
+            } else {
+                LockSupport.parkNanos(PAUSE);
+            }
+        }
+    }
+
+    @Override
+    public synchronized void reset() {
+        REGISTER.setVolatile(registers, STATUS, 0);
+    }
+
+    @Override
+    public synchronized void powerOff() {
+        on = false;
+        boolean interrupted = false;
+        while (poller.isAlive()) {
+            try {
+                poller.join();
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
