@@ -72,17 +72,19 @@ final class ContainerFile extends SimFile {
         }
     }
 
+    /** Refuses what only an IOMMU could answer; which rule says so, if the request is known. */
     private KernelError withoutIommu(int request) {
         Operation operation = TYPE1_OPERATIONS.get(request);
-        if (operation != null) {
-            KernelError.check(machine.profile(), operation, new Facts() {
-                @Override
-                public boolean iommuSet() {
-                    return false;
-                }
-            });
+        if (operation == null) {
+            return new KernelError(Errno.EINVAL);
         }
-        return new KernelError(Errno.EINVAL);
+        KernelError.check(machine.profile(), operation, new Facts() {
+            @Override
+            public boolean iommuSet() {
+                return false;
+            }
+        });
+        throw new AssertionError("no rule keeps " + operation + " from a container without an IOMMU");
     }
 
     private int checkExtension(long extension) {
