@@ -33,6 +33,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -80,7 +81,7 @@ class InterruptHostTest {
     private static void awaitInKernel(Thread thread) {
         while (Stream.of(thread.getStackTrace())
                 .noneMatch(frame -> frame.getMethodName().equals("epollWait"))) {
-            Thread.onSpinWait();
+            LockSupport.parkNanos(100_000);
         }
     }
 
@@ -328,6 +329,7 @@ class InterruptHostTest {
         int perVector = 500;
         int vectors = 4;
         AtomicLong total = new AtomicLong();
+        CountDownLatch left = new CountDownLatch(perVector * vectors);
         Waiter waiter = vfio.openWaiter();
         for (int i = 0; i < vectors; i++) {
             waiter.add(msix.get(i));
@@ -336,7 +338,12 @@ class InterruptHostTest {
         for (int i = 0; i < 3; i++) {
             takers.add(threads.submit(() -> {
                 while (true) {
-                    waiter.await(FOREVER, (_, count) -> total.addAndGet(count));
+                    waiter.await(FOREVER, (_, count) -> {
+                        total.addAndGet(count);
+                        for (long taken = 0; taken < count; taken++) {
+                            left.countDown();
+                        }
+                    });
                 }
             }));
         }
@@ -345,9 +352,7 @@ class InterruptHostTest {
                 msix.get(vector).trigger();
             }
         }
-        while (total.get() < perVector * vectors) {
-            Thread.onSpinWait();
-        }
+        assertThat(left.await(30, TimeUnit.SECONDS)).isTrue();
         waiter.close();
         takers.forEach(InterruptHostTest::assertEndedByClose);
         assertThat(total).hasValue(perVector * vectors);

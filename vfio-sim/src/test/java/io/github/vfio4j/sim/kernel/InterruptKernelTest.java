@@ -22,6 +22,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -29,6 +30,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -60,7 +62,7 @@ class InterruptKernelTest extends KernelTest {
     private static void awaitInKernel(Thread thread) {
         while (Stream.of(thread.getStackTrace())
                 .noneMatch(frame -> frame.getMethodName().equals("epollWait"))) {
-            Thread.onSpinWait();
+            LockSupport.parkNanos(1_000_000);
         }
     }
 
@@ -338,6 +340,7 @@ class InterruptKernelTest extends KernelTest {
         int vectors = 4;
         Interrupts msix = msix().enable(0, vectors);
         AtomicLong[] seen = Stream.generate(AtomicLong::new).limit(vectors).toArray(AtomicLong[]::new);
+        CountDownLatch left = new CountDownLatch(2000);
         Waiter waiter = vfio.openWaiter();
         for (int i = 0; i < vectors; i++) {
             waiter.add(msix.get(i));
@@ -346,16 +349,19 @@ class InterruptKernelTest extends KernelTest {
         for (int i = 0; i < 2; i++) {
             takers.add(threads.submit(() -> {
                 while (true) {
-                    waiter.await(FOREVER, (interrupt, count) -> seen[interrupt.number()].addAndGet(count));
+                    waiter.await(FOREVER, (interrupt, count) -> {
+                        seen[interrupt.number()].addAndGet(count);
+                        for (long taken = 0; taken < count; taken++) {
+                            left.countDown();
+                        }
+                    });
                 }
             }));
         }
         for (int i = 0; i < 2000; i++) {
             msix.get(i % vectors).trigger();
         }
-        while (Stream.of(seen).mapToLong(AtomicLong::get).sum() < 2000) {
-            Thread.onSpinWait();
-        }
+        assertThat(left.await(100, TimeUnit.SECONDS)).as("none is lost").isTrue();
         waiter.close();
         takers.forEach(InterruptKernelTest::assertEndedByClose);
         assertThat(seen).allSatisfy(count -> assertThat(count).hasValue(2000 / vectors));
@@ -402,7 +408,8 @@ class InterruptKernelTest extends KernelTest {
         for (int round = 0; round < 10; round++) {
             Stack stack = open(machine.nvme());
             Interrupts msix = stack.device().irq(PciIrq.MSIX).enable(0, 2);
-            msix.get(1).onInterrupt((_, _) -> {});
+            CountDownLatch fired = new CountDownLatch(1);
+            msix.get(1).onInterrupt((_, _) -> fired.countDown());
             List<Future<?>> busy = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
                 busy.add(threads.submit(() -> {
@@ -416,9 +423,7 @@ class InterruptKernelTest extends KernelTest {
                     msix.trigger(0, true, true);
                 }
             }));
-            while (msix.get(1).poll() == 0 && msix.get(0).poll() == 0) {
-                Thread.onSpinWait();
-            }
+            fired.await();
             stack.device().close();
             for (Future<?> thread : busy) {
                 ExecutionException e =
