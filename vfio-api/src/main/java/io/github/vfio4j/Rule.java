@@ -801,11 +801,15 @@ public enum Rule {
         }
     }
 
-    /** Returns the rules that an errno of the kernel may come from; the types let no call break the others. */
+    /** Returns the rules that an errno of some kernel may come from; the types let no call break the others. */
     static List<Rule> thatAnswer(Operation operation, Errno errno) {
         return Arrays.stream(ALL)
-                .filter(r -> r.operation == operation && r.enforcedBy != EnforcedBy.TYPE && r.errno.equals(errno))
+                .filter(r -> r.operation == operation && r.enforcedBy != EnforcedBy.TYPE && r.mayAnswer(errno))
                 .toList();
+    }
+
+    private boolean mayAnswer(Errno answer) {
+        return Arrays.stream(KernelProfile.values()).anyMatch(kernel -> errno(kernel).equals(answer));
     }
 
     private boolean isAbout(Operation asked) {

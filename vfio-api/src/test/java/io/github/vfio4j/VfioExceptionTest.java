@@ -25,6 +25,12 @@ class VfioExceptionTest {
     }
 
     @Test
+    void anErrnoOfAnOlderKernelIsExplainedToo() {
+        VfioException refusal = new VfioException(Operation.IOMMU_MAP_DMA, Errno.EINVAL, "container");
+        assertThat(refusal.getMessage()).contains("wraps around the end of the address space");
+    }
+
+    @Test
     void anErrnoThatNoRuleExplainsIsStillNamed() {
         VfioException refusal = new VfioException(Operation.DEVICE_RESET, Errno.EAGAIN, "0000:00:04.0");
         assertThat(refusal).hasMessage("VFIO_DEVICE_RESET failed with EAGAIN (11): 0000:00:04.0");

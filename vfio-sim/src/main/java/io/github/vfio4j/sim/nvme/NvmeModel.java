@@ -5,7 +5,6 @@ import io.github.vfio4j.sim.PciBus;
 import io.github.vfio4j.sim.PciIdentity;
 import io.github.vfio4j.sim.PciModel;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A simulated NVMe 1.4 controller with a disk behind it, under the PCI identity of QEMU's. What is written to the disk
@@ -31,7 +30,8 @@ public final class NvmeModel implements PciModel {
     private static final int CLASS_CODE = 0x010802;
     private static final long DEFAULT_BYTES = 64L << 20;
     private static final int DEFAULT_BLOCK_BYTES = 512;
-    private static final AtomicInteger MADE = new AtomicInteger();
+    private static final String DEFAULT_SERIAL = "SIM00001";
+    private static final int SERIAL_BYTES = 20;
 
     private final List<Namespace> namespaces;
     private final Identify identify;
@@ -54,12 +54,31 @@ public final class NvmeModel implements PciModel {
      * @throws IllegalArgumentException if one of them cannot be
      */
     public NvmeModel(long bytes, int blockBytes) {
-        this(List.of(new Namespace(bytes, blockBytes)));
+        this(bytes, blockBytes, DEFAULT_SERIAL);
+    }
+
+    /**
+     * Makes a controller with one namespace and a serial number of its own, for a machine with several.
+     *
+     * @param bytes the size of the namespace, a multiple of the block size, up to 1 TiB
+     * @param blockBytes 512, 1024, 2048 or 4096
+     * @param serial 1 to 20 printable ASCII characters
+     * @throws IllegalArgumentException if one of them cannot be
+     */
+    public NvmeModel(long bytes, int blockBytes, String serial) {
+        this(List.of(new Namespace(bytes, blockBytes)), serial);
     }
 
     NvmeModel(List<Namespace> namespaces) {
+        this(namespaces, DEFAULT_SERIAL);
+    }
+
+    private NvmeModel(List<Namespace> namespaces, String serial) {
+        if (serial.isEmpty() || serial.length() > SERIAL_BYTES || !serial.matches("\\p{Print}+")) {
+            throw new IllegalArgumentException("a serial number has 1 to 20 printable characters: '" + serial + "'");
+        }
         this.namespaces = namespaces;
-        this.identify = new Identify("SIM%05d".formatted(MADE.incrementAndGet()), namespaces);
+        this.identify = new Identify(serial, namespaces);
     }
 
     @Override

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.github.vfio4j.sim.nvme.Rig.Ring;
 import java.lang.foreign.MemorySegment;
@@ -40,13 +41,18 @@ class AdminCommandsTest {
     }
 
     @Test
-    void twoControllersHaveDifferentSerialNumbers() {
-        rig.expectSuccess(Sqe.identify(1, 0, page));
-        try (Rig other = Rig.enabled()) {
-            long otherPage = other.pages(1);
-            other.expectSuccess(Sqe.identify(1, 0, otherPage));
-            assertThat(text(other.bus.at(otherPage), 4, 20)).isNotEqualTo(text(rig.bus.at(page), 4, 20));
+    void aControllerHasTheSerialNumberThatItWasGiven() {
+        try (Rig named = new Rig(new NvmeModel(1 << 20, 512, "SECOND")).enable()) {
+            long its = named.pages(1);
+            named.expectSuccess(Sqe.identify(1, 0, its));
+            assertThat(text(named.bus.at(its), 4, 20)).isEqualTo("SECOND" + " ".repeat(14));
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "a\tb", "123456789012345678901"})
+    void aSerialNumberThatCannotBeIsRefused(String serial) {
+        assertThatIllegalArgumentException().isThrownBy(() -> new NvmeModel(1 << 20, 512, serial));
     }
 
     @Test
