@@ -17,6 +17,8 @@ class NvmeModelTest {
         NvmeModel model = new NvmeModel();
         assertThat(model.identity()).isEqualTo(new PciIdentity(0x1b36, 0x0010, 0x010802));
         assertThat(model.bars()).containsExactly(new PciBar(0, 16 << 10, true));
+        assertThat(model.vectors()).isEqualTo(65);
+        assertThat(model.msiVectors()).isZero();
     }
 
     @Test
