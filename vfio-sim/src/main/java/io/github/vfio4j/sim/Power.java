@@ -6,18 +6,12 @@ import java.lang.foreign.MemorySegment;
 final class Power {
     final ConfigSpace config;
     private final VfioDevice device;
-    private final Memory[] bars = new Memory[PciBars.COUNT];
+    private final Memory[] bars = new Memory[PciBars.COUNT]; // made when first used; guarded by itself
     private final DeviceBus bus;
 
     private Power(VfioDevice device) {
         this.device = device;
         this.config = new ConfigSpace(device.function, device.interrupts);
-        PciBars layout = device.function.bars;
-        for (int index = 0; index < bars.length; index++) {
-            if (layout.mappable(index)) {
-                bars[index] = Memory.ofBar(layout.size(index));
-            }
-        }
         this.bus = new DeviceBus(device, this);
     }
 
@@ -55,15 +49,20 @@ final class Power {
 
     /** The memory of a BAR that can be mapped. */
     Memory bar(int index) {
-        return bars[index];
+        synchronized (bars) {
+            if (bars[index] == null) {
+                bars[index] = Memory.ofBar(device.function.bars.size(index));
+            }
+            return bars[index];
+        }
     }
 
     /** Reads a naturally aligned piece of a BAR. The device's lock is held. */
     long read(int bar, long offset, int width) {
-        if (bars[bar] == null) {
+        if (!device.function.bars.mappable(bar)) {
             return device.function.model.read(bar, offset, width);
         }
-        MemorySegment memory = bars[bar].segment();
+        MemorySegment memory = bar(bar).segment();
         return switch (width) {
             case 1 -> (byte) SharedAccess.BYTE.getAcquire(memory, offset);
             case 2 -> (short) SharedAccess.SHORT.getAcquire(memory, offset);
@@ -74,11 +73,11 @@ final class Power {
 
     /** Writes a naturally aligned piece of a BAR. The device's lock is held. */
     void write(int bar, long offset, int width, long value) {
-        if (bars[bar] == null) {
+        if (!device.function.bars.mappable(bar)) {
             device.function.model.write(bar, offset, width, value);
             return;
         }
-        MemorySegment memory = bars[bar].segment();
+        MemorySegment memory = bar(bar).segment();
         switch (width) {
             case 1 -> SharedAccess.BYTE.setRelease(memory, offset, (byte) value);
             case 2 -> SharedAccess.SHORT.setRelease(memory, offset, (short) value);
@@ -88,9 +87,11 @@ final class Power {
     }
 
     private void freeBars() {
-        for (Memory memory : bars) {
-            if (memory != null) {
-                memory.giveBackAll();
+        synchronized (bars) {
+            for (Memory memory : bars) {
+                if (memory != null) {
+                    memory.giveBackAll();
+                }
             }
         }
     }
