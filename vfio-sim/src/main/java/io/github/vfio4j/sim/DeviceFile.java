@@ -61,7 +61,8 @@ final class DeviceFile extends SimFile {
         if (machine.profile().isBefore(KernelProfile.V6_12)) { // a struct without the padding at its end
             back = argsz >= least + Integer.BYTES ? least + Integer.BYTES : least;
         }
-        vfio_device_info.flags(info, VFIO_DEVICE_FLAGS_PCI() | VFIO_DEVICE_FLAGS_RESET());
+        boolean resettable = device.function.model.resettable();
+        vfio_device_info.flags(info, VFIO_DEVICE_FLAGS_PCI() | (resettable ? VFIO_DEVICE_FLAGS_RESET() : 0));
         vfio_device_info.num_regions(info, VFIO_PCI_NUM_REGIONS());
         vfio_device_info.num_irqs(info, VFIO_PCI_NUM_IRQS());
         argument.write(0, info, back);
@@ -194,7 +195,12 @@ final class DeviceFile extends SimFile {
     // ---- resets
 
     private int reset(SimProcess caller, UserMemory argument) {
-        KernelError.check(machine.profile(), Operation.DEVICE_RESET, new Facts() {});
+        KernelError.check(machine.profile(), Operation.DEVICE_RESET, new Facts() {
+            @Override
+            public boolean resettable() {
+                return device.function.model.resettable();
+            }
+        });
         device.lock.lock();
         try {
             device.power().reset();

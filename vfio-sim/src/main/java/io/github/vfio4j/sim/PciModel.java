@@ -46,6 +46,15 @@ public interface PciModel {
     }
 
     /**
+     * Returns whether the function can be reset on its own. Where not, VFIO_DEVICE_RESET fails with EINVAL.
+     *
+     * @return true if it can, always the same
+     */
+    default boolean resettable() {
+        return true;
+    }
+
+    /**
      * The device was opened: start from the state after a reset.
      *
      * @param bus the way to memory and to interrupts
