@@ -62,9 +62,9 @@ final class Interrupts {
         return VFIO_IRQ_INFO_EVENTFD() | (resizable ? 0 : VFIO_IRQ_INFO_NORESIZE());
     }
 
-    /** Can MSI-X get vectors while it is on? */
+    /** Can MSI-X get vectors while it is on? Not where there is none. */
     private boolean growsWhileOn() {
-        return !machine.profile().isBefore(KernelProfile.V6_12);
+        return function.model.vectors() > 0 && !machine.profile().isBefore(KernelProfile.V6_12);
     }
 
     synchronized boolean msixEnabled() {
