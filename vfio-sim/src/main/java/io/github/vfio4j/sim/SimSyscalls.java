@@ -14,6 +14,7 @@ final class SimSyscalls implements Syscalls {
     private static final int MAP_TYPE = 0x0f;
     private static final int MAP_SHARED_VALIDATE = 3;
     private static final int PROT_EXEC = 4;
+    private static final long ADDRESS_SPACE = (1L << 47) - Memory.PAGE; // TASK_SIZE of x86-64
     private static final int STATX_BYTES = 256;
     private static final int S_IFDIR = 0x4000;
 
@@ -108,8 +109,11 @@ final class SimSyscalls implements Syscalls {
                 throw new KernelError(Errno.EINVAL);
             }
             long size = pages(length);
-            if (size <= 0) {
+            if (size <= 0 || size > ADDRESS_SPACE) { // before the file is asked
                 throw new KernelError(Errno.ENOMEM);
+            }
+            if (!anonymous && Long.compareUnsigned(offset, -1L - size) > 0) {
+                throw new KernelError(Errno.EOVERFLOW);
             }
             int type = flags & MAP_TYPE;
             boolean shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE && !anonymous;
