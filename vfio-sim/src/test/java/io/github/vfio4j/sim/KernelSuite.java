@@ -5,6 +5,9 @@ import static org.junit.platform.launcher.TagFilter.includeTags;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.launcher.LauncherDiscoveryRequest;
 import org.junit.platform.launcher.TestExecutionListener;
@@ -35,8 +38,12 @@ final class KernelSuite {
     }
 
     private static TestExecutionSummary run(Path reports) {
+        List<DiscoverySelector> packages = new ArrayList<>(List.of(selectPackage("io.github.vfio4j.sim.kernel")));
+        if ("linux".equals(System.getProperty("vfio4j.kernel"))) { // compares Linux with the simulated kernel
+            packages.add(selectPackage("io.github.vfio4j.sim.differential"));
+        }
         LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
-                .selectors(selectPackage("io.github.vfio4j.sim.kernel"))
+                .selectors(packages)
                 .filters(includeTags("kernel"))
                 .build();
         PrintWriter out = new PrintWriter(System.out, true);

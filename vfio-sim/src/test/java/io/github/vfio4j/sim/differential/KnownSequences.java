@@ -1,0 +1,64 @@
+package io.github.vfio4j.sim.differential;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+import static io.github.vfio4j.sim.differential.Step.*;
+
+import org.junit.jupiter.api.Test;
+
+/** Every sequence that the two kernels once answered differently, shrunk, under the name of what was wrong. */
+class KnownSequences extends DifferentialCase {
+    @Test
+    void theInfoSaysWhetherTheFunctionCanBeReset() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text("0000:00:08.0")),
+                ioctl(3, VFIO_DEVICE_GET_INFO(), u32(16), u32(0xffffffff), u32(0), u32(0), u32(0), u32(0)));
+    }
+
+    @Test
+    void aFunctionThatCannotBeResetRefuses() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$edu"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text("0000:00:04.0")),
+                ioctl(3, VFIO_DEVICE_RESET(), 0x0L));
+    }
+
+    @Test
+    void msixThatIsNotThereDoesNotGrow() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$edu"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text("0000:00:04.0")),
+                ioctl(3, VFIO_DEVICE_GET_IRQ_INFO(), u32(16), u32(0xffffffff), u32(2), u32(0)));
+    }
+
+    @Test
+    void nothingLargerThanTheAddressSpaceIsMapped() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x1L),
+                getDevice(3, 2, text("0000:00:08.0")),
+                map(0, 3, 0x4000000000000L, 3, 1, 0x20000000000L));
+    }
+
+    @Test
+    void aMappingDoesNotReachBeyondTheLastOffset() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x1L),
+                getDevice(1, 2, text("0000:00:08.0")),
+                map(3, 1, 0x100000L, 3, 1, 0xfffffffffffff000L));
+    }
+}

@@ -1,0 +1,58 @@
+package io.github.vfio4j.sim.differential;
+
+import java.util.Arrays;
+import java.util.HexFormat;
+
+/**
+ * What one kernel answered, without what may differ: descriptors and addresses are 0.
+ *
+ * @param result 0 or more, or -errno
+ * @param written what the kernel left in the memory that it was given
+ */
+record Outcome(long result, byte[] written) {
+    private static final byte[] NOTHING = {};
+
+    /** An answer of a simulated kernel that broke down instead. */
+    static final long BROKE_DOWN = Long.MIN_VALUE;
+
+    static Outcome of(long result) {
+        return new Outcome(result, NOTHING);
+    }
+
+    /** A descriptor or an address: that there is one is all that is compared. */
+    static Outcome handle(long result) {
+        return of(result >= 0 ? 0 : result);
+    }
+
+    static Outcome brokeDown(Throwable e) {
+        return new Outcome(BROKE_DOWN, e.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8));
+    }
+
+    boolean agrees(Outcome other) {
+        return result == other.result && Arrays.equals(written, other.written);
+    }
+
+    /** Says what differs from the other. */
+    String differenceFrom(Outcome other) {
+        if (result == BROKE_DOWN) {
+            return "broke down: " + new String(written, java.nio.charset.StandardCharsets.UTF_8);
+        }
+        if (result != other.result || written.length != other.written.length) {
+            return "result " + result;
+        }
+        int at = Math.max(0, Arrays.mismatch(written, other.written));
+        int from = at & -4;
+        int to = Math.min(written.length, from + 16);
+        return "result %d, bytes from %d: %s".formatted(result, from, HexFormat.of().formatHex(written, from, to));
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Outcome outcome && agrees(outcome);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * Long.hashCode(result) + Arrays.hashCode(written);
+    }
+}

@@ -1,0 +1,368 @@
+package io.github.vfio4j.sim.differential;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * One system call of a program that knows its descriptors and addresses by slots. Its text is the Java that makes it, so
+ * that a sequence can be printed as a test.
+ */
+sealed interface Step {
+    /** A descriptor that is negative. */
+    int NEGATIVE = -1;
+    /** A descriptor that never was open. */
+    int NOT_OPEN = -2;
+
+    /** Does the call on one kernel. */
+    Outcome run(Side side);
+
+    /** Would its descriptor or mapping overwrite one that is there? */
+    default boolean overwrites(Side side) {
+        return false;
+    }
+
+    /** How a device is called: by its place in vm/machine.sh; $edu, $testdev and $shared stand for group numbers. */
+    record Open(int into, String path) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            int flags = Syscalls.O_RDWR | Syscalls.O_CLOEXEC;
+            return side.opened(into, side.calls.open(side.frame, side.path(path), flags));
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "open(%d, \"%s\")".formatted(into, path);
+        }
+    }
+
+    record Close(int fd) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            return Outcome.of(side.close(fd));
+        }
+
+        @Override
+        public String toString() {
+            return "close(" + slot(fd) + ")";
+        }
+    }
+
+    /** statx of a path, or of an open file if the path is empty. */
+    record Stat(int fd, String path) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            int flags = path.isEmpty() ? Syscalls.AT_EMPTY_PATH : 0;
+            int directory = path.isEmpty() ? side.descriptor(fd) : Syscalls.AT_FDCWD;
+            MemorySegment statx = side.frame.arg;
+            int result = side.calls.statx(side.frame, directory, side.path(path), flags);
+            if (result < 0) {
+                return Outcome.of(result);
+            }
+            // Of the answer: the type of the file, and whether it has a device number.
+            int type = statx.get(ValueLayout.JAVA_SHORT, 28) >> 12 & 0xf;
+            int number = statx.get(ValueLayout.JAVA_INT, 128) != 0 ? 1 : 0;
+            return new Outcome(0, new byte[] {(byte) type, (byte) number});
+        }
+
+        @Override
+        public String toString() {
+            return path.isEmpty() ? "stat(" + slot(fd) + ")" : "stat(\"" + path + "\")";
+        }
+    }
+
+    /** An ioctl with an argument by value; 0 is also a null pointer. */
+    record Ioctl(int fd, int request, long value) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            return Outcome.of(side.calls.ioctl(side.frame, side.descriptor(fd), request, value));
+        }
+
+        @Override
+        public String toString() {
+            return "ioctl(%s, %s, 0x%xL)".formatted(slot(fd), name(request), value);
+        }
+    }
+
+    /** An ioctl with a struct; what follows the struct in memory is compared, too. */
+    record IoctlStruct(int into, int fd, int request, List<Field> fields) implements Step {
+        private static final int LEAST = 512;
+        private static final byte UNTOUCHED = (byte) 0xa5;
+
+        @Override
+        public Outcome run(Side side) {
+            int size = fields.stream().mapToInt(Field::size).sum();
+            MemorySegment argument = side.buffer.asSlice(0, Math.max(size, LEAST)).fill(UNTOUCHED);
+            long at = 0;
+            for (Field field : fields) {
+                field.put(side, argument, at);
+                at += field.size();
+            }
+            byte[] before = argument.toArray(ValueLayout.JAVA_BYTE);
+            long result = side.calls.ioctl(side.frame, side.descriptor(fd), request, argument);
+            byte[] after = argument.toArray(ValueLayout.JAVA_BYTE);
+            int from = 0;
+            for (Field field : fields) {
+                int to = from + field.size();
+                if (field.differs() && Arrays.equals(before, from, to, after, from, to)) {
+                    Arrays.fill(after, from, to, (byte) 0);
+                }
+                from = to;
+            }
+            if (into >= 0) {
+                result = side.opened(into, (int) result).result();
+            }
+            Masks.hide(this, after);
+            return new Outcome(result, after);
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return into >= 0 && side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            String arguments = fields.stream().map(Field::toString).collect(Collectors.joining(", "));
+            return into >= 0
+                    ? "getDevice(%d, %s, %s)".formatted(into, slot(fd), arguments)
+                    : "ioctl(%s, %s%s%s)".formatted(slot(fd), name(request), fields.isEmpty() ? "" : ", ", arguments);
+        }
+    }
+
+    /** mmap of an open file. */
+    record Map(int into, int fd, long length, int prot, int flags, long offset) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            long address = side.calls.mmap(side.frame, length, prot, flags, side.descriptor(fd), offset);
+            return side.mapped(into, address, length);
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.mapping(into) != 0;
+        }
+
+        @Override
+        public String toString() {
+            return "map(%d, %s, 0x%xL, %d, %d, 0x%xL)".formatted(into, slot(fd), length, prot, flags, offset);
+        }
+    }
+
+    /** munmap of what was mapped into a slot. */
+    record Unmap(int mapping) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            return Outcome.of(side.unmap(mapping));
+        }
+
+        @Override
+        public String toString() {
+            return "unmap(" + mapping + ")";
+        }
+    }
+
+    /** read, or pread from an offset. */
+    record Read(int fd, int size, long offset) implements Step {
+        /** No offset: read. */
+        static final long AT_POSITION = Long.MIN_VALUE;
+
+        @Override
+        public Outcome run(Side side) {
+            MemorySegment target = side.buffer.asSlice(0, size).fill((byte) 0xa5);
+            int descriptor = side.descriptor(fd);
+            long result = offset == AT_POSITION
+                    ? side.calls.read(side.frame, descriptor, target)
+                    : side.calls.pread(side.frame, descriptor, target, offset);
+            byte[] read = target.toArray(ValueLayout.JAVA_BYTE);
+            Masks.hide(this, read);
+            return new Outcome(result, read);
+        }
+
+        @Override
+        public String toString() {
+            return offset == AT_POSITION
+                    ? "read(%s, %d)".formatted(slot(fd), size)
+                    : "pread(%s, %d, 0x%xL)".formatted(slot(fd), size, offset);
+        }
+    }
+
+    /** write, or pwrite to an offset. */
+    record Write(int fd, List<Byte> bytes, long offset) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            MemorySegment source = side.buffer.asSlice(0, bytes.size());
+            for (int i = 0; i < bytes.size(); i++) {
+                source.set(ValueLayout.JAVA_BYTE, i, bytes.get(i));
+            }
+            int descriptor = side.descriptor(fd);
+            return Outcome.of(
+                    offset == Read.AT_POSITION
+                            ? side.calls.write(side.frame, descriptor, source)
+                            : side.calls.pwrite(side.frame, descriptor, source, offset));
+        }
+
+        @Override
+        public String toString() {
+            byte[] raw = new byte[bytes.size()];
+            for (int i = 0; i < raw.length; i++) {
+                raw[i] = bytes.get(i);
+            }
+            String hex = HexFormat.of().formatHex(raw);
+            return offset == Read.AT_POSITION
+                    ? "write(%s, \"%s\")".formatted(slot(fd), hex)
+                    : "pwrite(%s, \"%s\", 0x%xL)".formatted(slot(fd), hex, offset);
+        }
+    }
+
+    /** eventfd; it never blocks. */
+    record Event(int into, int initial, int flags) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            return side.opened(into, side.calls.eventfd(side.frame, initial, flags | Syscalls.EFD_NONBLOCK));
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "eventfd(%d, %d, 0x%x)".formatted(into, initial, flags);
+        }
+    }
+
+    // ---- the words that sequences are written in
+
+    static Step open(int into, String path) {
+        return new Open(into, path);
+    }
+
+    static Step close(int fd) {
+        return new Close(fd);
+    }
+
+    static Step stat(String path) {
+        return new Stat(NEGATIVE, path);
+    }
+
+    static Step stat(int fd) {
+        return new Stat(fd, "");
+    }
+
+    static Step ioctl(int fd, int request, long value) {
+        return new Ioctl(fd, request, value);
+    }
+
+    static Step ioctl(int fd, int request, Field... fields) {
+        return new IoctlStruct(NEGATIVE, fd, request, List.of(fields));
+    }
+
+    static Step getDevice(int into, int group, Field... name) {
+        return new IoctlStruct(into, group, VFIO_GROUP_GET_DEVICE_FD(), List.of(name));
+    }
+
+    static Step map(int into, int fd, long length, int prot, int flags, long offset) {
+        return new Map(into, fd, length, prot, flags, offset);
+    }
+
+    static Step unmap(int mapping) {
+        return new Unmap(mapping);
+    }
+
+    static Step read(int fd, int size) {
+        return new Read(fd, size, Read.AT_POSITION);
+    }
+
+    static Step pread(int fd, int size, long offset) {
+        return new Read(fd, size, offset);
+    }
+
+    static Step write(int fd, String hex) {
+        return pwrite(fd, hex, Read.AT_POSITION);
+    }
+
+    static Step pwrite(int fd, String hex, long offset) {
+        byte[] raw = HexFormat.of().parseHex(hex);
+        Byte[] bytes = new Byte[raw.length];
+        Arrays.setAll(bytes, i -> raw[i]);
+        return new Write(fd, List.of(bytes), offset);
+    }
+
+    static Step eventfd(int into, int initial, int flags) {
+        return new Event(into, initial, flags);
+    }
+
+    static Field u32(int value) {
+        return new Field.U32(value);
+    }
+
+    static Field u64(long value) {
+        return new Field.U64(value);
+    }
+
+    static Field fd(int slot) {
+        return new Field.Descriptor(slot);
+    }
+
+    static Field address(Region region, long offset) {
+        return new Field.Address(region, offset);
+    }
+
+    static Field inBar(int mapping, long offset) {
+        return new Field.InBar(mapping, offset);
+    }
+
+    static Field text(String text) {
+        return new Field.Text(text);
+    }
+
+    static String slot(int fd) {
+        return switch (fd) {
+            case NEGATIVE -> "NEGATIVE";
+            case NOT_OPEN -> "NOT_OPEN";
+            default -> Integer.toString(fd);
+        };
+    }
+
+    /** A number's name. Several kinds of file share numbers; a container's names come first. */
+    private static String name(int request) {
+        String name = Names.OF.get(request);
+        return name == null ? "0x" + Integer.toHexString(request) : name + "()";
+    }
+
+    /** The names of the ioctls. */
+    final class Names {
+        static final java.util.Map<Integer, String> OF = java.util.Map.ofEntries(
+                java.util.Map.entry(VFIO_GET_API_VERSION(), "VFIO_GET_API_VERSION"),
+                java.util.Map.entry(VFIO_CHECK_EXTENSION(), "VFIO_CHECK_EXTENSION"),
+                java.util.Map.entry(VFIO_SET_IOMMU(), "VFIO_SET_IOMMU"),
+                java.util.Map.entry(VFIO_GROUP_GET_STATUS(), "VFIO_GROUP_GET_STATUS"),
+                java.util.Map.entry(VFIO_GROUP_SET_CONTAINER(), "VFIO_GROUP_SET_CONTAINER"),
+                java.util.Map.entry(VFIO_GROUP_UNSET_CONTAINER(), "VFIO_GROUP_UNSET_CONTAINER"),
+                java.util.Map.entry(VFIO_GROUP_GET_DEVICE_FD(), "VFIO_GROUP_GET_DEVICE_FD"),
+                java.util.Map.entry(VFIO_DEVICE_GET_INFO(), "VFIO_DEVICE_GET_INFO"),
+                java.util.Map.entry(VFIO_DEVICE_GET_REGION_INFO(), "VFIO_DEVICE_GET_REGION_INFO"),
+                java.util.Map.entry(VFIO_DEVICE_GET_IRQ_INFO(), "VFIO_DEVICE_GET_IRQ_INFO"),
+                java.util.Map.entry(VFIO_DEVICE_SET_IRQS(), "VFIO_DEVICE_SET_IRQS"),
+                java.util.Map.entry(VFIO_DEVICE_RESET(), "VFIO_DEVICE_RESET"),
+                java.util.Map.entry(VFIO_IOMMU_GET_INFO(), "VFIO_IOMMU_GET_INFO"),
+                java.util.Map.entry(VFIO_IOMMU_MAP_DMA(), "VFIO_IOMMU_MAP_DMA"),
+                java.util.Map.entry(VFIO_IOMMU_UNMAP_DMA(), "VFIO_IOMMU_UNMAP_DMA"));
+
+        private Names() {}
+    }
+}

@@ -1,0 +1,169 @@
+package io.github.vfio4j.sim.differential;
+
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.sim.PciBar;
+import io.github.vfio4j.sim.PciBus;
+import io.github.vfio4j.sim.PciIdentity;
+import io.github.vfio4j.sim.PciModel;
+import io.github.vfio4j.sim.SimMachine;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The machine of vm/machine.sh as this Linux's sysfs shows it, and a simulated twin with the same addresses, groups,
+ * identities, BARs and vectors.
+ */
+final class TwinMachine {
+    /** Alone in its group. */
+    static final String EDU = "0000:00:04.0";
+    /** Alone in its group, with three BARs. */
+    static final String TESTDEV = "0000:00:08.0";
+    /** The members of one group, behind a bridge; each last close of one resets their bus, which takes a second. */
+    static final List<String> SHARED = List.of("0000:01:01.0", "0000:01:02.0", "0000:01:03.0");
+
+    private static final Path DEVICES = Path.of("/sys/bus/pci/devices");
+
+    final SimMachine simulated;
+    private final List<Function> functions = new ArrayList<>();
+
+    TwinMachine(KernelProfile profile) {
+        functions.add(new Function(EDU));
+        functions.add(new Function(TESTDEV));
+        SHARED.forEach(address -> functions.add(new Function(address)));
+        SimMachine.Builder builder = SimMachine.builder().kernel(profile);
+        for (Function function : functions) {
+            builder.device(PciAddress.parse(function.address), function, function.group, SimMachine.VFIO_PCI);
+        }
+        simulated = builder.build();
+    }
+
+    /** Which line of kernels a release belongs to. */
+    static KernelProfile profile(String release) {
+        if (release.startsWith("6.1.")) {
+            return KernelProfile.V6_1;
+        } else if (release.startsWith("6.12.")) {
+            return KernelProfile.V6_12;
+        } else if (release.startsWith("7.")) {
+            return KernelProfile.V7_2;
+        }
+        throw new IllegalArgumentException("nobody knows the rules of Linux " + release);
+    }
+
+    /** A path with $edu, $testdev and $shared replaced by their group numbers. */
+    String path(String path) {
+        return path.replace("$edu", group(EDU)).replace("$testdev", group(TESTDEV)).replace("$shared", group(SHARED.getFirst()));
+    }
+
+    private String group(String address) {
+        return functions.stream()
+                .filter(function -> function.address.equals(address))
+                .map(function -> Integer.toString(function.group))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** A function that has what sysfs says of the real one, and does nothing. */
+    private static final class Function implements PciModel {
+        private static final int BAR_IS_MEMORY = 0x200; // IORESOURCE_MEM
+        private static final int STATUS = 0x06;
+        private static final int STATUS_CAPABILITIES = 1 << 4;
+        private static final int CAPABILITIES = 0x34;
+        private static final int MSI = 0x05;
+        private static final int MSIX = 0x11;
+
+        final String address;
+        final int group;
+        private final PciIdentity identity;
+        private final List<PciBar> bars = new ArrayList<>();
+        private int msiVectors;
+        private int msixVectors;
+        private final boolean resettable;
+
+        Function(String address) {
+            this.address = address;
+            Path device = DEVICES.resolve(address);
+            try {
+                group = Integer.parseInt(Files.readSymbolicLink(device.resolve("iommu_group")).getFileName().toString());
+                identity = new PciIdentity(number(device, "vendor"), number(device, "device"), number(device, "class"));
+                resettable = resettable(device);
+                List<String> resources = Files.readAllLines(device.resolve("resource"));
+                for (int index = 0; index < 6; index++) {
+                    String[] resource = resources.get(index).split(" ");
+                    long start = Long.decode(resource[0]);
+                    long size = Long.decode(resource[1]) - start + 1;
+                    boolean memory = (Long.decode(resource[2]) & BAR_IS_MEMORY) != 0;
+                    if (start != 0) {
+                        bars.add(new PciBar(index, size, memory && size >= 4096));
+                    }
+                }
+                vectors(ByteBuffer.wrap(Files.readAllBytes(device.resolve("config"))).order(ByteOrder.LITTLE_ENDIAN));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        /** A reset of the bus does not count: found possible when the function was the first on its bus, it never works. */
+        private static boolean resettable(Path device) throws IOException {
+            Path methods = device.resolve("reset_method");
+            return Files.exists(methods) && !Files.readString(methods).replace("bus", "").isBlank();
+        }
+
+        private static int number(Path device, String file) throws IOException {
+            return Integer.decode(Files.readString(device.resolve(file)).strip());
+        }
+
+        private void vectors(ByteBuffer config) {
+            int at = (config.getShort(STATUS) & STATUS_CAPABILITIES) != 0 ? config.get(CAPABILITIES) & 0xfc : 0;
+            while (at != 0) {
+                int control = config.getShort(at + 2);
+                if (config.get(at) == MSI) {
+                    msiVectors = 1 << (control >> 1 & 7);
+                } else if (config.get(at) == MSIX) {
+                    msixVectors = (control & 0x7ff) + 1;
+                }
+                at = config.get(at + 1) & 0xfc;
+            }
+        }
+
+        @Override
+        public PciIdentity identity() {
+            return identity;
+        }
+
+        @Override
+        public List<PciBar> bars() {
+            return bars;
+        }
+
+        @Override
+        public int vectors() {
+            return msixVectors;
+        }
+
+        @Override
+        public int msiVectors() {
+            return msiVectors;
+        }
+
+        @Override
+        public boolean resettable() {
+            return resettable;
+        }
+
+        @Override
+        public void powerOn(PciBus bus) {}
+
+        @Override
+        public void reset() {}
+
+        @Override
+        public void powerOff() {}
+    }
+}
