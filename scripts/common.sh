@@ -177,3 +177,21 @@ show_modules() {
         fail "the build failed; see above"
     fi
 }
+
+# build_suite: compiles what the suites of the VM need.
+build_suite() {
+    lock_build
+    show_modules run_maven -pl vfio-sim -am -DskipTests package
+    unlock_build
+}
+
+# read_suite_classpath: sets SUITE_CLASSPATH, and SUITE_BINDS, the options of vm/run that show it to the guest.
+read_suite_classpath() {
+    local target=$PROJECT/vfio-sim/target entry
+    # The file, which the build writes, has what a suite needs besides its module's own classes.
+    SUITE_CLASSPATH=$target/test-classes:$target/classes:$(<"$target/kernel-suite.classpath")
+    SUITE_BINDS=()
+    while read -r entry; do
+        [[ $entry == "$PROJECT"/* ]] || SUITE_BINDS+=(--bind "$(dirname "$entry")")
+    done < <(tr ':' '\n' <<<"$SUITE_CLASSPATH")
+}
