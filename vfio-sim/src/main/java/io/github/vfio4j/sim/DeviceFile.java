@@ -338,6 +338,11 @@ final class DeviceFile extends SimFile {
     }
 
     @Override
+    boolean mappingAnswers() {
+        return device.power().config.memoryDecoded();
+    }
+
+    @Override
     void release() {
         device.close();
     }

@@ -45,6 +45,11 @@ abstract class SimFile {
         // Most operations wait for nobody.
     }
 
+    /** Does what is mapped of it answer, so that a touch is no SIGBUS? The kernel's lock is held. */
+    boolean mappingAnswers() {
+        return true;
+    }
+
     /** The node that was opened; none for files without a node. */
     DeviceNumber deviceNumber() {
         return DeviceNumber.NONE;

@@ -209,6 +209,7 @@ final class Type1Iommu {
             int needed = (access & DmaMapping.WRITE) != 0 ? Syscalls.PROT_WRITE : Syscalls.PROT_READ;
             return caller.memory().mapped(address, address + size).stream()
                     .takeWhile(vma -> (vma.prot() & needed) != 0)
+                    .takeWhile(vma -> vma.file() == null || vma.file().mappingAnswers())
                     .toList();
         }
     }
