@@ -24,6 +24,7 @@ record Disagreement(List<Step> steps, Outcome first, Outcome second) {
         int request = switch (step()) {
             case Step.Ioctl ioctl -> ioctl.request();
             case Step.IoctlStruct ioctl -> ioctl.request();
+            case Step.Cut cut -> cut.call().request();
             default -> 0;
         };
         return "%s %x %d %d".formatted(step().getClass().getSimpleName(), request, first.result(), second.result());

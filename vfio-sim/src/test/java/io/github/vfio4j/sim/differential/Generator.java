@@ -101,7 +101,7 @@ final class Generator implements Lockstep.Source {
     @Override
     public Optional<Step> next() {
         if (!closing && left-- > 0) {
-            return Optional.of(!planned.isEmpty() && chance(85) ? planned.poll() : any());
+            return Optional.of(!planned.isEmpty() && chance(85) ? planned.poll() : perhapsCut(any()));
         }
         if (!closing) {
             closing = true;
@@ -118,6 +118,19 @@ final class Generator implements Lockstep.Source {
             planned.add(open(0, group));
         }
         return Optional.ofNullable(planned.poll());
+    }
+
+    /** Sometimes puts a struct where the program's memory ends. */
+    private Step perhapsCut(Step step) {
+        if (!(step instanceof IoctlStruct call) || !chance(5)) {
+            return step;
+        }
+        int whole = call.fields().stream().mapToInt(Field::size).sum();
+        if (call.into() < 0) {
+            return cut(chance(50) ? whole : random.nextInt(whole + 1), step);
+        }
+        int name = Math.min(whole - 1, 400); // without its end, so that nothing is opened
+        return cut(random.nextInt(name + 1), new IoctlStruct(NEGATIVE, call.fd(), call.request(), call.fields()));
     }
 
     @Override
@@ -144,6 +157,7 @@ final class Generator implements Lockstep.Source {
             }
             case IoctlStruct(int into, int slot, int request, List<Field> fields) when done && open.containsKey(slot) ->
                 answered(into, open.get(slot), request, fields);
+            case Cut(int bytes, IoctlStruct call) -> answered(call, outcome);
             default -> {}
         }
     }
@@ -543,8 +557,8 @@ final class Generator implements Lockstep.Source {
             return ioctl(slot, request, 0);
         }
         boolean hotReset = request == VFIO_IOMMU_GET_INFO() || request == VFIO_IOMMU_MAP_DMA();
-        // Descriptor 0 is open or not as the JVM was started.
-        boolean another = request == VFIO_GROUP_SET_CONTAINER() || request == VFIO_GROUP_GET_DEVICE_FD() || request == VFIO_SET_IOMMU() || request == VFIO_CHECK_EXTENSION();
+        // Descriptor 0 is open or not as the JVM was started; index 0 is INTx, which simulated functions lack.
+        boolean another = request == VFIO_GROUP_SET_CONTAINER() || request == VFIO_DEVICE_SET_IRQS() || request == VFIO_GROUP_GET_DEVICE_FD() || request == VFIO_SET_IOMMU() || request == VFIO_CHECK_EXTENSION();
         if (another || isSharedDevice(slot) && hotReset) {
             return ioctl(slot, 0x3b79, 0);
         }

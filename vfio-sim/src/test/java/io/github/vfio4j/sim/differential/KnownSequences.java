@@ -61,4 +61,17 @@ class KnownSequences extends DifferentialCase {
                 getDevice(1, 2, text("0000:00:08.0")),
                 map(3, 1, 0x100000L, 3, 1, 0xfffffffffffff000L));
     }
+
+    @Test
+    void aBarWithoutMemoryDecodeCannotBeMappedForDma() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text("0000:00:08.0")),
+                pwrite(3, "0400", 0x70000000004L),
+                map(3, 3, 0x2000L, 3, 1, 0x20000000000L),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(1), inBar(3, 0x0L), u64(0xc000L), u64(0x2000L)));
+    }
 }

@@ -16,6 +16,9 @@ final class Masks {
 
     /** Hides how many INTx lines a function has: no simulated one has any. */
     static void hide(Step.IoctlStruct step, byte[] written) {
+        if (written.length < vfio_irq_info.sizeof()) {
+            return;
+        }
         int index = MemorySegment.ofArray(written).get(ValueLayout.JAVA_INT_UNALIGNED, vfio_irq_info.index$offset());
         if (step.request() == VFIO_DEVICE_GET_IRQ_INFO() && index == VFIO_PCI_INTX_IRQ_INDEX()) {
             int count = (int) vfio_irq_info.count$offset();

@@ -56,6 +56,12 @@ final class Side {
         return regions.get(region);
     }
 
+    /** The program's memory at an address. */
+    @SuppressWarnings("restricted")
+    MemorySegment memory(long address, long bytes) {
+        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    }
+
     int descriptor(int slot) {
         return slot >= 0 ? descriptors[slot] : slot == Step.NOT_OPEN ? NEVER_OPEN : NONE;
     }

@@ -103,6 +103,19 @@ sealed interface Step {
 
         @Override
         public Outcome run(Side side) {
+            MemorySegment argument = make(side);
+            byte[] before = argument.toArray(ValueLayout.JAVA_BYTE);
+            long result = side.calls.ioctl(side.frame, side.descriptor(fd), request, argument);
+            byte[] after = argument.toArray(ValueLayout.JAVA_BYTE);
+            if (into >= 0) {
+                result = side.opened(into, (int) result).result();
+            }
+            hide(before, after);
+            return new Outcome(result, after);
+        }
+
+        /** Puts the struct into the buffer. */
+        private MemorySegment make(Side side) {
             int size = fields.stream().mapToInt(Field::size).sum();
             MemorySegment argument = side.buffer.asSlice(0, Math.max(size, LEAST)).fill(UNTOUCHED);
             long at = 0;
@@ -110,22 +123,20 @@ sealed interface Step {
                 field.put(side, argument, at);
                 at += field.size();
             }
-            byte[] before = argument.toArray(ValueLayout.JAVA_BYTE);
-            long result = side.calls.ioctl(side.frame, side.descriptor(fd), request, argument);
-            byte[] after = argument.toArray(ValueLayout.JAVA_BYTE);
+            return argument;
+        }
+
+        /** Hides what differs between the kernels by its nature: descriptors and addresses that were left as they were. */
+        private void hide(byte[] before, byte[] after) {
             int from = 0;
             for (Field field : fields) {
-                int to = from + field.size();
+                int to = Math.min(from + field.size(), after.length);
                 if (field.differs() && Arrays.equals(before, from, to, after, from, to)) {
                     Arrays.fill(after, from, to, (byte) 0);
                 }
                 from = to;
             }
-            if (into >= 0) {
-                result = side.opened(into, (int) result).result();
-            }
             Masks.hide(this, after);
-            return new Outcome(result, after);
         }
 
         @Override
@@ -139,6 +150,30 @@ sealed interface Step {
             return into >= 0
                     ? "getDevice(%d, %s, %s)".formatted(into, slot(fd), arguments)
                     : "ioctl(%s, %s%s%s)".formatted(slot(fd), name(request), fields.isEmpty() ? "" : ", ", arguments);
+        }
+    }
+
+    /** An ioctl whose struct lies at the end of the program's memory: only its first bytes are there. */
+    record Cut(int bytes, IoctlStruct call) implements Step {
+        private static final int EFAULT = 14;
+
+        @Override
+        public Outcome run(Side side) {
+            long address = side.address(Region.HOLE) + Region.PAGE - bytes;
+            MemorySegment argument = side.memory(address, bytes).copyFrom(call.make(side).asSlice(0, bytes));
+            byte[] before = argument.toArray(ValueLayout.JAVA_BYTE);
+            long result = side.calls.ioctl(side.frame, side.descriptor(call.fd), call.request, address);
+            if (result == -EFAULT) {
+                return Outcome.of(result); // how much was written before that is not told
+            }
+            byte[] after = argument.toArray(ValueLayout.JAVA_BYTE);
+            call.hide(before, after);
+            return new Outcome(result, after);
+        }
+
+        @Override
+        public String toString() {
+            return "cut(%d, %s)".formatted(bytes, call);
         }
     }
 
@@ -273,6 +308,10 @@ sealed interface Step {
 
     static Step getDevice(int into, int group, Field... name) {
         return new IoctlStruct(into, group, VFIO_GROUP_GET_DEVICE_FD(), List.of(name));
+    }
+
+    static Step cut(int bytes, Step ioctl) {
+        return new Cut(bytes, (IoctlStruct) ioctl);
     }
 
     static Step map(int into, int fd, long length, int prot, int flags, long offset) {

@@ -74,11 +74,14 @@ final class Twins {
     List<String> leaks() {
         List<String> leaks = new ArrayList<>(simulatedLeaks());
         try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
+            List<String> found = new ArrayList<>(Files.readAllLines(Path.of("/proc/self/maps")));
             for (Path file : files.toList()) {
-                if (Files.isSymbolicLink(file) && Files.readSymbolicLink(file).toString().contains("vfio")) {
-                    leaks.add(release + ": " + Files.readSymbolicLink(file));
+                if (Files.isSymbolicLink(file)) {
+                    found.add(Files.readSymbolicLink(file).toString());
                 }
             }
+            found.removeIf(line -> !line.contains("/dev/vfio/") && !line.contains("[vfio"));
+            found.forEach(line -> leaks.add(release + ": " + line));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
