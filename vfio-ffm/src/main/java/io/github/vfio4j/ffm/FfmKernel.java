@@ -103,7 +103,13 @@ public final class FfmKernel implements Kernel {
         if (address < 0) {
             throw new VfioException(Operation.MEMORY_ALLOCATE, new Errno((int) -address), bytes + " bytes");
         }
-        return segment(address, bytes, arena);
+        MemorySegment memory = segment(address, bytes, arena);
+        // A page that nobody wrote yet is the kernel's page of zeros. Before Linux 6.2 it stays pinned as that when it is
+        // mapped for devices that only read: the program's first write gets another page, and no device ever sees it.
+        for (long page = 0; page < bytes; page += PAGE_SIZE) {
+            memory.set(ValueLayout.JAVA_BYTE, page, (byte) 0);
+        }
+        return memory;
     }
 
     @Override
