@@ -1,6 +1,7 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.sim.DmaFault.Reason;
@@ -235,10 +236,10 @@ final class Type1Iommu {
 
             @Override
             public boolean addressMissing() {
-                return addressOnly && chosen(inRange, iova, all).stream().anyMatch(mapping -> mapping.addressMissing);
+                return addressOnly && chosen(inRange, iova, size, all).stream().anyMatch(mapping -> mapping.addressMissing);
             }
         });
-        List<DmaMapping> chosen = chosen(inRange, iova, all);
+        List<DmaMapping> chosen = chosen(inRange, iova, size, all);
         if (addressOnly) {
             chosen.forEach(mapping -> mapping.addressMissing = true);
         } else {
@@ -247,9 +248,13 @@ final class Type1Iommu {
         return chosen.stream().mapToLong(mapping -> mapping.size).sum();
     }
 
-    private List<DmaMapping> chosen(List<DmaMapping> inRange, long iova, boolean all) {
+    private List<DmaMapping> chosen(List<DmaMapping> inRange, long iova, long size, boolean all) {
         if (all) {
             return List.copyOf(mappings.values());
+        }
+        // Before Linux 7 the end of a range that reaches the very top is 0, and nothing lies before it.
+        if (iova + size == 0 && machine.profile().isBefore(KernelProfile.V7_2)) {
+            return List.of();
         }
         // Type1 v1 stops at a mapping that starts before the range, and removes what it removes entirely.
         boolean startsBefore = !inRange.isEmpty() && Long.compareUnsigned(inRange.getFirst().iova, iova) < 0;

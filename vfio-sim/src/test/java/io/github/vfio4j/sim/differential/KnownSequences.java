@@ -74,4 +74,15 @@ class KnownSequences extends DifferentialCase {
                 map(3, 3, 0x2000L, 3, 1, 0x20000000000L),
                 ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(1), inBar(3, 0x0L), u64(0xc000L), u64(0x2000L)));
     }
+
+    @Test
+    void olderKernelsFindNothingInARangeThatEndsAtTheVeryTop() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(0x1000), u32(3), address(Region.RAM, 0xd000L), u64(0x8000L), u64(0x2000L)),
+                ioctl(0, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(0), u64(0x2000L), u64(0xffffffffffffe000L)));
+    }
 }

@@ -1,0 +1,74 @@
+package io.github.vfio4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/** The page docs/rules.md is made of the rules; it is written anew with {@code -Dvfio4j.write=true}. */
+class RulesPageTest {
+    private static final Path PAGE =
+            Path.of(System.getProperty("basedir", "")).toAbsolutePath().getParent().resolve("docs/rules.md");
+
+    @Test
+    void thePageSaysWhatTheRulesSay() throws IOException {
+        if (Boolean.getBoolean("vfio4j.write")) {
+            Files.writeString(PAGE, page());
+        }
+        assertThat(PAGE).hasContent(page());
+    }
+
+    private static String page() {
+        StringBuilder page = new StringBuilder("""
+                <!-- Generated from Rule.java; do not edit. To regenerate: mvn -pl vfio-api test -Dtest=RulesPageTest -Dvfio4j.write=true -->
+
+                # The rules
+
+                %d rules, in the order in which the kernel checks them: the first broken one decides the errno. API: the library refuses before any call. TYPE: a program that breaks it does not compile, or has no way to say it. KERNEL: only the kernel can know; the rule explains its errno. Where older kernels answer with another errno, the line says so.
+                """.formatted(Rule.values().length));
+        section(page, "Any operation", Optional.empty());
+        for (Operation operation : Operation.values()) {
+            section(page, operation.kernelName(), Optional.of(operation));
+        }
+        return page.toString();
+    }
+
+    private static void section(StringBuilder page, String title, Optional<Operation> operation) {
+        List<Rule> rules = Arrays.stream(Rule.values())
+                .filter(rule -> rule.operation().equals(operation))
+                .toList();
+        if (rules.isEmpty()) {
+            return;
+        }
+        page.append("\n## ").append(title).append("\n\n");
+        page.append("| rule | broken when | errno | enforced by | in the kernel | instead |\n|---|---|---|---|---|---|\n");
+        for (Rule rule : rules) {
+            page.append("| `%s` | %s | %s | %s | `%s` | %s |\n"
+                    .formatted(
+                            rule.id(),
+                            cell(rule.broken()),
+                            errnos(rule),
+                            rule.enforcedBy(),
+                            rule.kernelFunction(),
+                            cell(rule.instead())));
+        }
+    }
+
+    private static String errnos(Rule rule) {
+        return rule.errno().name()
+                + Arrays.stream(KernelProfile.values())
+                        .filter(kernel -> !rule.errno(kernel).equals(rule.errno()))
+                        .map(kernel -> "; " + rule.errno(kernel).name() + " on " + kernel)
+                        .collect(Collectors.joining());
+    }
+
+    private static String cell(String text) {
+        return text.replace("|", "\\|");
+    }
+}
