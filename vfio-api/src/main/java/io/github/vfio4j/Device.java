@@ -29,7 +29,7 @@ public final class Device implements AutoCloseable {
     private final Irq[] irqs;
     private final Deque<MemorySegment> mappings = new ArrayDeque<>();
     private Arena arena;
-    private List<AutoCloseable> owned = List.of();
+    private List<Runnable> owned = List.of(); // closes what the short road opened
     private PciConfig config;
     private volatile boolean closed;
 
@@ -177,7 +177,7 @@ public final class Device implements AutoCloseable {
      */
     @Override
     public void close() {
-        List<AutoCloseable> last;
+        List<Runnable> last;
         group.lock.lock();
         try {
             closeHandle();
@@ -187,15 +187,7 @@ public final class Device implements AutoCloseable {
             group.lock.unlock();
         }
         Teardown teardown = new Teardown();
-        for (AutoCloseable handle : last) {
-            teardown.step(() -> {
-                switch (handle) {
-                    case Container c -> c.close();
-                    case Group g -> g.close();
-                    default -> throw new AssertionError(handle);
-                }
-            });
-        }
+        last.forEach(teardown::step);
         teardown.finish();
     }
 
@@ -232,7 +224,7 @@ public final class Device implements AutoCloseable {
     void own(Container container, Group itsGroup) {
         group.lock.lock();
         try {
-            owned = Arrays.asList(container, itsGroup);
+            owned = List.of(container::close, itsGroup::close);
         } finally {
             group.lock.unlock();
         }

@@ -10,7 +10,7 @@ public final class RuleViolation extends VfioException {
 
     /** A rule that holds for several operations, such as that a handle is open, names the one that was asked for. */
     RuleViolation(Rule rule, Operation operation, String detail) {
-        super(operation, rule.errno(), "", message(rule, operation, detail), null);
+        super(operation, rule.errno(), "", message(rule, operation, detail));
         this.rule = rule;
     }
 

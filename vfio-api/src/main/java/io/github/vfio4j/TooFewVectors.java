@@ -10,7 +10,7 @@ public final class TooFewVectors extends VfioException {
     private final int available;
 
     TooFewVectors(String irq, int wanted, int available) {
-        super(Operation.DEVICE_SET_IRQS, Errno.ENOSPC, irq, message(irq, wanted, available), null);
+        super(Operation.DEVICE_SET_IRQS, Errno.ENOSPC, irq, message(irq, wanted, available));
         this.available = available;
     }
 

@@ -22,15 +22,12 @@ public class VfioException extends RuntimeException {
      * @param subject what it was asked of, such as {@code /dev/vfio/26}
      */
     public VfioException(Operation operation, Errno errno, String subject) {
-        this(operation, errno, subject, "");
+        this(operation, errno, subject, message(operation, errno, subject, ""));
     }
 
-    VfioException(Operation operation, Errno errno, String subject, String detail) {
-        this(operation, errno, subject, message(operation, errno, subject, detail), null);
-    }
-
-    VfioException(Operation operation, Errno errno, String subject, String message, Throwable cause) {
-        super(message, cause);
+    /** Makes an exception with a message of its own. */
+    VfioException(Operation operation, Errno errno, String subject, String message) {
+        super(message);
         this.operation = operation;
         this.errno = errno;
         this.subject = subject;
@@ -66,7 +63,7 @@ public class VfioException extends RuntimeException {
 
     /** Adds what was found out after the refusal, such as the names of the devices in the way. */
     final VfioException withDetail(String detail) {
-        VfioException more = new VfioException(operation, errno, subject, detail);
+        VfioException more = new VfioException(operation, errno, subject, message(operation, errno, subject, detail));
         more.setStackTrace(getStackTrace());
         return more;
     }
