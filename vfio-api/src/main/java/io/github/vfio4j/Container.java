@@ -177,10 +177,6 @@ public final class Container implements AutoCloseable {
         }
     }
 
-    int apiVersion() {
-        return port.apiVersion();
-    }
-
     boolean closed() {
         return closed;
     }

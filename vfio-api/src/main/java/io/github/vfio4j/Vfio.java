@@ -1,6 +1,5 @@
 package io.github.vfio4j;
 
-import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KernelProvider;
 import java.nio.file.Path;
@@ -107,25 +106,19 @@ public final class Vfio implements AutoCloseable {
     public Container openContainer() {
         checkOpen(Operation.OPEN_CONTAINER);
         Container container = new Container(this, kernel.openContainer());
-        int version = container.apiVersion();
-        if (version != API_VERSION) {
-            container.close();
-            throw new VfioException(
-                    Operation.GET_API_VERSION,
-                    Errno.EOPNOTSUPP,
-                    "the kernel speaks VFIO API version " + version + ", this library version " + API_VERSION);
-        }
-        lock.lock();
         try {
-            if (!closed) {
-                containers.push(container);
-                return container;
+            int version = container.port.apiVersion();
+            if (version != API_VERSION) {
+                throw new VfioException(
+                        Operation.GET_API_VERSION,
+                        Errno.EOPNOTSUPP,
+                        "the kernel speaks VFIO API version " + version + ", this library version " + API_VERSION);
             }
-        } finally {
-            lock.unlock();
+        } catch (RuntimeException e) {
+            closeAfter(e, container);
+            throw e;
         }
-        container.close();
-        throw new RuleViolation(Rule.HANDLE_OPEN, Operation.OPEN_CONTAINER, "");
+        return keep(Operation.OPEN_CONTAINER, containers, container, container::close);
     }
 
     /**
@@ -163,17 +156,7 @@ public final class Vfio implements AutoCloseable {
         } catch (VfioException e) {
             throw e.withDetail(Diagnosis.ofGroup(kernel, number));
         }
-        lock.lock();
-        try {
-            if (!closed) {
-                groups.push(group);
-                return group;
-            }
-        } finally {
-            lock.unlock();
-        }
-        group.close();
-        throw new RuleViolation(Rule.HANDLE_OPEN, Operation.OPEN_GROUP, "");
+        return keep(Operation.OPEN_GROUP, groups, group, group::close);
     }
 
     /**
@@ -218,17 +201,7 @@ public final class Vfio implements AutoCloseable {
     public Waiter openWaiter() {
         checkOpen(Operation.EPOLL_CREATE);
         Waiter waiter = new Waiter(kernel, "waiter", this::forget);
-        lock.lock();
-        try {
-            if (!closed) {
-                waiters.push(waiter);
-                return waiter;
-            }
-        } finally {
-            lock.unlock();
-        }
-        waiter.close();
-        throw new RuleViolation(Rule.HANDLE_OPEN, Operation.EPOLL_CREATE, "");
+        return keep(Operation.EPOLL_CREATE, waiters, waiter, waiter::close);
     }
 
     /**
@@ -266,40 +239,37 @@ public final class Vfio implements AutoCloseable {
         return callbacks;
     }
 
-    private void forget(Waiter waiter) {
+    /** Puts a new handle to the others, unless all is closed meanwhile: then it is closed, too. */
+    private <T> T keep(Operation operation, ArrayDeque<T> others, T handle, Runnable close) {
         lock.lock();
         try {
-            waiters.remove(waiter);
+            if (!closed) {
+                others.push(handle);
+                return handle;
+            }
         } finally {
             lock.unlock();
         }
+        close.run();
+        throw new RuleViolation(Rule.HANDLE_OPEN, operation, "");
     }
 
-    void forget(Container container) {
+    /** A container, group or waiter was closed. */
+    void forget(Object handle) {
         lock.lock();
         try {
-            containers.remove(container);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    void forget(Group group) {
-        lock.lock();
-        try {
-            groups.remove(group);
+            containers.remove(handle);
+            groups.remove(handle);
+            waiters.remove(handle);
         } finally {
             lock.unlock();
         }
     }
 
     private void checkOpen(Operation operation) {
-        Rule.check(operation, new Facts() {
-            @Override
-            public boolean handleOpen() {
-                return !closed;
-            }
-        });
+        if (closed) {
+            throw new RuleViolation(Rule.HANDLE_OPEN, operation, "");
+        }
     }
 
     private static void closeAfter(RuntimeException cause, AutoCloseable handle) {

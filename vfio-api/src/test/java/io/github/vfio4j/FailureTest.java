@@ -140,6 +140,7 @@ class FailureTest {
             value = Operation.class,
             names = {
                 "OPEN_CONTAINER",
+                "GET_API_VERSION",
                 "OPEN_GROUP",
                 "GROUP_SET_CONTAINER",
                 "SET_IOMMU",
