@@ -124,24 +124,33 @@ run_maven() {
 }
 
 EXAMPLES_JAR=$PROJECT/vfio-examples/target/vfio-examples.jar
+SUITE_CLASSPATH_FILE=$PROJECT/vfio-sim/target/kernel-suite.classpath
 # Made after a complete build and dated to its start, so that neither a build that was killed nor a source
-# that changed meanwhile passes for built. `mvn clean` removes it.
-BUILD_STAMP=$PROJECT/vfio-examples/target/.built
+# that changed meanwhile passes for built. `mvn clean` removes them.
+EXAMPLES_STAMP=$PROJECT/vfio-examples/target/.built
+SUITE_STAMP=$PROJECT/vfio-sim/target/.suite-built
 
-# examples_built: is no source newer than the last complete build? Directories count: a deleted file shows there.
-examples_built() {
-    [[ -e $BUILD_STAMP && -e $EXAMPLES_JAR ]] || return 1
+# built STAMP PRODUCT: is no source newer than the last complete build? Directories count: a deleted file shows
+# there. Sources of tests count for the suite alone, which is made of them.
+built() {
+    local stamp=$1 product=$2 tests=(-path '*/src/test' -prune -o)
+    [[ -e $stamp && -e $product ]] || return 1
+    [[ $stamp != "$SUITE_STAMP" ]] || tests=()
     [[ -z $(cd "$PROJECT" && find pom.xml src-gen vfio-{api,ffm,sim,examples}/{pom.xml,src} \
-        -path '*/src/test' -prune -o -newer "$BUILD_STAMP" -print -quit) ]]
+        "${tests[@]}" -newer "$stamp" -print -quit) ]]
 }
 
-# stamped COMMAND ARG...: runs a build that ends with the examples' jar, and stamps it when it succeeded.
+# stamped STAMPS COMMAND ARG...: runs a build, and stamps what it makes (STAMPS, one a line) when it succeeded.
 stamped() {
-    local start=$CACHE/build-start
-    rm -f "$BUILD_STAMP"
+    local start=$CACHE/build-start stamps stamp
+    mapfile -t stamps <<<"$1"
+    shift
+    rm -f "${stamps[@]}"
     touch "$start"
     "$@" || return
-    mv "$start" "$BUILD_STAMP"
+    for stamp in "${stamps[@]}"; do
+        touch -r "$start" "$stamp"
+    done
 }
 
 # One build of this tree at a time. Maven inherits the lock, so that one whose launcher was killed keeps it.
@@ -157,15 +166,29 @@ unlock_build() {
     exec {BUILD_LOCK}>&-
 }
 
-# build_examples: makes the examples' jar if need be.
-build_examples() {
-    examples_built && return
+# build STAMP PRODUCT WHAT MAVEN-ARG...: makes a product if need be. A tree that is up to date is left alone, for
+# a VM may be running from it.
+build() {
+    local stamp=$1 product=$2 what=$3
+    shift 3
+    built "$stamp" "$product" && return
     lock_build
-    if ! examples_built; then
-        say "building the examples and what they need"
-        stamped show_modules run_maven -pl vfio-examples -am -Dmaven.test.skip=true package
+    if ! built "$stamp" "$product"; then
+        say "building $what"
+        stamped "$stamp" show_modules run_maven "$@"
     fi
     unlock_build
+}
+
+# The launcher needs no tests; ./test and CI compile and run them.
+build_examples() {
+    build "$EXAMPLES_STAMP" "$EXAMPLES_JAR" "the examples and what they need" \
+        -pl vfio-examples -am -Dmaven.test.skip=true package
+}
+
+# What the suites of the VM need: the tests are compiled here and run there.
+build_suite() {
+    build "$SUITE_STAMP" "$SUITE_CLASSPATH_FILE" "the kernel suite" -pl vfio-sim -am -DskipTests package
 }
 
 # show_modules MAVEN-COMMAND ARG...: one line for each module; all of the output only when the build fails.
@@ -178,18 +201,11 @@ show_modules() {
     fi
 }
 
-# build_suite: compiles what the suites of the VM need.
-build_suite() {
-    lock_build
-    show_modules run_maven -pl vfio-sim -am -DskipTests package
-    unlock_build
-}
-
 # read_suite_classpath: sets SUITE_CLASSPATH, and SUITE_BINDS, the options of vm/run that show it to the guest.
 read_suite_classpath() {
     local target=$PROJECT/vfio-sim/target entry
     # The file, which the build writes, has what a suite needs besides its module's own classes.
-    SUITE_CLASSPATH=$target/test-classes:$target/classes:$(<"$target/kernel-suite.classpath")
+    SUITE_CLASSPATH=$target/test-classes:$target/classes:$(<"$SUITE_CLASSPATH_FILE")
     SUITE_BINDS=()
     while read -r entry; do
         [[ $entry == "$PROJECT"/* ]] || SUITE_BINDS+=(--bind "$(dirname "$entry")")
