@@ -58,7 +58,7 @@ public final class Container implements AutoCloseable {
                             "the group belongs to " + group.vfio().kernelName() + ", the container to "
                                     + vfio.kernelName());
                 }
-                Rule.check(Operation.GROUP_SET_CONTAINER, membership(group));
+                Rule.check(vfio.contract(), Operation.GROUP_SET_CONTAINER, membership(group));
                 try {
                     group.port.setContainer(port);
                 } catch (VfioException e) {
@@ -90,7 +90,7 @@ public final class Container implements AutoCloseable {
         try {
             group.lock.lock();
             try {
-                Rule.check(Operation.GROUP_UNSET_CONTAINER, membership(group));
+                Rule.check(vfio.contract(), Operation.GROUP_UNSET_CONTAINER, membership(group));
                 take(group, group.port::unsetContainer);
             } finally {
                 group.lock.unlock();
@@ -113,7 +113,7 @@ public final class Container implements AutoCloseable {
     public Type1 setIommu(IommuType type) {
         lock.lock();
         try {
-            Rule.check(Operation.SET_IOMMU, new Facts() {
+            Rule.check(vfio.contract(), Operation.SET_IOMMU, new Facts() {
                 @Override
                 public boolean handleOpen() {
                     return !closed;
@@ -135,7 +135,7 @@ public final class Container implements AutoCloseable {
                 }
             });
             port.setIommu(type.number());
-            iommu = new Type1(vfio.kernel(), this, type);
+            iommu = new Type1(this, type);
             return iommu;
         } finally {
             lock.unlock();
@@ -175,6 +175,10 @@ public final class Container implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    Vfio vfio() {
+        return vfio;
     }
 
     boolean closed() {

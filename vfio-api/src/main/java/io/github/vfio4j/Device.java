@@ -154,7 +154,7 @@ public final class Device implements AutoCloseable {
      * @throws VfioException {@code EAGAIN} while somebody else resets it
      */
     public void reset() {
-        Rule.check(Operation.DEVICE_RESET, new Facts() {
+        Rule.check(vfio().contract(), Operation.DEVICE_RESET, new Facts() {
             @Override
             public boolean handleOpen() {
                 return !closed;
@@ -233,7 +233,7 @@ public final class Device implements AutoCloseable {
     MemorySegment map(RegionInfo region) {
         lock.lock();
         try {
-            Rule.check(Operation.REGION_MAP, new Facts() {
+            Rule.check(vfio().contract(), Operation.REGION_MAP, new Facts() {
                 @Override
                 public boolean handleOpen() {
                     return !closed;

@@ -137,7 +137,7 @@ public final class Interrupts implements AutoCloseable {
         if (count < 1) {
             throw new IllegalArgumentException("at least 1 interrupt is enabled, not " + count);
         }
-        Rule.check(Operation.DEVICE_SET_IRQS, new Request(IrqAction.TRIGGER, start, count) {
+        Rule.check(device.vfio().contract(), Operation.DEVICE_SET_IRQS, new Request(IrqAction.TRIGGER, start, count) {
             @Override
             public boolean irqsEnabled() {
                 return enabled || !adding;
@@ -196,7 +196,7 @@ public final class Interrupts implements AutoCloseable {
 
     /** Checks what is about to be done with interrupts that are enabled. The device's lock is held. */
     void check(IrqAction action, int start, int count, boolean secondUnmaskEvent) {
-        Rule.check(Operation.DEVICE_SET_IRQS, new Request(action, start, count) {
+        Rule.check(device.vfio().contract(), Operation.DEVICE_SET_IRQS, new Request(action, start, count) {
             @Override
             public boolean irqsEnabled() {
                 return enabled;

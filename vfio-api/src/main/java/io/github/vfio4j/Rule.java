@@ -657,7 +657,25 @@ public enum Rule {
             "memory decode is off in the device's command register",
             "vfio_pci_mmap_page_fault",
             "turn it on first: device.config().enableMemory()",
-            f -> !f.memoryDecoded());
+            f -> !f.memoryDecoded()) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    };
+
+    /** Whose rule it is. */
+    public enum Kind {
+        /** The kernel's: it refuses what breaks the rule. */
+        KERNEL,
+        /**
+         * VFIO's documents': an external user of a group counts like a device that is open, say. Linux no longer
+         * refuses what breaks the rule; {@link Contract#STRICT} does.
+         */
+        DOCUMENTS,
+        /** Nobody's: the kernel lets it pass, and the kernel, the program or its data are harmed. */
+        HAZARD
+    }
 
     /** Who keeps a rule from being broken. */
     public enum EnforcedBy {
@@ -727,7 +745,17 @@ public enum Rule {
     }
 
     /**
-     * Returns what the newest kernel answers when the rule is broken.
+     * Returns whose rule it is, which decides the {@link Contract}s that check it.
+     *
+     * @return whose
+     */
+    public Kind kind() {
+        return Kind.KERNEL;
+    }
+
+    /**
+     * Returns what the newest kernel answers when the rule is broken; for a rule that is not the kernel's, what would
+     * be the answer.
      *
      * @return the errno
      */
@@ -773,7 +801,7 @@ public enum Rule {
     }
 
     /**
-     * Finds the first rule of an operation that a state breaks, in the kernel's order. Backends use it.
+     * Finds the first rule of the kernel that an operation breaks in a state, in the kernel's order. Backends use it.
      *
      * @param operation the operation
      * @param facts the state
@@ -782,20 +810,17 @@ public enum Rule {
     @SuppressWarnings("exports") // facts come from a backend; a user has none to ask with
     public static Optional<Rule> firstBroken(Operation operation, Facts facts) {
         for (Rule rule : ALL) {
-            if (rule.isAbout(operation) && rule.isBroken != null && rule.isBroken.test(facts)) {
+            if (rule.kind() == Kind.KERNEL && rule.isBrokenBy(operation, facts)) {
                 return Optional.of(rule);
             }
         }
         return Optional.empty();
     }
 
-    /** Throws what breaks a rule that the library enforces; the kernel's own rules are left to the kernel. */
-    static void check(Operation operation, Facts facts) {
+    /** Throws the first broken rule that the library enforces; what only the kernel can know is left to it. */
+    static void check(Contract contract, Operation operation, Facts facts) {
         for (Rule rule : ALL) {
-            if (rule.isAbout(operation)
-                    && rule.enforcedBy != EnforcedBy.KERNEL
-                    && rule.isBroken != null
-                    && rule.isBroken.test(facts)) {
+            if (rule.enforcedBy != EnforcedBy.KERNEL && contract.has(rule) && rule.isBrokenBy(operation, facts)) {
                 throw new RuleViolation(rule, operation, "");
             }
         }
@@ -804,7 +829,10 @@ public enum Rule {
     /** Returns the rules that an errno of some kernel may come from; the types let no call break the others. */
     static List<Rule> thatAnswer(Operation operation, Errno errno) {
         return Arrays.stream(ALL)
-                .filter(r -> r.operation == operation && r.enforcedBy != EnforcedBy.TYPE && r.mayAnswer(errno))
+                .filter(r -> r.operation == operation
+                        && r.kind() == Kind.KERNEL
+                        && r.enforcedBy != EnforcedBy.TYPE
+                        && r.mayAnswer(errno))
                 .toList();
     }
 
@@ -812,8 +840,8 @@ public enum Rule {
         return Arrays.stream(KernelProfile.values()).anyMatch(kernel -> errno(kernel).equals(answer));
     }
 
-    private boolean isAbout(Operation asked) {
-        return operation == null || operation == asked;
+    private boolean isBrokenBy(Operation asked, Facts facts) {
+        return (operation == null || operation == asked) && isBroken != null && isBroken.test(facts);
     }
 
     private static boolean wraps(long start, long size) {

@@ -23,15 +23,23 @@ public final class RuleViolation extends VfioException {
     private static String message(Rule rule, Operation operation, String detail) {
         return """
                 %s refused before the call: %s%s
-                  rule     %s (the kernel would answer %s; %s)
+                  rule     %s (%s; %s)
                   instead  %s"""
                 .formatted(
                         operation.kernelName(),
                         rule.broken(),
                         detail.isEmpty() ? "" : " (" + detail + ")",
                         rule.id(),
-                        rule.errno(),
+                        without(rule),
                         rule.kernelFunction(),
                         rule.instead());
+    }
+
+    private static String without(Rule rule) {
+        return switch (rule.kind()) {
+            case KERNEL -> "the kernel would answer " + rule.errno();
+            case DOCUMENTS -> "the contract of VFIO's documents, which answer " + rule.errno() + "; Linux lets it pass";
+            case HAZARD -> "the kernel would let it pass, and harm would follow";
+        };
     }
 }

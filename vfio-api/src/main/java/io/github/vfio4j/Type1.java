@@ -21,6 +21,7 @@ public final class Type1 {
     private static final IovaRange EVERYTHING = new IovaRange(0, -1);
 
     private final Kernel kernel;
+    private final Contract contract;
     private final Container container;
     private final IommuType type;
     private final ReentrantLock lock = new ReentrantLock();
@@ -29,8 +30,9 @@ public final class Type1 {
     private Type1Info limits;
     private volatile boolean ended;
 
-    Type1(Kernel kernel, Container container, IommuType type) {
-        this.kernel = kernel;
+    Type1(Container container, IommuType type) {
+        this.kernel = container.vfio().kernel();
+        this.contract = container.vfio().contract();
         this.container = container;
         this.type = type;
     }
@@ -53,7 +55,7 @@ public final class Type1 {
     public Type1Info info() {
         lock.lock();
         try {
-            Rule.check(Operation.IOMMU_GET_INFO, new Facts() {
+            Rule.check(contract, Operation.IOMMU_GET_INFO, new Facts() {
                 @Override
                 public boolean iommuSet() {
                     return !ended;
@@ -78,7 +80,7 @@ public final class Type1 {
     public Device openDevice(Group group, PciAddress address) {
         group.lock.lock();
         try {
-            Rule.check(Operation.GROUP_GET_DEVICE_FD, new Facts() {
+            Rule.check(contract, Operation.GROUP_GET_DEVICE_FD, new Facts() {
                 @Override
                 public boolean handleOpen() {
                     return !group.closed();
@@ -160,7 +162,7 @@ public final class Type1 {
         }
         lock.lock();
         try {
-            Rule.check(Operation.IOMMU_MAP_DMA, new Facts() { // what needs no question to the kernel
+            Rule.check(contract, Operation.IOMMU_MAP_DMA, new Facts() { // what needs no question to the kernel
                 @Override
                 public boolean iommuSet() {
                     return !ended;
@@ -175,7 +177,7 @@ public final class Type1 {
             long granule = Math.max(kernel.pageSize(), now.granule());
             long size = (bytes + granule - 1) / granule * granule;
             long iova = wantedIova == -1 ? freeIova(size) : wantedIova;
-            Rule.check(Operation.IOMMU_MAP_DMA, request(iova, size, now.granule()));
+            Rule.check(contract, Operation.IOMMU_MAP_DMA, request(iova, size, now.granule()));
             DmaBuffer buffer = DmaBuffer.allocate(kernel, this, iova, size, access);
             try {
                 container.port.mapDma(iova, buffer.segment().address(), size, access.flags());

@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.KernelProvider;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.List;
+import java.util.Objects;
 import java.util.ServiceLoader;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -17,6 +18,7 @@ public final class Vfio implements AutoCloseable {
     private static final int API_VERSION = 0; // VFIO_API_VERSION of linux/vfio.h
 
     private final Kernel kernel;
+    private final Contract contract;
     private final ReentrantLock lock = new ReentrantLock();
     // Newest first, the order in which they are closed. Guarded by lock.
     private final ArrayDeque<Container> containers = new ArrayDeque<>();
@@ -25,35 +27,57 @@ public final class Vfio implements AutoCloseable {
     private final Callbacks callbacks;
     private volatile boolean closed;
 
-    private Vfio(Kernel kernel) {
+    private Vfio(Kernel kernel, Contract contract) {
         this.kernel = kernel;
+        this.contract = contract;
         this.callbacks = new Callbacks(kernel);
     }
 
     /**
-     * Returns the VFIO of the kernel that this program runs on. Opens nothing yet.
+     * Returns the VFIO of the kernel that this program runs on, under {@link Contract#STRICT}. Opens nothing yet.
      *
      * @return a new object; several in one process know of each other's open groups
      * @throws IllegalStateException if no backend is there: {@code vfio-ffm} belongs on the class path or module path,
      *     with {@code --enable-native-access} for it
      */
     public static Vfio open() {
+        return open(Contract.STRICT);
+    }
+
+    /**
+     * Returns the VFIO of the kernel that this program runs on. Opens nothing yet.
+     *
+     * @param contract what to refuse
+     * @return a new object; several in one process know of each other's open groups
+     * @throws IllegalStateException as {@link #open()}
+     */
+    public static Vfio open(Contract contract) {
         KernelProvider provider = ServiceLoader.load(KernelProvider.class)
                 .findFirst()
                 .orElseThrow(() -> new IllegalStateException(
                         "no kernel behind vfio4j: put io.github.vfio4j:vfio-ffm on the class path or the module path"));
-        return on(provider.kernel());
+        return on(provider.kernel(), contract);
     }
 
     /**
      * Returns the VFIO of a given kernel; for backends.
      *
      * @param kernel the kernel
+     * @param contract what to refuse
      * @return a new object
      */
     @SuppressWarnings("exports") // a backend hands a kernel in; a user has none to hand in
-    public static Vfio on(Kernel kernel) {
-        return new Vfio(kernel);
+    public static Vfio on(Kernel kernel, Contract contract) {
+        return new Vfio(kernel, Objects.requireNonNull(contract, "contract"));
+    }
+
+    /**
+     * Returns what this object refuses.
+     *
+     * @return the contract
+     */
+    public Contract contract() {
+        return contract;
     }
 
     /**

@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** What becomes of memory and handles when the kernel refuses a step. */
 class FailureTest {
     private final FakeKernel kernel = new FakeKernel();
-    private final Vfio vfio = Vfio.on(kernel);
+    private final Vfio vfio = Vfio.on(kernel, Contract.STRICT);
     private Container container;
     private Group group;
     private Type1 iommu;
@@ -151,7 +151,7 @@ class FailureTest {
         vfio.close();
         kernel.newCalls();
         kernel.failures.put(step, Errno.EPERM);
-        try (Vfio again = Vfio.on(kernel)) {
+        try (Vfio again = Vfio.on(kernel, Contract.STRICT)) {
             VfioException e = catchThrowableOfType(VfioException.class, () -> again.openDevice(FakeKernel.ADDRESS));
             assertThat(e.operation()).isEqualTo(step);
             kernel.calls.remove(step == Operation.OPEN_CONTAINER ? "open container" : ""); // the failed one
@@ -198,7 +198,7 @@ class FailureTest {
 
     @Test
     void aGroupOfAnotherKernelIsRefused() {
-        try (Vfio other = Vfio.on(new FakeKernel());
+        try (Vfio other = Vfio.on(new FakeKernel(), Contract.STRICT);
                 Group foreign = other.openGroup(9)) {
             assertThatIllegalArgumentException().isThrownBy(() -> container.attach(foreign));
         }

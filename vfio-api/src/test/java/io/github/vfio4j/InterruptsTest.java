@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 /** What is asked of the kernel for interrupts, and what is not. */
 class InterruptsTest {
     private final FakeKernel kernel = new FakeKernel();
-    private final Vfio vfio = Vfio.on(kernel);
+    private final Vfio vfio = Vfio.on(kernel, Contract.STRICT);
     private final Device device;
 
     InterruptsTest() {
@@ -246,7 +246,7 @@ class InterruptsTest {
     void anIndexOfADeviceThatIsNotPciHasNoRival() {
         kernel.deviceInfo = new DeviceInfo(false, true, 1, 3);
         kernel.irqInfo = index -> new IrqInfo(index, 1, true, true, false, true);
-        try (Vfio other = Vfio.on(kernel)) {
+        try (Vfio other = Vfio.on(kernel, Contract.STRICT)) {
             Container container = other.openContainer();
             Group group = other.openGroup(5);
             container.attach(group);

@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.vfio4j.spi.Facts;
 import java.util.Arrays;
@@ -88,8 +89,25 @@ class RuleTest {
                 return true;
             }
         };
-        Rule.check(Operation.GROUP_SET_CONTAINER, hostDriver); // throws nothing
+        Rule.check(Contract.STRICT, Operation.GROUP_SET_CONTAINER, hostDriver); // throws nothing
         assertThat(Rule.firstBroken(Operation.GROUP_SET_CONTAINER, hostDriver)).contains(Rule.SET_CONTAINER_OWNERSHIP);
+    }
+
+    @Test
+    void aHazardIsRefusedUnderBothContractsAndNeverAnsweredByAKernel() {
+        Facts decodeOff = new Facts() {
+            @Override
+            public boolean memoryDecoded() {
+                return false;
+            }
+        };
+        assertThat(Rule.REGION_DECODED.kind()).isEqualTo(Rule.Kind.HAZARD);
+        for (Contract contract : Contract.values()) {
+            assertThatThrownBy(() -> Rule.check(contract, Operation.REGION_MAP, decodeOff))
+                    .isInstanceOf(RuleViolation.class)
+                    .hasMessageContaining("the kernel would let it pass, and harm would follow");
+        }
+        assertThat(Rule.firstBroken(Operation.REGION_MAP, decodeOff)).isEmpty();
     }
 
     private static Facts range(long iova, long size) {

@@ -32,11 +32,24 @@ class RulesPageTest {
 
                 %d rules, in the order in which the kernel checks them: the first broken one decides the errno. API: the library refuses before any call. TYPE: a program that breaks it does not compile, or has no way to say it. KERNEL: only the kernel can know; the rule explains its errno. Where older kernels answer with another errno, the line says so.
                 """.formatted(Rule.values().length));
+        kind(page, Rule.Kind.DOCUMENTS, "Stricter than Linux",
+                "Linux lets pass what breaks these; only `Contract.STRICT` refuses it, as VFIO's documents do.");
+        kind(page, Rule.Kind.HAZARD, "Hazards",
+                "The kernel lets pass what breaks these, and harm follows; both contracts refuse it.");
         section(page, "Any operation", Optional.empty());
         for (Operation operation : Operation.values()) {
             section(page, operation.kernelName(), Optional.of(operation));
         }
         return page.toString();
+    }
+
+    private static void kind(StringBuilder page, Rule.Kind kind, String title, String text) {
+        page.append("\n## ").append(title).append("\n\n").append(text).append("\n\n");
+        String rules = Arrays.stream(Rule.values())
+                .filter(rule -> rule.kind() == kind)
+                .map(rule -> "- `" + rule.id() + "`: " + rule.broken() + "\n")
+                .collect(Collectors.joining());
+        page.append(rules.isEmpty() ? "None.\n" : rules);
     }
 
     private static void section(StringBuilder page, String title, Optional<Operation> operation) {

@@ -9,6 +9,7 @@ import io.github.vfio4j.Errno;
 import io.github.vfio4j.IommuType;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Container;
+import io.github.vfio4j.Contract;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.gen.vfio_h;
@@ -39,7 +40,7 @@ final class FakeDeviceProcess extends NoSyscalls {
     }
 
     Vfio vfio() {
-        return Vfio.on(new FfmKernel("fake", this, new SysFs() {
+        FfmKernel kernel = new FfmKernel("fake", this, new SysFs() {
             @Override
             public String read(String path) throws Failure {
                 throw new Failure(Errno.ENOENT.number(), path);
@@ -54,7 +55,8 @@ final class FakeDeviceProcess extends NoSyscalls {
             public String readLink(String path) throws Failure {
                 throw new Failure(Errno.ENOENT.number(), path);
             }
-        }));
+        });
+        return Vfio.on(kernel, Contract.STRICT);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim;
 
+import io.github.vfio4j.Contract;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.Syscalls;
@@ -34,12 +35,23 @@ public final class SimProcess {
     }
 
     /**
-     * Returns VFIO as this process sees it: what {@link Vfio#open} is to a program on Linux.
+     * Returns VFIO as this process sees it, under {@link Contract#STRICT}: what {@link Vfio#open()} is to a program on
+     * Linux.
      *
      * @return a new object; several of one process know of each other's open groups
      */
     public Vfio open() {
-        return Vfio.on(kernel);
+        return open(Contract.STRICT);
+    }
+
+    /**
+     * Returns VFIO as this process sees it: what {@link Vfio#open(Contract)} is to a program on Linux.
+     *
+     * @param contract what to refuse
+     * @return a new object; several of one process know of each other's open groups
+     */
+    public Vfio open(Contract contract) {
+        return Vfio.on(kernel, contract);
     }
 
     /** Its system calls. */

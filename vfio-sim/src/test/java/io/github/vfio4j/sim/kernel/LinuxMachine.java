@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.kernel;
 
+import io.github.vfio4j.Contract;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.Vfio;
@@ -36,7 +37,7 @@ final class LinuxMachine implements MachineUnderTest {
 
     @Override
     public Vfio open() {
-        return Vfio.on(kernel);
+        return Vfio.on(kernel, Contract.STRICT);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.kernel;
 
+import io.github.vfio4j.Contract;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
@@ -37,7 +38,7 @@ final class SimulatedMachine implements MachineUnderTest {
 
     @Override
     public Vfio open() {
-        return Vfio.on(kernel);
+        return Vfio.on(kernel, Contract.STRICT);
     }
 
     @Override
