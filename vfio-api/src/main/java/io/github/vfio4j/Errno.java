@@ -49,10 +49,14 @@ public record Errno(int number) implements Serializable {
     public static final Errno ENOSPC = new Errno(28);
     /** Illegal seek. */
     public static final Errno ESPIPE = new Errno(29);
+    /** The other end is closed. */
+    public static final Errno EPIPE = new Errno(32);
     /** Result not representable. */
     public static final Errno ERANGE = new Errno(34);
     /** Function not implemented. */
     public static final Errno ENOSYS = new Errno(38);
+    /** Not a message of the kind that was expected. */
+    public static final Errno EBADMSG = new Errno(74);
     /** Value too large. */
     public static final Errno EOVERFLOW = new Errno(75);
     /** File descriptor in bad state. */
@@ -61,6 +65,10 @@ public record Errno(int number) implements Serializable {
     public static final Errno EOPNOTSUPP = new Errno(95);
     /** Address in use. */
     public static final Errno EADDRINUSE = new Errno(98);
+    /** The other end closed the connection with messages unread. */
+    public static final Errno ECONNRESET = new Errno(104);
+    /** Nobody listens. */
+    public static final Errno ECONNREFUSED = new Errno(111);
 
     // Index = number; asm-generic/errno-base.h and errno.h. 41 and 58 are not assigned.
     private static final String[] NAMES = ("0 EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM"

@@ -82,4 +82,59 @@ class NoSyscalls implements Syscalls {
     public int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis) {
         return -ENOSYS;
     }
+
+    @Override
+    public int dup(Frame frame, int fd) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int unlink(Frame frame, String path) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int socketpair(Frame frame, int type) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int socket(Frame frame, int type) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int bind(Frame frame, int socket, String address) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int listen(Frame frame, int socket, int backlog) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int accept(Frame frame, int socket) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int connect(Frame frame, int socket, String address) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int shutdown(Frame frame, int socket) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public long sendmsg(Frame frame, int socket, MemorySegment data, int[] descriptors) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public long recvmsg(Frame frame, int socket, MemorySegment data, int[] descriptors) {
+        return -ENOSYS;
+    }
 }

@@ -55,6 +55,11 @@ abstract class SimFile {
         return DeviceNumber.NONE;
     }
 
+    /** What kind of file stat says it is, S_IFMT; 0 for an anonymous one. */
+    int mode() {
+        return deviceNumber().equals(DeviceNumber.NONE) ? 0 : CHARACTER_DEVICE;
+    }
+
     /** The last reference is gone. Called once, without the kernel's lock. */
     abstract void release();
 

@@ -48,6 +48,7 @@ public final class SimMachine implements AutoCloseable {
     private final Map<PciAddress, PciFunction> functions = new TreeMap<>(); // does not change once built
     private final List<SimProcess> processes = new ArrayList<>(); // guarded by kernel
     private int processesStarted; // guarded by kernel
+    private final Map<String, UnixSocket> sockets = new HashMap<>(); // by address; guarded by kernel
     private final List<DmaFault> faults = new ArrayList<>(); // guarded by itself
 
     private SimMachine(Builder builder) {
@@ -249,6 +250,11 @@ public final class SimMachine implements AutoCloseable {
 
     KernelLock kernel() {
         return kernel;
+    }
+
+    /** The addresses of Unix sockets, those of closed ones that left a file included. */
+    Map<String, UnixSocket> sockets() {
+        return sockets;
     }
 
     Collection<PciFunction> functions() {

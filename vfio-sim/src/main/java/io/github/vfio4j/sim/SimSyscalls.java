@@ -5,8 +5,10 @@ import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.ffm.port.EpollEvent;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.ffm.port.UnixAddress;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /** The system calls of one simulated process. A dead process gets ESRCH from all of them. */
@@ -66,7 +68,7 @@ final class SimSyscalls implements Syscalls {
             } else {
                 SimFile file = process.files().get(fd);
                 number = file.deviceNumber();
-                mode = number.equals(DeviceNumber.NONE) ? 0 : SimFile.CHARACTER_DEVICE;
+                mode = file.mode();
             }
             MemorySegment statx = frame.arg.asSlice(0, STATX_BYTES).fill((byte) 0);
             statx.set(ValueLayout.JAVA_INT, 0, STATX_TYPE); // stx_mask
@@ -199,6 +201,106 @@ final class SimSyscalls implements Syscalls {
                 throw new KernelError(Errno.EINVAL);
             }
             return waits.await(events, most, millis, process::dead);
+        });
+    }
+
+    @Override
+    public int dup(Frame frame, int fd) {
+        return (int) locked(() -> {
+            SimFile file = process.files().get(fd);
+            int copy = process.files().add(file);
+            kernel.get(file);
+            return copy;
+        });
+    }
+
+    @Override
+    public int unlink(Frame frame, String path) {
+        return (int) locked(() -> {
+            if (UnixAddress.isAbstract(path) || process.machine().sockets().remove(path) == null) {
+                throw new KernelError(Errno.ENOENT);
+            }
+            return 0;
+        });
+    }
+
+    @Override
+    public int socketpair(Frame frame, int type) {
+        return (int) locked(() -> {
+            UnixSocket one = UnixSocket.open(process.machine(), type);
+            UnixSocket other = UnixSocket.open(process.machine(), type);
+            int first = process.files().add(one);
+            int second;
+            try {
+                second = process.files().add(other);
+            } catch (KernelError e) {
+                kernel.put(process.files().remove(first));
+                throw e;
+            }
+            one.pair(other);
+            frame.arg.set(ValueLayout.JAVA_INT, 0, first);
+            frame.arg.set(ValueLayout.JAVA_INT, 4, second);
+            return 0;
+        });
+    }
+
+    @Override
+    public int socket(Frame frame, int type) {
+        return (int) locked(() -> process.files().add(UnixSocket.open(process.machine(), type)));
+    }
+
+    @Override
+    public int bind(Frame frame, int socket, String address) {
+        UnixAddress.check(address);
+        return onSocket(socket, s -> s.bind(address));
+    }
+
+    @Override
+    public int listen(Frame frame, int socket, int backlog) {
+        return onSocket(socket, s -> s.listen(backlog));
+    }
+
+    @Override
+    public int accept(Frame frame, int socket) {
+        return (int) onFile(socket, file -> UnixSocket.of(file).accept(process));
+    }
+
+    @Override
+    public int connect(Frame frame, int socket, String address) {
+        UnixAddress.check(address);
+        return (int) onFile(socket, file -> {
+            UnixSocket.of(file).connect(process, address);
+            return 0;
+        });
+    }
+
+    @Override
+    public int shutdown(Frame frame, int socket) {
+        return onSocket(socket, UnixSocket::shutDown);
+    }
+
+    @Override
+    public long sendmsg(Frame frame, int socket, MemorySegment data, int[] descriptors) {
+        checkNative(data);
+        return locked(() ->
+                UnixSocket.of(process.files().get(socket)).send(process.files(), data, descriptors));
+    }
+
+    @Override
+    public long recvmsg(Frame frame, int socket, MemorySegment data, int[] descriptors) {
+        checkNative(data);
+        return onFile(socket, file -> {
+            UnixSocket.Arrival arrival = UnixSocket.of(file).receive(process, data, descriptors);
+            frame.arg.set(ValueLayout.JAVA_INT, 0, arrival.files());
+            frame.arg.set(ValueLayout.JAVA_INT, 4, arrival.flags());
+            return arrival.bytes();
+        });
+    }
+
+    private int onSocket(int fd, Consumer<UnixSocket> call) {
+        return (int) locked(() -> {
+            call.accept(UnixSocket.of(process.files().get(fd)));
+            return 0;
         });
     }
 

@@ -58,6 +58,33 @@ final class LinuxSyscalls implements Syscalls {
             function("epoll_ctl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
     private static final MethodHandle EPOLL_WAIT =
             function("epoll_wait", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
+    private static final MethodHandle FCNTL = function(
+            "fcntl", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT), Linker.Option.firstVariadicArg(2));
+    private static final MethodHandle UNLINK = function("unlink", FunctionDescriptor.of(JAVA_INT, ADDRESS));
+    private static final MethodHandle SOCKETPAIR =
+            function("socketpair", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle SOCKET =
+            function("socket", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle BIND =
+            function("bind", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle LISTEN = function("listen", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle ACCEPT =
+            function("accept4", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, ADDRESS, JAVA_INT));
+    private static final MethodHandle CONNECT =
+            function("connect", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle SHUTDOWN =
+            function("shutdown", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
+    private static final MethodHandle SENDMSG =
+            function("sendmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle RECVMSG =
+            function("recvmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
+
+    private static final int F_DUPFD_CLOEXEC = 1030;
+    private static final int AF_UNIX = 1;
+    private static final int SOCK_CLOEXEC = 0x80000;
+    private static final int SHUT_RDWR = 2;
+    private static final int MSG_NOSIGNAL = 0x4000;
+    private static final int MSG_CMSG_CLOEXEC = 0x40000000;
 
     private LinuxSyscalls() {}
 
@@ -211,6 +238,174 @@ final class LinuxSyscalls implements Syscalls {
             return result >= 0 ? result : -errno(frame);
         } catch (Throwable t) {
             throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int dup(Frame frame, int fd) {
+        try {
+            int result = (int) FCNTL.invokeExact(frame.errno, fd, F_DUPFD_CLOEXEC, 0);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int unlink(Frame frame, String path) {
+        try (Arena arena = Arena.ofConfined()) {
+            int result = (int) UNLINK.invokeExact(frame.errno, arena.allocateFrom(path));
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int socketpair(Frame frame, int type) {
+        try {
+            int result = (int) SOCKETPAIR.invokeExact(frame.errno, AF_UNIX, type | SOCK_CLOEXEC, 0, frame.arg);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int socket(Frame frame, int type) {
+        try {
+            int result = (int) SOCKET.invokeExact(frame.errno, AF_UNIX, type | SOCK_CLOEXEC, 0);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int bind(Frame frame, int socket, String address) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment struct = UnixAddress.encode(address, arena);
+            int result = (int) BIND.invokeExact(frame.errno, socket, struct, (int) struct.byteSize());
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int listen(Frame frame, int socket, int backlog) {
+        try {
+            int result = (int) LISTEN.invokeExact(frame.errno, socket, backlog);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int accept(Frame frame, int socket) {
+        try {
+            int result = (int)
+                    ACCEPT.invokeExact(frame.errno, socket, MemorySegment.NULL, MemorySegment.NULL, SOCK_CLOEXEC);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int connect(Frame frame, int socket, String address) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment struct = UnixAddress.encode(address, arena);
+            int result = (int) CONNECT.invokeExact(frame.errno, socket, struct, (int) struct.byteSize());
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int shutdown(Frame frame, int socket) {
+        try {
+            int result = (int) SHUTDOWN.invokeExact(frame.errno, socket, SHUT_RDWR);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public long sendmsg(Frame frame, int socket, MemorySegment data, int[] descriptors) {
+        try (Arena arena = Arena.ofConfined()) {
+            Message message = new Message(arena, data, descriptors.length);
+            message.put(descriptors);
+            long result = (long) SENDMSG.invokeExact(frame.errno, socket, message.header, MSG_NOSIGNAL);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public long recvmsg(Frame frame, int socket, MemorySegment data, int[] descriptors) {
+        try (Arena arena = Arena.ofConfined()) {
+            Message message = new Message(arena, data, descriptors.length);
+            long result = (long) RECVMSG.invokeExact(frame.errno, socket, message.header, MSG_CMSG_CLOEXEC);
+            if (result < 0) {
+                return -errno(frame);
+            }
+            frame.arg.set(JAVA_INT, 0, message.take(descriptors));
+            frame.arg.set(JAVA_INT, 4, message.flags());
+            return result;
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    /** The structs of a message with one buffer and at most one control message (linux/socket.h, 64 bits). */
+    private static final class Message {
+        private static final long HEADER_BYTES = 56; // struct msghdr
+        private static final long CONTROL_HEADER = 16; // struct cmsghdr
+        private static final int SOL_SOCKET = 1;
+        private static final int SCM_RIGHTS = 1;
+
+        final MemorySegment header;
+        private final MemorySegment control;
+
+        Message(Arena arena, MemorySegment data, int descriptors) {
+            header = arena.allocate(HEADER_BYTES, 8);
+            MemorySegment vector = arena.allocate(16, 8); // struct iovec
+            vector.set(ADDRESS, 0, data);
+            vector.set(JAVA_LONG, 8, data.byteSize());
+            header.set(ADDRESS, 16, vector); // msg_iov
+            header.set(JAVA_LONG, 24, 1); // msg_iovlen
+            // CMSG_LEN and not CMSG_SPACE: in the padding at the end the kernel would find room for one more.
+            control = arena.allocate(CONTROL_HEADER + descriptors * 4L, 8);
+            if (descriptors > 0) {
+                header.set(ADDRESS, 32, control); // msg_control
+                header.set(JAVA_LONG, 40, control.byteSize()); // msg_controllen
+            }
+        }
+
+        void put(int[] descriptors) {
+            control.set(JAVA_LONG, 0, control.byteSize()); // cmsg_len
+            control.set(JAVA_INT, 8, SOL_SOCKET); // cmsg_level
+            control.set(JAVA_INT, 12, SCM_RIGHTS); // cmsg_type
+            MemorySegment.copy(descriptors, 0, control, JAVA_INT, CONTROL_HEADER, descriptors.length);
+        }
+
+        /** Takes the descriptors that came out of the control message; returns how many. */
+        int take(int[] descriptors) {
+            boolean rights = header.get(JAVA_LONG, 40) >= CONTROL_HEADER
+                    && control.get(JAVA_INT, 8) == SOL_SOCKET
+                    && control.get(JAVA_INT, 12) == SCM_RIGHTS;
+            int number = rights ? (int) ((control.get(JAVA_LONG, 0) - CONTROL_HEADER) / 4) : 0;
+            MemorySegment.copy(control, JAVA_INT, CONTROL_HEADER, descriptors, 0, number);
+            return number;
+        }
+
+        int flags() {
+            return header.get(JAVA_INT, 48) & ~MSG_CMSG_CLOEXEC; // msg_flags, which repeats this one
         }
     }
 

@@ -40,6 +40,10 @@ public interface Syscalls {
     int EPOLL_CTL_DEL = 2;
     /** {@code EPOLLIN}. */
     int EPOLLIN = 1;
+    /** {@code SOCK_SEQPACKET}: a connection that keeps the bounds of messages. */
+    int SOCK_SEQPACKET = 5;
+    /** {@code MSG_CTRUNC}: a message carried more than there was room for. */
+    int MSG_CTRUNC = 8;
 
     /**
      * Returns the system calls of this process on Linux.
@@ -209,4 +213,112 @@ public interface Syscalls {
      * @return how many events there are, 0 after the time, or -errno
      */
     int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis);
+
+    /**
+     * fcntl(2) with {@code F_DUPFD_CLOEXEC}: one more descriptor of the same open file.
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @return the new descriptor or -errno
+     */
+    int dup(Frame frame, int fd);
+
+    /**
+     * unlink(2).
+     *
+     * @param frame memory of this call
+     * @param path the path
+     * @return 0 or -errno
+     */
+    int unlink(Frame frame, String path);
+
+    /**
+     * socketpair(2) of {@code AF_UNIX}, close-on-exec.
+     *
+     * @param frame memory of this call; the two descriptors are put in {@link Frame#arg}, at 0 and 4
+     * @param type {@code SOCK_...}
+     * @return 0 or -errno
+     */
+    int socketpair(Frame frame, int type);
+
+    /**
+     * socket(2) of {@code AF_UNIX}, close-on-exec.
+     *
+     * @param frame memory of this call
+     * @param type {@code SOCK_...}
+     * @return a descriptor or -errno
+     */
+    int socket(Frame frame, int type);
+
+    /**
+     * bind(2) of a Unix socket.
+     *
+     * @param frame memory of this call
+     * @param socket the descriptor
+     * @param address as {@link UnixAddress} takes it
+     * @return 0 or -errno
+     */
+    int bind(Frame frame, int socket, String address);
+
+    /**
+     * listen(2).
+     *
+     * @param frame memory of this call
+     * @param socket the descriptor
+     * @param backlog how many connections may wait for {@link #accept}
+     * @return 0 or -errno
+     */
+    int listen(Frame frame, int socket, int backlog);
+
+    /**
+     * accept4(2), close-on-exec. Waits for a connection.
+     *
+     * @param frame memory of this call
+     * @param socket the descriptor
+     * @return the connection's descriptor or -errno
+     */
+    int accept(Frame frame, int socket);
+
+    /**
+     * connect(2) of a Unix socket.
+     *
+     * @param frame memory of this call
+     * @param socket the descriptor
+     * @param address as {@link UnixAddress} takes it
+     * @return 0 or -errno
+     */
+    int connect(Frame frame, int socket, String address);
+
+    /**
+     * shutdown(2) of both directions: who waits in {@link #accept} or {@link #recvmsg} returns.
+     *
+     * @param frame memory of this call
+     * @param socket the descriptor
+     * @return 0 or -errno
+     */
+    int shutdown(Frame frame, int socket);
+
+    /**
+     * sendmsg(2) with {@code MSG_NOSIGNAL}: bytes, and copies of descriptors ({@code SCM_RIGHTS}). The open files are
+     * kept by the message until it is received or the receiving socket is gone.
+     *
+     * @param frame memory of this call
+     * @param socket the descriptor
+     * @param data native memory to send
+     * @param descriptors what to send along
+     * @return bytes sent or -errno
+     */
+    long sendmsg(Frame frame, int socket, MemorySegment data, int[] descriptors);
+
+    /**
+     * recvmsg(2) with {@code MSG_CMSG_CLOEXEC}. Waits for a message.
+     *
+     * @param frame memory of this call; the number of descriptors that came along is put in {@link Frame#arg} at 0,
+     *     {@code msg_flags} at 4 (with {@link #MSG_CTRUNC} if there were more than fit; these are closed)
+     * @param socket the descriptor
+     * @param data native memory to fill
+     * @param descriptors is filled with the new descriptors, which are open also when this method returns 0
+     * @return bytes received, 0 when the other end is closed, or -errno
+     */
+    long recvmsg(Frame frame, int socket, MemorySegment data, int[] descriptors);
 }

@@ -203,4 +203,117 @@ class LinuxSyscallsHostTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> linux.read(frame, 0, MemorySegment.ofArray(new byte[8])));
     }
+
+    // ---- descriptors that travel
+
+    @Test
+    void aDuplicateIsTheSameOpenFileAndClosedOnExec() throws IOException {
+        int fd = linux.eventfd(frame, 5, 0);
+        int copy = linux.dup(frame, fd);
+        try (Arena arena = Arena.ofConfined()) {
+            assertThat(copy).isGreaterThan(fd);
+            assertThat(linux.close(frame, fd)).isZero();
+            MemorySegment count = arena.allocate(JAVA_LONG);
+            assertThat(linux.read(frame, copy, count)).isEqualTo(8);
+            assertThat(count.get(JAVA_LONG, 0)).isEqualTo(5);
+            assertThat(Files.readString(Path.of("/proc/self/fdinfo/" + copy))).containsPattern("flags:\\s+02000002");
+        } finally {
+            linux.close(frame, copy);
+        }
+        assertThat(linux.dup(frame, -1)).isEqualTo(-Errno.EBADF.number());
+    }
+
+    @Test
+    void descriptorsGoThroughASocketPair() throws IOException {
+        int[] ends = pair();
+        int event = linux.eventfd(frame, 7, Syscalls.EFD_CLOEXEC);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment data = arena.allocateFrom(JAVA_INT, 42);
+            assertThat(linux.sendmsg(frame, ends[0], data, new int[] {event, event})).isEqualTo(4);
+            assertThat(linux.close(frame, event)).isZero(); // the message keeps the file
+
+            data.fill((byte) 0);
+            int[] came = {-1, -1, -1};
+            assertThat(linux.recvmsg(frame, ends[1], data, came)).isEqualTo(4);
+            assertThat(frame.arg.get(JAVA_INT, 0)).isEqualTo(2);
+            assertThat(frame.arg.get(JAVA_INT, 4) & Syscalls.MSG_CTRUNC).isZero();
+            assertThat(data.get(JAVA_INT, 0)).isEqualTo(42);
+            assertThat(came[2]).isEqualTo(-1);
+            MemorySegment count = arena.allocate(JAVA_LONG);
+            assertThat(linux.close(frame, came[0])).isZero();
+            assertThat(Files.readString(Path.of("/proc/self/fdinfo/" + came[1]))).containsPattern("flags:\\s+02000002");
+            assertThat(linux.read(frame, came[1], count)).isEqualTo(8);
+            assertThat(count.get(JAVA_LONG, 0)).isEqualTo(7);
+            linux.close(frame, came[1]);
+        } finally {
+            linux.close(frame, ends[0]);
+            linux.close(frame, ends[1]);
+        }
+    }
+
+    @Test
+    void moreDescriptorsThanThereIsRoomForAreClosedAndSaidToBe() throws IOException {
+        int[] ends = pair();
+        int event = linux.eventfd(frame, 0, Syscalls.EFD_CLOEXEC);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment data = arena.allocate(1);
+            linux.sendmsg(frame, ends[0], data, new int[] {event, event, event});
+            linux.sendmsg(frame, ends[0], data, new int[] {event});
+            linux.sendmsg(frame, ends[0], data, new int[] {});
+            linux.close(frame, event);
+
+            int[] one = {-1};
+            assertThat(linux.recvmsg(frame, ends[1], data, one)).isEqualTo(1);
+            assertThat(frame.arg.get(JAVA_INT, 0)).isEqualTo(1);
+            assertThat(frame.arg.get(JAVA_INT, 4) & Syscalls.MSG_CTRUNC).isEqualTo(Syscalls.MSG_CTRUNC);
+            linux.close(frame, one[0]);
+            assertThat(linux.recvmsg(frame, ends[1], data, new int[0])).isEqualTo(1);
+            assertThat(frame.arg.get(JAVA_INT, 0)).isZero();
+            assertThat(frame.arg.get(JAVA_INT, 4) & Syscalls.MSG_CTRUNC).isEqualTo(Syscalls.MSG_CTRUNC);
+            assertThat(linux.recvmsg(frame, ends[1], data, one)).isEqualTo(1);
+            assertThat(frame.arg.get(JAVA_INT, 0)).isZero();
+            assertThat(frame.arg.get(JAVA_INT, 4)).isZero();
+        } finally {
+            linux.close(frame, ends[0]);
+            linux.close(frame, ends[1]);
+        }
+    }
+
+    @Test
+    void aConnectionIsMadeByPathAndByName() {
+        for (String address : new String[] {directory + "/socket", "@vfio4j-host-test-" + ProcessHandle.current().pid()}) {
+            int listener = linux.socket(frame, Syscalls.SOCK_SEQPACKET);
+            int client = linux.socket(frame, Syscalls.SOCK_SEQPACKET);
+            boolean path = !UnixAddress.isAbstract(address);
+            try (Arena arena = Arena.ofConfined()) {
+                int nobody = path ? Errno.ENOENT.number() : Errno.ECONNREFUSED.number();
+                assertThat(linux.connect(frame, client, address)).isEqualTo(-nobody);
+                assertThat(linux.bind(frame, listener, address)).isZero();
+                assertThat(linux.connect(frame, client, address)).isEqualTo(-Errno.ECONNREFUSED.number());
+                assertThat(linux.listen(frame, listener, 1)).isZero();
+                assertThat(linux.connect(frame, client, address)).isZero();
+                int server = linux.accept(frame, listener);
+                assertThat(server).isNotNegative();
+                MemorySegment data = arena.allocateFrom(JAVA_INT, 1);
+                assertThat(linux.sendmsg(frame, client, data, new int[0])).isEqualTo(4);
+                assertThat(linux.recvmsg(frame, server, data, new int[0])).isEqualTo(4);
+                assertThat(linux.shutdown(frame, server)).isZero();
+                assertThat(linux.recvmsg(frame, server, data, new int[0])).isZero();
+                assertThat(linux.recvmsg(frame, client, data, new int[0])).isZero();
+                assertThat(linux.sendmsg(frame, client, data, new int[0])).isEqualTo(-Errno.EPIPE.number());
+                assertThat(linux.shutdown(frame, listener)).isZero();
+                assertThat(linux.accept(frame, listener)).isEqualTo(-Errno.EINVAL.number());
+                assertThat(linux.unlink(frame, address)).isEqualTo(path ? 0 : -Errno.ENOENT.number());
+                linux.close(frame, server);
+            } finally {
+                linux.close(frame, client);
+                linux.close(frame, listener);
+            }
+        }
+    }
+
+    private int[] pair() {
+        assertThat(linux.socketpair(frame, Syscalls.SOCK_SEQPACKET)).isZero();
+        return new int[] {frame.arg.get(JAVA_INT, 0), frame.arg.get(JAVA_INT, 4)};
+    }
 }

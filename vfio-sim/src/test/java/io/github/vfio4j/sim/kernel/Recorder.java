@@ -130,4 +130,70 @@ final class Recorder implements Syscalls {
     public int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis) {
         return kernel.epollWait(frame, epoll, events, most, millis);
     }
+
+    @Override
+    public int dup(Frame frame, int fd) {
+        change("dup(" + fd + ")");
+        return kernel.dup(frame, fd);
+    }
+
+    @Override
+    public int unlink(Frame frame, String path) {
+        change("unlink(" + path + ")");
+        return kernel.unlink(frame, path);
+    }
+
+    @Override
+    public int socketpair(Frame frame, int type) {
+        change("socketpair()");
+        return kernel.socketpair(frame, type);
+    }
+
+    @Override
+    public int socket(Frame frame, int type) {
+        change("socket()");
+        return kernel.socket(frame, type);
+    }
+
+    @Override
+    public int bind(Frame frame, int socket, String address) {
+        change("bind(" + address + ")");
+        return kernel.bind(frame, socket, address);
+    }
+
+    @Override
+    public int listen(Frame frame, int socket, int backlog) {
+        change("listen(" + socket + ")");
+        return kernel.listen(frame, socket, backlog);
+    }
+
+    @Override
+    public int accept(Frame frame, int socket) {
+        change("accept(" + socket + ")");
+        return kernel.accept(frame, socket);
+    }
+
+    @Override
+    public int connect(Frame frame, int socket, String address) {
+        change("connect(" + address + ")");
+        return kernel.connect(frame, socket, address);
+    }
+
+    @Override
+    public int shutdown(Frame frame, int socket) {
+        change("shutdown(" + socket + ")");
+        return kernel.shutdown(frame, socket);
+    }
+
+    @Override
+    public long sendmsg(Frame frame, int socket, MemorySegment data, int[] descriptors) {
+        change("sendmsg(%d, %d files)".formatted(socket, descriptors.length));
+        return kernel.sendmsg(frame, socket, data, descriptors);
+    }
+
+    @Override
+    public long recvmsg(Frame frame, int socket, MemorySegment data, int[] descriptors) {
+        change("recvmsg(" + socket + ")");
+        return kernel.recvmsg(frame, socket, data, descriptors);
+    }
 }
