@@ -36,7 +36,7 @@ public final class Region {
         device.lock().lock();
         try {
             if (mapping == null) {
-                mapping = new Mmio(device.map(info));
+                mapping = new MappedMmio(device.map(info));
             }
             return mapping;
         } finally {

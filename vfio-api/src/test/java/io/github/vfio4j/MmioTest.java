@@ -1,0 +1,281 @@
+package io.github.vfio4j;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
+
+import com.sun.management.ThreadMXBean;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+@Timeout(60)
+class MmioTest {
+    private static final long BYTES = 64;
+    private static final long VALUE = 0x8877_6655_4433_2211L;
+
+    private final MemorySegment memory = Arena.ofAuto().allocate(BYTES, 8);
+    private final Mmio registers = new MappedMmio(memory);
+
+    /** A method that reads: its name, its width in bytes, the alignment that it asks for. */
+    record Read(String name, int width, int alignment, Reader call) {
+        interface Reader {
+            long at(Mmio registers, long offset);
+        }
+
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    /** A method that writes. */
+    record Write(String name, int width, int alignment, Writer call) {
+        interface Writer {
+            void at(Mmio registers, long offset, long value);
+        }
+
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    static Stream<Read> reads() {
+        return Stream.of(
+                new Read("read8Opaque", 1, 1, (m, o) -> m.read8Opaque(o)),
+                new Read("read8Acquire", 1, 1, (m, o) -> m.read8Acquire(o)),
+                new Read("read16Opaque", 2, 2, (m, o) -> m.read16Opaque(o)),
+                new Read("read16Acquire", 2, 2, (m, o) -> m.read16Acquire(o)),
+                new Read("read32Opaque", 4, 4, (m, o) -> m.read32Opaque(o)),
+                new Read("read32Acquire", 4, 4, (m, o) -> m.read32Acquire(o)),
+                new Read("flush", 4, 4, (m, o) -> m.flush(o)),
+                new Read("read64Opaque", 8, 8, (m, o) -> m.read64Opaque(o)),
+                new Read("read64Acquire", 8, 8, (m, o) -> m.read64Acquire(o)),
+                new Read("read64LowHighOpaque", 8, 4, (m, o) -> m.read64LowHighOpaque(o)),
+                new Read("read64HighLowOpaque", 8, 4, (m, o) -> m.read64HighLowOpaque(o)));
+    }
+
+    static Stream<Write> writes() {
+        return Stream.of(
+                new Write("write8Opaque", 1, 1, (m, o, v) -> m.write8Opaque(o, (byte) v)),
+                new Write("write8Release", 1, 1, (m, o, v) -> m.write8Release(o, (byte) v)),
+                new Write("write16Opaque", 2, 2, (m, o, v) -> m.write16Opaque(o, (short) v)),
+                new Write("write16Release", 2, 2, (m, o, v) -> m.write16Release(o, (short) v)),
+                new Write("write32Opaque", 4, 4, (m, o, v) -> m.write32Opaque(o, (int) v)),
+                new Write("write32Release", 4, 4, (m, o, v) -> m.write32Release(o, (int) v)),
+                new Write("write32Fenced", 4, 4, (m, o, v) -> m.write32Fenced(o, (int) v)),
+                new Write("write64Opaque", 8, 8, Mmio::write64Opaque),
+                new Write("write64Release", 8, 8, Mmio::write64Release),
+                new Write("write64LowHighRelease", 8, 4, Mmio::write64LowHighRelease),
+                new Write("write64HighLowRelease", 8, 4, Mmio::write64HighLowRelease));
+    }
+
+    @Test
+    void theSizeIsThatOfTheMapping() {
+        assertThat(registers.size()).isEqualTo(BYTES);
+    }
+
+    @ParameterizedTest
+    @MethodSource("reads")
+    void aReadTakesItsWidthInLittleEndianOrder(Read read) {
+        for (int i = 0; i < BYTES; i++) {
+            memory.set(JAVA_BYTE, i, (byte) (0x81 + i));
+        }
+        for (long offset = 0; offset + read.width() <= BYTES; offset += read.alignment()) {
+            assertThat(read.call().at(registers, offset)).isEqualTo(littleEndian(offset, read.width()));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("writes")
+    void aWriteChangesItsWidthInLittleEndianOrderAndNothingElse(Write write) {
+        for (long offset = 0; offset + write.width() <= BYTES; offset += write.alignment()) {
+            memory.fill((byte) 0x5a);
+            write.call().at(registers, offset, VALUE);
+            for (int i = 0; i < BYTES; i++) {
+                boolean inside = i >= offset && i < offset + write.width();
+                assertThat(memory.get(JAVA_BYTE, i))
+                        .isEqualTo(inside ? (byte) (VALUE >>> 8 * (i - offset)) : (byte) 0x5a);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("reads")
+    void aReadOutsideTheMappingIsRefused(Read read) {
+        for (long offset : new long[] {-read.alignment(), BYTES - read.width() + read.alignment(), BYTES, 1L << 40}) {
+            assertThatThrownBy(() -> read.call().at(registers, offset)).isInstanceOf(IndexOutOfBoundsException.class);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("writes")
+    void aWriteOutsideTheMappingIsRefusedAndChangesNothing(Write write) {
+        for (long offset : new long[] {-write.alignment(), BYTES - write.width() + write.alignment(), BYTES, 1L << 40}) {
+            assertThatThrownBy(() -> write.call().at(registers, offset, VALUE))
+                    .isInstanceOf(IndexOutOfBoundsException.class);
+        }
+        assertThat(memory.mismatch(Arena.ofAuto().allocate(BYTES))).isEqualTo(-1);
+    }
+
+    @ParameterizedTest
+    @MethodSource("reads")
+    void aMisalignedReadIsRefused(Read read) {
+        for (long offset = 1; offset < read.alignment(); offset++) {
+            long at = offset;
+            assertThatThrownBy(() -> read.call().at(registers, at)).isInstanceOf(IllegalArgumentException.class);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("writes")
+    void aMisalignedWriteIsRefusedAndChangesNothing(Write write) {
+        for (long offset = 1; offset < write.alignment(); offset++) {
+            long at = offset;
+            assertThatThrownBy(() -> write.call().at(registers, at, VALUE))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
+        assertThat(memory.mismatch(Arena.ofAuto().allocate(BYTES))).isEqualTo(-1);
+    }
+
+    @ParameterizedTest
+    @MethodSource("reads")
+    void aReadAfterTheCloseIsRefused(Read read) {
+        assertThatThrownBy(() -> read.call().at(closed(), 0)).isInstanceOf(IllegalStateException.class);
+    }
+
+    @ParameterizedTest
+    @MethodSource("writes")
+    void aWriteAfterTheCloseIsRefused(Write write) {
+        assertThatThrownBy(() -> write.call().at(closed(), 0, VALUE)).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void noAccessAllocates() {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        long least = Long.MAX_VALUE;
+        for (int round = 0; round < 50 && least > 0; round++) {
+            long before = threads.getCurrentThreadAllocatedBytes();
+            touchEverything(registers, 100_000);
+            least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
+        }
+        assertThat(least).isZero();
+    }
+
+    private static long touchEverything(Mmio m, int times) {
+        long sum = 0;
+        for (int i = 0; i < times; i++) {
+            m.write8Opaque(0, (byte) i);
+            m.write8Release(1, (byte) i);
+            m.write16Opaque(2, (short) i);
+            m.write16Release(4, (short) i);
+            m.write32Opaque(8, i);
+            m.write32Release(12, i);
+            m.write32Fenced(16, i);
+            m.write64Opaque(24, i);
+            m.write64Release(32, i);
+            m.write64LowHighRelease(40, i);
+            m.write64HighLowRelease(48, i);
+            sum += m.read8Opaque(0) + m.read8Acquire(1) + m.read16Opaque(2) + m.read16Acquire(4);
+            sum += m.read32Opaque(8) + m.read32Acquire(12) + m.flush(16);
+            sum += m.read64Opaque(24) + m.read64Acquire(32);
+            sum += m.read64LowHighOpaque(40) + m.read64HighLowOpaque(48);
+        }
+        return sum;
+    }
+
+    /** The pages of a file with holes come into memory when somebody reads them, and not before. */
+    @Test
+    void theJitKeepsAFlushWhoseValueNobodyUses(@TempDir Path directory) throws IOException {
+        try (Arena arena = Arena.ofShared()) {
+            Mmio small = new MappedMmio(hole(directory.resolve("warm"), 4096, arena));
+            long start = System.nanoTime();
+            while (System.nanoTime() - start < 1_000_000_000) { // until the JIT has long done its best
+                flushEveryPage(small, 1000, 0);
+            }
+            int pages = 512;
+            MemorySegment untouched = hole(directory.resolve("untouched"), pages * 4096L, arena);
+            assertThat(untouched.isLoaded()).as("before").isFalse();
+            flushEveryPage(new MappedMmio(untouched), pages, 4096);
+            assertThat(untouched.isLoaded()).as("after").isTrue();
+        }
+    }
+
+    private static void flushEveryPage(Mmio registers, int times, long step) {
+        for (int i = 0; i < times; i++) {
+            registers.flush(i * step);
+        }
+    }
+
+    private static MemorySegment hole(Path file, long bytes, Arena arena) throws IOException {
+        try (FileChannel channel = FileChannel.open(
+                file, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+            return channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
+        }
+    }
+
+    /** Two threads each write their own register and then read the other's: one of them must see the other's write. */
+    @Test
+    void noReadPassesAFencedWrite() throws InterruptedException {
+        int rounds = 1_000_000;
+        Mmio registers = new MappedMmio(Arena.ofAuto().allocate(4096, 4096)); // of two cache lines, far apart
+        int[] seen = new int[2 * rounds];
+        AtomicInteger arrivals = new AtomicInteger();
+        Thread other = Thread.ofPlatform().start(() -> writeThenRead(registers, 2048, 0, seen, rounds, arrivals));
+        writeThenRead(registers, 0, 2048, seen, 0, arrivals);
+        other.join();
+        for (int i = 0; i < rounds; i++) {
+            if (seen[i] != i + 1 && seen[rounds + i] != i + 1) {
+                fail("in round %d neither saw the other's write", i);
+            }
+        }
+    }
+
+    private static void writeThenRead(
+            Mmio registers, long own, long others, int[] seen, int first, AtomicInteger arrivals) {
+        int rounds = seen.length / 2;
+        for (int i = 0; i < rounds; i++) {
+            arrivals.incrementAndGet();
+            while (arrivals.get() < 2 * i + 2) {
+                Thread.onSpinWait();
+            }
+            registers.write32Fenced(own, i + 1);
+            seen[first + i] = registers.read32Opaque(others);
+        }
+    }
+
+    /** The JIT takes only the fields of records for constants. */
+    @Test
+    void aMappingIsARecord() {
+        assertThat(registers).isInstanceOf(Record.class);
+    }
+
+    private long littleEndian(long offset, int width) {
+        long value = 0;
+        for (int i = width - 1; i >= 0; i--) {
+            value = value << 8 | Byte.toUnsignedLong(memory.get(JAVA_BYTE, offset + i));
+        }
+        int unused = 64 - 8 * width;
+        return value << unused >> unused; // registers are signed, as Java's numbers are
+    }
+
+    private static Mmio closed() {
+        try (Arena arena = Arena.ofShared()) {
+            return new MappedMmio(arena.allocate(JAVA_LONG));
+        }
+    }
+}
