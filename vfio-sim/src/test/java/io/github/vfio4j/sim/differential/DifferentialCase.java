@@ -39,6 +39,12 @@ abstract class DifferentialCase {
         assertThat(found.map(twins::describe)).as("disagreement").isEmpty();
     }
 
+    /** What the library refuses and lets through agrees with both kernels. */
+    void agreeThroughTheApi(Step... steps) {
+        Optional<Disagreement> found = twins.api.run(List.of(steps));
+        assertThat(found.map(twins::describe)).as("disagreement").isEmpty();
+    }
+
     /** Both kernels answer every step alike, and the last one so: 0 or more, or -errno; a new descriptor is 0. */
     void lastAnswers(long result, Step... steps) {
         Step last = steps[steps.length - 1];

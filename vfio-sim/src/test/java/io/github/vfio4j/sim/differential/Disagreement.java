@@ -5,18 +5,33 @@ import java.util.List;
 /**
  * Two kernels answered the last step of a sequence differently.
  *
+ * @param word what a test that compares so begins with
  * @param steps the sequence up to there
  * @param first what the first kernel answered
  * @param second what the second one answered
  */
-record Disagreement(List<Step> steps, Outcome first, Outcome second) {
+record Disagreement(String word, List<Step> steps, Outcome first, Outcome second) {
+    private static final String AGREE = "agree";
+
+    boolean isThroughTheApi() {
+        return !word.equals(AGREE);
+    }
+
+    static Disagreement ofCalls(List<Step> steps, Outcome first, Outcome second) {
+        return new Disagreement(AGREE, List.copyOf(steps), first, second);
+    }
+
+    static Disagreement throughTheApi(List<Step> steps, Outcome first, Outcome second) {
+        return new Disagreement("agreeThroughTheApi", List.copyOf(steps), first, second);
+    }
+
     Step step() {
         return steps.getLast();
     }
 
     /** Is it the same, at the end of another sequence? */
     boolean isSame(Disagreement other) {
-        return step().equals(other.step()) && first.result() == other.first.result() && second.result() == other.second.result();
+        return step().equals(other.step()) && kind().equals(other.kind());
     }
 
     /** What tells it from other kinds of disagreement. */
@@ -27,12 +42,12 @@ record Disagreement(List<Step> steps, Outcome first, Outcome second) {
             case Step.Cut cut -> cut.call().request();
             default -> 0;
         };
-        return "%s %x %d %d".formatted(step().getClass().getSimpleName(), request, first.result(), second.result());
+        return "%s %x %s %s".formatted(step().getClass().getSimpleName(), request, first.kind(), second.kind());
     }
 
     /** The sequence as a test. */
     String asTest(String name) {
-        StringBuilder test = new StringBuilder("    @Test\n    void ").append(name).append("() {\n        agree(");
+        StringBuilder test = new StringBuilder("    @Test\n    void ").append(name).append("() {\n        ").append(word).append("(");
         for (int i = 0; i < steps.size(); i++) {
             test.append(i == 0 ? "\n" : ",\n").append("                ").append(steps.get(i));
         }

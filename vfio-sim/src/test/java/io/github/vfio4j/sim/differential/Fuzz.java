@@ -89,6 +89,7 @@ final class Fuzz {
         System.out.printf(
                 "%.1f s (%s), %.0f sequences/s, %.0f steps/s%n",
                 passed, twins.lockstep.times(), sequences / passed, twins.lockstep.steps() / passed);
+        System.out.println(twins.api.counts());
         System.out.println(counts());
     }
 
@@ -99,7 +100,7 @@ final class Fuzz {
 
     private void one(long index) {
         sequences++;
-        Optional<Disagreement> found = twins.lockstep.run(new Generator(seedOf(index), twins.topMappings()));
+        Optional<Disagreement> found = twins.compare(new Generator(seedOf(index), twins.topMappings()));
         if (found.isPresent()) {
             disagreements++;
             if (kinds.putIfAbsent(found.get().kind(), found.get()) == null) {

@@ -27,7 +27,7 @@ import java.util.stream.Stream;
  */
 final class Generator implements Lockstep.Source {
     private static final int FIRST_GROUP = 2; // slots: containers 0 and 1, then anything
-    private static final String CONTAINER = "/dev/vfio/vfio";
+    static final String CONTAINER = "/dev/vfio/vfio";
     private static final List<String> GROUPS = List.of("/dev/vfio/$edu", "/dev/vfio/$testdev", "/dev/vfio/$shared");
     private static final int LONGEST = 40;
     private static final int CONFIG = VFIO_PCI_CONFIG_REGION_INDEX();

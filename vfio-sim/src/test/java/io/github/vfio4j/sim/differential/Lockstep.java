@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.function.BiPredicate;
 
 /** Runs sequences on two kernels step by step and compares every answer. */
-final class Lockstep {
+final class Lockstep implements Comparison {
     /** Where steps come from: a list, or a generator that learns from the answers. */
     interface Source {
         /** The next step, or nothing at the end. */
@@ -52,7 +52,12 @@ final class Lockstep {
         return "%s %.1f s, %s %.1f s".formatted(first.name, nanosOfFirst / 1e9, second.name, nanosOfSecond / 1e9);
     }
 
-    /** Runs a sequence to its end or to the first disagreement, and closes what it left open. */
+    @Override
+    public Optional<Disagreement> run(List<Step> sequence) {
+        return run(Source.of(sequence));
+    }
+
+    /** The same with a source that may learn from the answers. */
     Optional<Disagreement> run(Source source) {
         return run(source, (step, outcome) -> true);
     }
@@ -75,7 +80,7 @@ final class Lockstep {
                 nanosOfFirst += between - start;
                 nanosOfSecond += System.nanoTime() - between;
                 if (!one.agrees(two) || !expected.test(step, one)) {
-                    return Optional.of(new Disagreement(List.copyOf(done), one, two));
+                    return Optional.of(Disagreement.ofCalls(done, one, two));
                 }
                 source.answered(step, one);
             }
@@ -84,27 +89,5 @@ final class Lockstep {
             first.closeAll();
             second.closeAll();
         }
-    }
-
-    /** Leaves out steps as long as the same disagreement stays. */
-    Disagreement shrink(Disagreement found) {
-        Disagreement best = found;
-        for (int chunk = best.steps().size() / 2; chunk > 0; ) {
-            boolean smaller = false;
-            for (int from = best.steps().size() - 1 - chunk; from >= 0; from -= chunk) {
-                List<Step> fewer = new ArrayList<>(best.steps());
-                fewer.subList(from, from + chunk).clear();
-                Optional<Disagreement> again = run(Source.of(fewer));
-                if (again.isPresent() && again.get().isSame(best)) {
-                    best = again.get();
-                    smaller = true;
-                    from = Math.min(from, best.steps().size() - 1);
-                }
-            }
-            if (!smaller || chunk > 1) {
-                chunk /= 2;
-            }
-        }
-        return best;
     }
 }

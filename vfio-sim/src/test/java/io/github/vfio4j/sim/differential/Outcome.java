@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.differential;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
 
@@ -12,8 +13,7 @@ import java.util.HexFormat;
 record Outcome(long result, byte[] written) {
     private static final byte[] NOTHING = {};
 
-    /** An answer of a simulated kernel that broke down instead. */
-    static final long BROKE_DOWN = Long.MIN_VALUE;
+    private static final long IN_WORDS = Long.MIN_VALUE;
 
     static Outcome of(long result) {
         return new Outcome(result, NOTHING);
@@ -25,17 +25,27 @@ record Outcome(long result, byte[] written) {
     }
 
     static Outcome brokeDown(Throwable e) {
-        return new Outcome(BROKE_DOWN, e.toString().getBytes(java.nio.charset.StandardCharsets.UTF_8));
+        return said("broke down: " + e);
+    }
+
+    /** An answer in words. */
+    static Outcome said(String words) {
+        return new Outcome(IN_WORDS, words.getBytes(StandardCharsets.UTF_8));
     }
 
     boolean agrees(Outcome other) {
         return result == other.result && Arrays.equals(written, other.written);
     }
 
+    /** What tells it from other kinds of answers. */
+    String kind() {
+        return result == IN_WORDS ? new String(written, StandardCharsets.UTF_8) : Long.toString(result);
+    }
+
     /** Says what differs from the other. */
     String differenceFrom(Outcome other) {
-        if (result == BROKE_DOWN) {
-            return "broke down: " + new String(written, java.nio.charset.StandardCharsets.UTF_8);
+        if (result == IN_WORDS) {
+            return new String(written, StandardCharsets.UTF_8);
         }
         if (result != other.result || written.length != other.written.length) {
             return "result " + result;

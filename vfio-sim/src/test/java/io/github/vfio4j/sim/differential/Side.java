@@ -82,6 +82,15 @@ final class Side {
         return Outcome.handle(descriptor);
     }
 
+    /** A descriptor was closed, whichever slot it was in. */
+    void lost(int descriptor) {
+        for (int slot = 0; slot < SLOTS; slot++) {
+            if (descriptors[slot] == descriptor) {
+                descriptors[slot] = NONE;
+            }
+        }
+    }
+
     Outcome mapped(int into, long address, long length) {
         if (address > 0 || address < -4095) {
             mappings[into] = address;

@@ -2,6 +2,7 @@ package io.github.vfio4j.sim.differential;
 
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.SimPorts;
@@ -16,11 +17,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** This Linux and its simulated twin, each with a program that is about to run. */
 final class Twins {
     final Lockstep lockstep;
+    final ThroughTheApi api;
     private final String release = System.getProperty("os.version");
     private final KernelProfile profile = TwinMachine.profile(release);
     private final SimMachine simulated;
@@ -37,6 +40,10 @@ final class Twins {
         twin.calls.munmap(new Frame(), twin.address(Region.HOLE) + Region.PAGE, Region.PAGE);
         ownMemory = process.leaks();
         lockstep = new Lockstep(linux, twin);
+        api = new ThroughTheApi(
+                new ApiProgram(linux, SysFs.linux(), topMappings()),
+                new ApiProgram(twin, SimPorts.sysfs(simulated), topMappings()),
+                profile);
     }
 
     /** The one pair of this JVM. */
@@ -52,9 +59,27 @@ final class Twins {
         return profile;
     }
 
+    /** Runs a sequence by system calls, and then through the API. */
+    Optional<Disagreement> compare(Lockstep.Source source) {
+        List<Step> done = new ArrayList<>();
+        Optional<Disagreement> found = lockstep.run(new Lockstep.Source() {
+            @Override
+            public Optional<Step> next() {
+                return source.next();
+            }
+
+            @Override
+            public void answered(Step step, Outcome outcome) {
+                done.add(step);
+                source.answered(step, outcome);
+            }
+        });
+        return found.isPresent() ? found : api.run(done);
+    }
+
     /** Shrinks a disagreement and says what to know of it. */
     String describe(Disagreement found) {
-        Disagreement small = lockstep.shrink(found);
+        Disagreement small = (found.isThroughTheApi() ? api : lockstep).shrink(found);
         return "%d steps, shrunk to %d%n  %s: %s%n  %s: %s%n%s".formatted(
                 found.steps().size(),
                 small.steps().size(),
