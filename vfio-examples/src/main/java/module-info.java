@@ -4,5 +4,6 @@ module io.github.vfio4j.examples {
     requires io.github.vfio4j.ffm;
     requires io.github.vfio4j.sim;
 
+    exports io.github.vfio4j.examples.driver;
     exports io.github.vfio4j.examples.nvme;
 }

@@ -21,10 +21,20 @@ public final class Main {
                             (such as 0000:06:0d.0): prints each VFIO operation, identifies the controller, writes
                             a pattern to its blocks, reads it back and compares every byte.
               list          Lists the PCI devices with their drivers, IOMMU groups and group members.
+              nvme identify [BDF]
+                            Prints what an NVMe controller says of itself and of its namespaces.
+              nvme read [BDF] [--block N] [--count N] [--file PATH]
+                            Reads blocks of the first namespace and prints them, or puts them into a file.
+              nvme write [BDF] [--block N] --file PATH
+                            Writes a file to blocks of the first namespace and compares what is there then.
+              nvme perf [BDF] [--operations N] [--queues N] [--depth N] [--bytes N] [--interrupts] [--seed N]
+                            [--raw]
+                            Reads and writes random blocks from one thread a queue, --depth commands at a time,
+                            and compares every byte. With --raw it only reads, and compares nothing.
 
             options
               --linux       on this machine's kernel; otherwise on a simulated machine
-              --overwrite   let the demo overwrite blocks of a controller that is not emulated
+              --overwrite   let demo and nvme overwrite blocks of a controller that is not emulated
               --trace       print errors with a stack trace
               --help        print this
             """;
@@ -66,6 +76,7 @@ public final class Main {
                     new Demo(vfio, out, seed, arguments.overwrite()).run(arguments.device());
                 }
                 case LIST -> new DeviceList(vfio, out).print();
+                case NVME -> new NvmeCommands(vfio, out, arguments).run();
                 case HELP -> throw new AssertionError();
             }
             return DONE;

@@ -38,6 +38,24 @@ class ArgumentsTest {
         assertThat(arguments.linux()).isTrue();
     }
 
+    @Test
+    void aCommandMayHaveAVerbAndOptionsWithValues() throws UsageException {
+        Arguments arguments = Arguments.parse("nvme", "--linux", "perf", "--depth", "0x10", "06:0d.0", "--interrupts");
+        assertThat(arguments.verb()).contains("perf");
+        assertThat(arguments.number("--depth", 1, 1, 64)).isEqualTo(16);
+        assertThat(arguments.number("--queues", 3, 1, 64)).isEqualTo(3);
+        assertThat(arguments.flags()).containsExactly("--interrupts");
+        assertThat(arguments.device()).isPresent();
+    }
+
+    @Test
+    void aNumberHasLimits() throws UsageException {
+        Arguments arguments = Arguments.parse("nvme", "perf", "--depth", "65");
+        assertThatThrownBy(() -> arguments.number("--depth", 1, 1, 64))
+                .isInstanceOf(CommandException.class)
+                .hasMessage("--depth is from 1 to 64, not 65");
+    }
+
     @ParameterizedTest(name = "{0}")
     @ValueSource(strings = {"--help", "-h", "help", "demo --help", "help demo", "list -h", "--help demo 01:00.0"})
     void helpWinsOverEverything(String line) throws UsageException {
@@ -60,7 +78,11 @@ class ArgumentsTest {
         "--lunix list, unknown option --lunix",
         "list 0000:06:0d.0, unexpected argument 0000:06:0d.0",
         "demo 0000:06:0d.0 0000:06:0d.1, unexpected argument 0000:06:0d.1",
-        "list --overwrite, list takes no --overwrite"
+        "list --overwrite, list takes no --overwrite",
+        "demo --depth 3, demo takes no --depth",
+        "nvme perf --depth, --depth needs a value",
+        "'nvme', 'vfio nvme does one of identify, read, write, perf'",
+        "'nvme format', 'vfio nvme does one of identify, read, write, perf, not format'"
     })
     void whatIsNotUnderstoodIsNamed(String line, String message) {
         assertThatThrownBy(() -> Arguments.parse(line.split(" ")))

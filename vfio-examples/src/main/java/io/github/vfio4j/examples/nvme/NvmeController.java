@@ -5,19 +5,29 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Mmio;
+import io.github.vfio4j.examples.driver.DmaSlice;
+import io.github.vfio4j.examples.driver.DmaSlices;
+import io.github.vfio4j.examples.nvme.NvmeException.Kind;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * An NVMe controller that this program drives: brought up by {@link #start}, shut down by {@link #close}.
  *
  * <p>It needs the registers (BAR 0), bus mastering enabled, and memory that the controller may read and write. Admin
- * commands, which this class sends, are for one thread at a time. Completions are polled: no interrupt is used.
+ * commands, which this class sends, are for one thread at a time. Completions are polled; an I/O queue can have an
+ * interrupt instead.
+ *
+ * <p>When something goes wrong, {@link NvmeException#kind} says what helps. A command that does not complete is
+ * {@linkplain #abort aborted}; a controller that stopped, or does not abort, is {@linkplain #reset reset}, after which its
+ * queues work again, without the commands that were under way.
  */
 public final class NvmeController implements AutoCloseable {
     /** How long a command may take. */
@@ -54,6 +64,7 @@ public final class NvmeController implements AutoCloseable {
     private static final int CREATE_SUBMISSION_QUEUE = 0x01;
     private static final int CREATE_COMPLETION_QUEUE = 0x05;
     private static final int IDENTIFY = 0x06;
+    private static final int ABORT = 0x08;
     private static final int SET_FEATURES = 0x09;
 
     private static final int IDENTIFY_NAMESPACE = 0;
@@ -62,6 +73,7 @@ public final class NvmeController implements AutoCloseable {
     private static final int IDENTIFY_BYTES = 4096;
     private static final int NUMBER_OF_QUEUES = 7;
     private static final int CONTIGUOUS = 1;
+    private static final int INTERRUPTS_ENABLED = 2;
 
     private static final int ADMIN_ENTRIES = 32;
     private static final int MAX_QUEUES_WANTED = 64;
@@ -79,7 +91,7 @@ public final class NvmeController implements AutoCloseable {
     private ControllerInfo info;
     private List<NvmeNamespace> namespaces = List.of();
     private int maxQueues;
-    private int queues;
+    private final List<NvmeQueue> queues = new ArrayList<>();
     private boolean closed;
 
     private NvmeController(Mmio registers, DmaBuffer memory) {
@@ -89,11 +101,12 @@ public final class NvmeController implements AutoCloseable {
             throw gone();
         }
         if ((capabilities >>> 37 & 1) == 0) {
-            throw new NvmeException("the controller does not offer the NVM command set (CAP.CSS)");
+            throw new NvmeException(
+                    Kind.UNUSABLE, "the controller does not offer the NVM command set (CAP.CSS)");
         }
         this.pageBytes = 1 << 12 + (int) (capabilities >>> 48 & 0xf); // CAP.MPSMIN
         this.memory = new DmaSlices(memory, pageBytes);
-        this.admin = new NvmeQueue(this, this.memory, 0, ADMIN_ENTRIES, Math.max(pageBytes, IDENTIFY_BYTES));
+        this.admin = new NvmeQueue(this, this.memory, 0, ADMIN_ENTRIES, Math.max(pageBytes, IDENTIFY_BYTES), null);
         this.identified = this.memory.take(IDENTIFY_BYTES);
     }
 
@@ -158,7 +171,7 @@ public final class NvmeController implements AutoCloseable {
     }
 
     /**
-     * Creates an I/O queue: a completion queue without interrupts and a submission queue of the same size.
+     * Creates an I/O queue that is polled: a completion queue without interrupts and a submission queue of the same size.
      *
      * @param entries the size, from 2 to {@link #maxEntries}; one less can be under way
      * @return the queue, for one thread at a time, until this controller is closed
@@ -167,15 +180,40 @@ public final class NvmeController implements AutoCloseable {
      * @throws IllegalStateException if all queues are in use
      */
     public NvmeQueue createQueue(int entries) {
+        return newQueue(entries, null);
+    }
+
+    /**
+     * Creates an I/O queue whose completions raise an interrupt: {@link NvmeQueue#await} sleeps until it fires.
+     *
+     * @param entries as {@link #createQueue(int)}
+     * @param interrupt an enabled MSI-X vector of this controller, for this queue alone; closed by whoever enabled it
+     * @return the queue, for one thread at a time, until this controller is closed
+     * @throws NvmeException if the controller refuses
+     * @throws IllegalArgumentException if the size is out of range or the memory too small
+     * @throws IllegalStateException if all queues are in use
+     */
+    public NvmeQueue createQueue(int entries, Interrupt interrupt) {
+        return newQueue(entries, Objects.requireNonNull(interrupt));
+    }
+
+    private NvmeQueue newQueue(int entries, Interrupt interrupt) {
         if (entries < 2 || entries > maxEntries()) {
             throw new IllegalArgumentException("a queue has from 2 to " + maxEntries() + " entries, not " + entries);
         }
-        if (queues == maxQueues) {
+        if (queues.size() == maxQueues) {
             throw new IllegalStateException("all " + maxQueues + " I/O queues that the controller granted are in use");
         }
-        int id = queues + 1;
-        NvmeQueue queue = new NvmeQueue(this, memory, id, entries, info.maxTransferBytes());
-        int idAndSize = entries - 1 << 16 | id;
+        NvmeQueue queue =
+                new NvmeQueue(this, memory, queues.size() + 1, entries, info.maxTransferBytes(), interrupt);
+        tell(queue);
+        queues.add(queue);
+        return queue;
+    }
+
+    private void tell(NvmeQueue queue) {
+        int idAndSize = queue.entries() - 1 << 16 | queue.id();
+        Interrupt interrupt = queue.interrupt();
         admin.run(
                 "Create I/O Completion Queue",
                 CREATE_COMPLETION_QUEUE,
@@ -183,7 +221,7 @@ public final class NvmeController implements AutoCloseable {
                 queue.completionIova(),
                 pageBytes,
                 idAndSize,
-                CONTIGUOUS);
+                interrupt == null ? CONTIGUOUS : interrupt.number() << 16 | INTERRUPTS_ENABLED | CONTIGUOUS);
         admin.run(
                 "Create I/O Submission Queue",
                 CREATE_SUBMISSION_QUEUE,
@@ -191,9 +229,40 @@ public final class NvmeController implements AutoCloseable {
                 queue.submissionIova(),
                 pageBytes,
                 idAndSize,
-                id << 16 | CONTIGUOUS);
-        queues = id;
-        return queue;
+                queue.id() << 16 | CONTIGUOUS);
+    }
+
+    /**
+     * Asks the controller to give a command up (Abort, section 5.1). A command that it aborted completes with the status
+     * "Command Abort Requested", as any other. Many controllers, QEMU's among them, never abort.
+     *
+     * @param queue where the command is under way; another thread may be at work there
+     * @param command what {@link NvmeQueue#submit} returned
+     * @return whether the controller aborted it
+     * @throws NvmeException if the controller refuses, or does not answer either
+     */
+    public boolean abort(NvmeQueue queue, int command) {
+        return (admin.run("Abort", ABORT, 0, 0, 0, command << 16 | queue.id(), 0) & 1) == 0;
+    }
+
+    /**
+     * Resets the controller and brings it up again with the same queues (section 7.3.2). Helps after a fatal error, after
+     * a timeout, and after the device was reset. Commands that were under way are forgotten: whether a write among them
+     * was done is not known. No thread may be at work on a queue meanwhile.
+     *
+     * @throws NvmeException if the controller does not come up again
+     */
+    public void reset() {
+        disable();
+        admin.clear();
+        for (NvmeQueue queue : queues) {
+            queue.clear();
+        }
+        enable();
+        askForQueues();
+        for (NvmeQueue queue : queues) {
+            tell(queue);
+        }
     }
 
     /**
@@ -251,15 +320,19 @@ public final class NvmeController implements AutoCloseable {
                 "%d.%d.%d".formatted(version >>> 16, version >>> 8 & 0xff, version & 0xff),
                 maxTransferBytes(data.get(JAVA_BYTE, 77)),
                 data.get(INT32, 516));
-        int wanted = MAX_QUEUES_WANTED - 1;
-        int granted = admin.run(
-                "Set Features, Number of Queues", SET_FEATURES, 0, 0, 0, NUMBER_OF_QUEUES, wanted << 16 | wanted);
-        maxQueues = Math.min(MAX_QUEUES_WANTED, Math.min(granted & 0xffff, granted >>> 16) + 1);
+        askForQueues();
         List<NvmeNamespace> found = new ArrayList<>();
         for (int id : activeNamespaces()) {
             found.add(identifyNamespace(id));
         }
         namespaces = List.copyOf(found);
+    }
+
+    private void askForQueues() {
+        int wanted = MAX_QUEUES_WANTED - 1;
+        int granted = admin.run(
+                "Set Features, Number of Queues", SET_FEATURES, 0, 0, 0, NUMBER_OF_QUEUES, wanted << 16 | wanted);
+        maxQueues = Math.min(MAX_QUEUES_WANTED, Math.min(granted & 0xffff, granted >>> 16) + 1);
     }
 
     /** MDTS is a power of two of pages, 0 for no limit; a list in one page holds as many pages as entries fit in it. */
@@ -300,6 +373,10 @@ public final class NvmeController implements AutoCloseable {
         return registers;
     }
 
+    NvmeQueue admin() {
+        return admin;
+    }
+
     int pageBytes() {
         return pageBytes;
     }
@@ -313,7 +390,8 @@ public final class NvmeController implements AutoCloseable {
     void checkAlive() {
         int status = status();
         if ((status & CSTS_FATAL) != 0) {
-            throw new NvmeException("the controller reports a fatal error (CSTS 0x%x): reset it".formatted(status));
+            throw new NvmeException(
+                    Kind.FATAL, "the controller reports a fatal error (CSTS 0x%x): reset it".formatted(status));
         }
     }
 
@@ -331,6 +409,7 @@ public final class NvmeController implements AutoCloseable {
 
     private static NvmeException gone() {
         return new NvmeException(
+                Kind.GONE,
                 "the controller is gone: its registers read as all ones (unplugged, in reset, or memory decode is off)");
     }
 
@@ -343,11 +422,14 @@ public final class NvmeController implements AutoCloseable {
             }
             if ((status & CSTS_FATAL) != 0 && wanted != 0) {
                 throw new NvmeException(
+                        Kind.FATAL,
                         "the controller did not %s: it reports a fatal error (CSTS 0x%x)".formatted(what, status));
             }
             if (System.nanoTime() - start > nanos) {
-                throw new NvmeException("the controller did not %s within %d ms (CSTS 0x%x)"
-                        .formatted(what, nanos / 1_000_000, status));
+                throw new NvmeException(
+                        Kind.TIMEOUT,
+                        "the controller did not %s within %d ms (CSTS 0x%x)"
+                                .formatted(what, nanos / 1_000_000, status));
             }
             Thread.onSpinWait();
         }

@@ -1,12 +1,11 @@
 package io.github.vfio4j.examples.nvme;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
+import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Mmio;
-import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
+import io.github.vfio4j.examples.driver.DmaSlice;
+import io.github.vfio4j.examples.driver.DmaSlices;
+import io.github.vfio4j.examples.nvme.NvmeException.Kind;
+import java.time.Duration;
 
 /**
  * A submission queue and its completion queue (section 4): two rings in memory and two doorbells. {@link #submit} puts
@@ -14,7 +13,10 @@ import java.nio.ByteOrder;
  * Many commands may be under way; they may complete in any order.
  *
  * <p>Each queue belongs to one thread at a time; different queues need no coordination at all. {@code submit},
- * {@code ring} and {@code reap} neither allocate nor wait.
+ * {@code ring} and {@code reap} neither allocate nor wait nor lock; a wait does not allocate either.
+ *
+ * <p>When the device or the memory is closed while a thread is at work here, that thread gets an
+ * {@link IllegalStateException}.
  */
 public final class NvmeQueue {
     /** What {@link #reap} returns when no completion is there. */
@@ -24,13 +26,10 @@ public final class NvmeQueue {
     static final int COMPLETION_BYTES = 16;
     static final int LIST_ENTRY_BYTES = 8;
 
-    private static final VarHandle INT32 =
-            JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
-    private static final VarHandle INT64 =
-            JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
-
     /** Looks at the queue between two looks at the controller and the clock. */
     private static final int SPINS = 1024;
+    /** How long a wait for an interrupt lasts between two looks at the controller. */
+    private static final Duration LOOK = Duration.ofMillis(500);
 
     private final NvmeController controller;
     private final Mmio registers;
@@ -40,21 +39,22 @@ public final class NvmeQueue {
     private final int maxTransferBytes;
     private final long tailDoorbell;
     private final long headDoorbell;
-    private final MemorySegment submissions;
-    private final MemorySegment completions;
-    private final MemorySegment lists;
-    private final long listsIova;
+    private final DmaSlice submissions;
+    private final DmaSlice completions;
+    private final DmaSlice lists;
     private final int listBytes;
-    private final DmaSlice submissionRing;
-    private final DmaSlice completionRing;
+    private final Interrupt interrupt; // null for a queue that is polled
 
     /** Command identifiers that no command under way has; a stack. */
     private final int[] freeIds;
+    /** By command identifier. */
+    private final boolean[] underWay;
 
     private int freeCount;
     private int tail;
     private int head;
-    private int phase = 1; // the controller writes 1 on its first way round, then 0, then 1
+    private int phase;
+    private boolean tailMoved;
     private boolean headMoved;
     private int status;
     private int result;
@@ -64,8 +64,15 @@ public final class NvmeQueue {
      *
      * @param entries the size of both rings, at least 2
      * @param maxTransferBytes the most that one command moves
+     * @param interrupt what the controller raises for completions, or null
      */
-    NvmeQueue(NvmeController controller, DmaSlices memory, int id, int entries, int maxTransferBytes) {
+    NvmeQueue(
+            NvmeController controller,
+            DmaSlices memory,
+            int id,
+            int entries,
+            int maxTransferBytes,
+            Interrupt interrupt) {
         this.controller = controller;
         this.registers = controller.registers();
         this.id = id;
@@ -74,22 +81,33 @@ public final class NvmeQueue {
         this.maxTransferBytes = maxTransferBytes;
         this.tailDoorbell = controller.doorbell(2 * id);
         this.headDoorbell = controller.doorbell(2 * id + 1);
-        this.submissionRing = memory.take((long) entries * SUBMISSION_BYTES);
-        this.completionRing = memory.take((long) entries * COMPLETION_BYTES);
-        this.submissions = submissionRing.segment();
-        this.completions = completionRing.segment();
+        this.submissions = memory.take((long) entries * SUBMISSION_BYTES);
+        this.completions = memory.take((long) entries * COMPLETION_BYTES);
         // Each identifier has a list of its own, for all pages but the first. A power of two never crosses a page.
         int pages = Math.max(1, maxTransferBytes / pageBytes);
         this.listBytes = LIST_ENTRY_BYTES * Integer.highestOneBit(2 * pages - 1);
-        DmaSlice listSlice = memory.take((long) entries * listBytes);
-        this.lists = listSlice.segment();
-        this.listsIova = listSlice.iova();
+        this.lists = memory.take((long) entries * listBytes);
+        this.interrupt = interrupt;
         // A ring with n entries holds n - 1: full and empty must look different.
         this.freeIds = new int[entries - 1];
+        this.underWay = new boolean[entries - 1];
+        clear();
+    }
+
+    /** Back to the state before the first command. The controller does not use the queue now. */
+    void clear() {
+        submissions.segment().fill((byte) 0); // what no command sets stays 0
+        completions.segment().fill((byte) 0);
         for (int i = 0; i < freeIds.length; i++) {
             freeIds[i] = freeIds.length - 1 - i;
+            underWay[i] = false;
         }
-        this.freeCount = freeIds.length;
+        freeCount = freeIds.length;
+        tail = 0;
+        head = 0;
+        phase = 1; // the controller writes 1 on its first way round, then 0, then 1
+        tailMoved = false;
+        headMoved = false;
     }
 
     /**
@@ -120,15 +138,19 @@ public final class NvmeQueue {
     }
 
     long submissionIova() {
-        return submissionRing.iova();
+        return submissions.iova();
     }
 
     long completionIova() {
-        return completionRing.iova();
+        return completions.iova();
     }
 
     int entries() {
         return entries;
+    }
+
+    Interrupt interrupt() {
+        return interrupt;
     }
 
     /**
@@ -154,19 +176,15 @@ public final class NvmeQueue {
                     .formatted(bytes, iova, maxTransferBytes));
         }
         int command = freeIds[--freeCount];
+        underWay[command] = true;
         long entry = (long) tail * SUBMISSION_BYTES;
-        INT32.setOpaque(submissions, entry, opcode | command << 16);
-        INT32.setOpaque(submissions, entry + 4, namespace);
-        INT64.setOpaque(submissions, entry + 8, 0L);
-        INT64.setOpaque(submissions, entry + 16, 0L);
-        INT64.setOpaque(submissions, entry + 24, bytes == 0 ? 0L : iova);
-        INT64.setOpaque(submissions, entry + 32, secondPage(command, iova, bytes));
-        INT32.setOpaque(submissions, entry + 40, dword10);
-        INT32.setOpaque(submissions, entry + 44, dword11);
-        INT32.setOpaque(submissions, entry + 48, dword12);
-        INT32.setOpaque(submissions, entry + 52, 0);
-        INT64.setOpaque(submissions, entry + 56, 0L);
+        submissions.write64Opaque(entry, (long) namespace << 32 | command << 16 | opcode);
+        submissions.write64Opaque(entry + 24, bytes == 0 ? 0L : iova);
+        submissions.write64Opaque(entry + 32, secondPage(command, iova, bytes));
+        submissions.write64Opaque(entry + 40, (long) dword11 << 32 | Integer.toUnsignedLong(dword10));
+        submissions.write64Opaque(entry + 48, Integer.toUnsignedLong(dword12));
         tail = tail + 1 == entries ? 0 : tail + 1;
+        tailMoved = true;
         return command;
     }
 
@@ -185,11 +203,11 @@ public final class NvmeQueue {
         }
         long list = (long) command * listBytes;
         for (long slot = list; rest > 0; slot += LIST_ENTRY_BYTES) {
-            INT64.setOpaque(lists, slot, second);
+            lists.write64Opaque(slot, second);
             second += pageBytes;
             rest -= pageBytes;
         }
-        return listsIova + list;
+        return lists.iova() + list;
     }
 
     /**
@@ -201,7 +219,10 @@ public final class NvmeQueue {
             registers.write32Release(headDoorbell, head);
             headMoved = false;
         }
-        registers.write32Release(tailDoorbell, tail);
+        if (tailMoved) {
+            registers.write32Release(tailDoorbell, tail);
+            tailMoved = false;
+        }
     }
 
     /**
@@ -213,16 +234,17 @@ public final class NvmeQueue {
     public int reap() {
         long entry = (long) head * COMPLETION_BYTES;
         // Acquire: what the controller wrote before the phase bit, data included, is seen after it.
-        int last = (int) INT32.getAcquire(completions, entry + 12);
+        int last = completions.read32Acquire(entry + 12);
         if ((last >>> 16 & 1) != phase) {
             return NONE;
         }
         int command = last & 0xffff;
-        if (command >= freeIds.length || freeCount == freeIds.length) {
-            throw new NvmeException("queue " + id + " got a completion for command " + command + ", which is not under way");
+        if (command >= underWay.length || !underWay[command]) {
+            throw notUnderWay(command);
         }
+        underWay[command] = false;
         status = last >>> 17;
-        result = (int) INT32.getOpaque(completions, entry);
+        result = completions.read32Opaque(entry);
         freeIds[freeCount++] = command;
         head++;
         if (head == entries) {
@@ -251,18 +273,42 @@ public final class NvmeQueue {
         return result;
     }
 
+    private NvmeException notUnderWay(int command) {
+        return new NvmeException(
+                Kind.UNUSABLE,
+                "queue " + id + " got a completion for command " + command + ", which is not under way");
+    }
+
     /**
-     * Rings, and waits for the next completion, spinning.
+     * Rings, and waits for the next completion for up to 30 seconds: spinning, or asleep if the queue has an interrupt.
      *
      * @return the identifier of the command that is done
-     * @throws NvmeException if none comes within 30 seconds, or the controller breaks down or is gone
+     * @throws NvmeException if none comes in time, or the controller breaks down or is gone
      * @throws IllegalStateException if no command is under way
      */
     public int await() {
+        return await(NvmeController.COMMAND_NANOS);
+    }
+
+    /**
+     * Rings, and waits for the next completion: spinning, or asleep if the queue has an interrupt.
+     *
+     * @param nanos how long
+     * @return the identifier of the command that is done
+     * @throws NvmeException if none comes in time ({@link Kind#TIMEOUT}; the commands stay under way), or the controller
+     *     breaks down or is gone
+     * @throws IllegalStateException if no command is under way
+     */
+    public int await(long nanos) {
         if (pending() == 0) {
             throw new IllegalStateException("queue " + id + " has no command under way");
         }
         ring();
+        int command = reap();
+        return command != NONE ? command : interrupt == null ? spin(nanos) : sleep(nanos);
+    }
+
+    private int spin(long nanos) {
         long start = System.nanoTime();
         for (int spins = 1; ; spins++) {
             int command = reap();
@@ -271,19 +317,43 @@ public final class NvmeQueue {
             }
             if (spins % SPINS == 0) {
                 controller.checkAlive();
-                if (System.nanoTime() - start > NvmeController.COMMAND_NANOS) {
-                    throw new NvmeException("queue %d got no completion in %d s; %d commands are under way"
-                            .formatted(id, NvmeController.COMMAND_NANOS / 1_000_000_000, pending()));
+                if (System.nanoTime() - start > nanos) {
+                    throw late(nanos);
                 }
             }
             Thread.onSpinWait();
         }
     }
 
-    /** Carries out one command on a queue without others and returns dword 0 of its completion. */
+    /** A completion comes before its interrupt, and the interrupt's count waits for us: none is missed. */
+    private int sleep(long nanos) {
+        long start = System.nanoTime();
+        while (true) {
+            interrupt.await(LOOK);
+            int command = reap();
+            if (command != NONE) {
+                return command;
+            }
+            controller.checkAlive();
+            if (System.nanoTime() - start > nanos) {
+                throw late(nanos);
+            }
+        }
+    }
+
+    private NvmeException late(long nanos) {
+        return new NvmeException(
+                Kind.TIMEOUT,
+                "queue %d got no completion in %d ms; %d commands are under way"
+                        .formatted(id, nanos / 1_000_000, pending()));
+    }
+
+    /** Carries out one command and returns dword 0 of its completion. Nobody waits for others that complete meanwhile. */
     int run(String name, int opcode, int namespace, long iova, int bytes, int dword10, int dword11) {
-        submit(opcode, namespace, iova, bytes, dword10, dword11, 0);
-        await();
+        int command = submit(opcode, namespace, iova, bytes, dword10, dword11, 0);
+        while (await() != command) {
+            // an older one
+        }
         if (status != 0) {
             throw NvmeException.refused(name, status);
         }

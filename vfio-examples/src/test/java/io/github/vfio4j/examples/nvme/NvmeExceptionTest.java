@@ -29,7 +29,7 @@ class NvmeExceptionTest {
 
     @Test
     void whatIsNoStatusHasNone() {
-        NvmeException e = new NvmeException("the controller is gone");
+        NvmeException e = new NvmeException(NvmeException.Kind.GONE, "the controller is gone");
         assertThat(e.statusCodeType()).isEqualTo(NvmeException.NONE);
         assertThat(e.statusCode()).isEqualTo(NvmeException.NONE);
     }
