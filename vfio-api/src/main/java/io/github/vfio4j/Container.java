@@ -259,6 +259,11 @@ public final class Container implements AutoCloseable {
             public int devicesOpen() {
                 return group.devicesOpen();
             }
+
+            @Override
+            public boolean addressMissing() {
+                return iommu != null && iommu.addressMissing();
+            }
         };
     }
 

@@ -106,4 +106,10 @@ public final class DmaBuffer implements AutoCloseable {
             lock.unlock();
         }
     }
+
+    /** Names it by its IOVAs. */
+    @Override
+    public String toString() {
+        return "buffer at IOVA 0x%x to 0x%x".formatted(iova, iova + segment.byteSize() - 1);
+    }
 }

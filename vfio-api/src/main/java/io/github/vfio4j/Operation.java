@@ -56,6 +56,8 @@ public enum Operation {
     IOMMU_MAP_DMA("VFIO_IOMMU_MAP_DMA"),
     /** Taking that access away. */
     IOMMU_UNMAP_DMA("VFIO_IOMMU_UNMAP_DMA"),
+    /** Tracking which pages devices wrote. */
+    IOMMU_DIRTY_PAGES("VFIO_IOMMU_DIRTY_PAGES"),
     /** Getting memory for DMA. */
     MEMORY_ALLOCATE("mmap of memory for DMA"),
     /** Giving memory for DMA back. */

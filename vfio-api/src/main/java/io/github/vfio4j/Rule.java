@@ -139,7 +139,7 @@ public enum Rule {
     SET_CONTAINER_ADDRESSES(
             "set-container.addresses",
             Operation.GROUP_SET_CONTAINER,
-            EnforcedBy.TYPE,
+            EnforcedBy.API,
             Errno.EBUSY,
             "a mapping of the container lost its address (VFIO_DMA_UNMAP_FLAG_VADDR) and has no new one yet",
             "vfio_iommu_type1_attach_group",
@@ -376,7 +376,7 @@ public enum Rule {
     MAP_ADDRESS_TARGET(
             "map-dma.address-target",
             Operation.IOMMU_MAP_DMA,
-            EnforcedBy.TYPE,
+            EnforcedBy.API,
             Errno.ENOENT,
             "nothing is mapped where a new address is to be given (VFIO_DMA_MAP_FLAG_VADDR)",
             "vfio_dma_do_map",
@@ -386,7 +386,7 @@ public enum Rule {
     MAP_ADDRESS_AWAITED(
             "map-dma.address-awaited",
             Operation.IOMMU_MAP_DMA,
-            EnforcedBy.TYPE,
+            EnforcedBy.API,
             Errno.EINVAL,
             "the mapping has not lost its address, or has another IOVA or size",
             "vfio_dma_do_map",
@@ -442,6 +442,22 @@ public enum Rule {
             "vfio_pin_pages_remote",
             "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
             f -> !f.withinMemlock()),
+    /** The very top of the address space is not mapped where the kernel would lose it. */
+    MAP_TOP(
+            "map-dma.top",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the mapping would end at the very top of the address space, where kernels before Linux 7 never "
+                    + "find it again: it could be mapped twice and not be unmapped",
+            "vfio_find_dma",
+            "choose an IOVA below the last page",
+            f -> f.topIsLost() && f.size() != 0 && f.iova() + f.size() == 0) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
 
     // ---- VFIO_IOMMU_UNMAP_DMA
     /** Only a container with its IOMMU can unmap. */
@@ -454,6 +470,48 @@ public enum Rule {
             "vfio_fops_unl_ioctl",
             "nothing is left to unmap",
             f -> !f.iommuSet()),
+    /** The dirty pages are told of what is unmapped as a range. */
+    UNMAP_BITMAP_ALONE(
+            "unmap-dma.bitmap-alone",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the dirty pages are asked for (VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP) where everything, or only "
+                    + "an address, is to be unmapped",
+            "vfio_iommu_type1_unmap_dma",
+            "unmap one buffer: dirtyTracking.unmap(buffer)",
+            f -> !f.dirtyBitmapPossible()),
+    /** A bitmap has a bit for each page. */
+    UNMAP_BITMAP_BUFFER(
+            "unmap-dma.bitmap-buffer",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the bitmap for the dirty pages is no memory of a program, larger than 256 MiB, or has no bit for "
+                    + "each page",
+            "vfio_iommu_type1_unmap_dma",
+            "let the library make the bitmap: dirtyTracking.unmap(buffer)",
+            f -> !f.dirtyBitmapFits()),
+    /** Mediated devices need the addresses. */
+    UNMAP_ADDRESS_EMULATED(
+            "unmap-dma.address-emulated",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "addresses are to be taken while a group of mediated devices is in the container",
+            "vfio_dma_do_unmap",
+            "ask iommu.updatesAddresses(); mediated devices pin pages by their address at any time",
+            f -> f.addressesToTake() && f.emulatedGroupAttached()),
+    /** Unmapping starts at a page. */
+    UNMAP_IOVA_ALIGNED(
+            "unmap-dma.iova-aligned",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the IOVA is not a multiple of the IOMMU's smallest page",
+            "vfio_dma_do_unmap",
+            "unmap what was mapped",
+            f -> (f.iova() & (f.granule() - 1)) != 0),
     /** Unmapping everything names no range. */
     UNMAP_ALL_RANGE(
             "unmap-dma.all",
@@ -465,20 +523,20 @@ public enum Rule {
             "give neither IOVA nor size with VFIO_DMA_UNMAP_FLAG_ALL",
             f -> f.unmapAll() && (f.iova() | f.size()) != 0),
     /** Unmapping names whole pages. */
-    UNMAP_ALIGNED(
-            "unmap-dma.aligned",
+    UNMAP_SIZE_ALIGNED(
+            "unmap-dma.size-aligned",
             Operation.IOMMU_UNMAP_DMA,
-            EnforcedBy.TYPE,
+            EnforcedBy.API,
             Errno.EINVAL,
-            "IOVA or size is not a multiple of the IOMMU's smallest page, or the size is 0",
+            "the size is 0 or not a multiple of the IOMMU's smallest page",
             "vfio_dma_do_unmap",
             "unmap what was mapped",
-            f -> !f.unmapAll() && f.size() == 0 || ((f.iova() | f.size()) & (f.granule() - 1)) != 0),
+            f -> !f.unmapAll() && (f.size() == 0 || (f.size() & (f.granule() - 1)) != 0)),
     /** Unmapping does not wrap around the address space. */
     UNMAP_WRAP(
             "unmap-dma.wrap",
             Operation.IOMMU_UNMAP_DMA,
-            EnforcedBy.TYPE,
+            EnforcedBy.API,
             Errno.EOVERFLOW,
             "the range wraps around the end of the address space (before Linux 7 the errno is EINVAL)",
             "vfio_dma_do_unmap",
@@ -489,11 +547,21 @@ public enum Rule {
             return kernel.isBefore(KernelProfile.V7_2) ? Errno.EINVAL : errno();
         }
     },
+    /** Dirty pages are told while they are tracked. */
+    UNMAP_DIRTY_ON(
+            "unmap-dma.dirty-tracking",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "dirty tracking is off, or the bitmap is not for the IOMMU's smallest page",
+            "vfio_dma_do_unmap",
+            "start it: iommu.trackDirtyPages()",
+            f -> !f.dirtyTracking()),
     /** A type1 v2 unmap cuts no mapping. */
     UNMAP_WHOLE(
             "unmap-dma.whole",
             Operation.IOMMU_UNMAP_DMA,
-            EnforcedBy.TYPE,
+            EnforcedBy.API,
             Errno.EINVAL,
             "the range would cut a mapping",
             "vfio_dma_do_unmap",
@@ -503,12 +571,126 @@ public enum Rule {
     UNMAP_ADDRESS(
             "unmap-dma.address",
             Operation.IOMMU_UNMAP_DMA,
-            EnforcedBy.TYPE,
+            EnforcedBy.API,
             Errno.EINVAL,
             "a mapping of the range lost its address already (VFIO_DMA_UNMAP_FLAG_VADDR)",
             "vfio_dma_do_unmap",
             "give it its new address first",
             Facts::addressMissing),
+
+    // ---- VFIO_IOMMU_DIRTY_PAGES
+    /** Only a container with its IOMMU tracks dirty pages. */
+    DIRTY_NEEDS_IOMMU(
+            "dirty-pages.needs-iommu",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the container has no IOMMU (any more)",
+            "vfio_fops_unl_ioctl",
+            "set it: container.setIommu(type); it ends when the last group leaves",
+            f -> !f.iommuSet()),
+    /** Only a type1 v2 IOMMU tracks dirty pages. */
+    DIRTY_TYPE(
+            "dirty-pages.type",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EACCES,
+            "the IOMMU is of the first type (VFIO_TYPE1_IOMMU)",
+            "vfio_iommu_type1_dirty_pages",
+            "set IommuType.TYPE1_V2",
+            f -> !f.type1V2()),
+    /** Dirty tracking is started, stopped or read. */
+    DIRTY_ONE_ACTION(
+            "dirty-pages.one-action",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the flags name none or several of start, stop and reading",
+            "vfio_iommu_type1_dirty_pages",
+            "call one of trackDirtyPages, read and close",
+            f -> !f.dirtyActionValid()),
+    /** Dirty pages are read of a range. */
+    DIRTY_SIZE(
+            "dirty-pages.size",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the size is 0",
+            "vfio_iommu_type1_dirty_pages",
+            "read at least one page",
+            f -> f.size() == 0),
+    /** A range of dirty pages does not wrap around the address space. */
+    DIRTY_WRAP(
+            "dirty-pages.wrap",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the range wraps around the end of the address space (before Linux 7 the errno is EINVAL)",
+            "vfio_iommu_type1_dirty_pages",
+            "read a smaller range",
+            f -> wraps(f.iova(), f.size())) {
+        @Override
+        public Errno errno(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V7_2) ? Errno.EINVAL : errno();
+        }
+    },
+    /** A bitmap has a bit for each page. */
+    DIRTY_BITMAP_BUFFER(
+            "dirty-pages.bitmap-buffer",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the bitmap is no memory of a program, larger than 256 MiB, or has no bit for each page",
+            "vfio_iommu_type1_dirty_pages",
+            "read smaller ranges: iommu.info().dirtyTracking() tells the largest bitmap",
+            f -> !f.dirtyBitmapFits()),
+    /** Dirty pages are whole pages. */
+    DIRTY_ALIGNED(
+            "dirty-pages.aligned",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "IOVA or size is not a multiple of the IOMMU's smallest page, or the bitmap is for other pages",
+            "vfio_iommu_type1_dirty_pages",
+            "align both to iommu.info().granule()",
+            f -> ((f.iova() | f.size()) & (f.granule() - 1)) != 0),
+    /** Dirty pages are told while they are tracked. */
+    DIRTY_ON(
+            "dirty-pages.on",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "dirty tracking is off",
+            "vfio_iommu_type1_dirty_pages",
+            "start it: iommu.trackDirtyPages()",
+            f -> !f.dirtyTracking()),
+    /** Dirty pages are told of whole mappings. */
+    DIRTY_WHOLE(
+            "dirty-pages.whole",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the range would cut a mapping",
+            "vfio_iova_dirty_bitmap",
+            "read whole mappings",
+            Facts::cutsMapping),
+    /** No two mappings share a word of the bitmap. */
+    DIRTY_STALE(
+            "dirty-pages.stale",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "a mapping in the range does not start a multiple of 64 pages behind the range's start: the "
+                    + "kernel would keep other pages' bits and tell them later as this mapping's",
+            "update_user_bitmap",
+            "read the mapping alone: dirtyTracking.read(buffer), or map buffers that are read together 64 "
+                    + "pages apart",
+            f -> !f.dirtyBitmapsApart()) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
 
     // ---- VFIO_DEVICE_SET_IRQS
     /** The interrupts that are named must exist. */

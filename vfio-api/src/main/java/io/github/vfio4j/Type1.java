@@ -3,10 +3,13 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.Kernel;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
 
 /**
  * The IOMMU of a container: what {@code VFIO_SET_IOMMU} gives. Maps memory for the devices of the container's groups, and
@@ -18,6 +21,8 @@ public final class Type1 {
     /** Page 0 is never handed out: many devices take address 0 for "none". */
     private static final long LOWEST_IOVA = 0x10000;
 
+    private static final int UPDATE_VADDR = 10; // VFIO_UPDATE_VADDR
+
     private static final IovaRange EVERYTHING = new IovaRange(0, -1);
 
     private final Kernel kernel;
@@ -27,7 +32,10 @@ public final class Type1 {
     private final ReentrantLock lock = new ReentrantLock();
     // Guarded by lock; by IOVA, unsigned.
     private final TreeMap<Long, DmaBuffer> mappings = new TreeMap<>(Long::compareUnsigned);
+    private final Set<DmaBuffer> withoutAddress = new HashSet<>(); // of those in mappings
     private Type1Info limits;
+    private DirtyTracking tracking; // null while it is off
+    private final boolean losesTopMappings;
     private volatile boolean ended;
 
     Type1(Container container, IommuType type) {
@@ -35,6 +43,7 @@ public final class Type1 {
         this.contract = container.vfio().contract();
         this.container = container;
         this.type = type;
+        this.losesTopMappings = !container.port.keepsTopMappings();
     }
 
     /**
@@ -192,26 +201,298 @@ public final class Type1 {
         }
     }
 
-    /** Unmaps a buffer unless it is unmapped; when this returns, no device can reach it. */
-    void unmap(DmaBuffer buffer) {
+    // ---- unmapping
+
+    /**
+     * Unmaps a range ({@code VFIO_IOMMU_UNMAP_DMA}) and closes the buffers that were mapped there. Of a type1 v2 IOMMU a
+     * range may hold several buffers and gaps, and cuts none. A type1 v1 IOMMU takes the first buffer in the range as its
+     * measure: if that starts before the range, nothing at all is unmapped; else every buffer that starts in the range
+     * goes, also the part of it that lies behind the range.
+     *
+     * @param iova where the range starts, a multiple of the IOMMU's smallest page
+     * @param size bytes, a multiple of the smallest page
+     * @return how many bytes were unmapped: look at this, 0 is no error
+     * @throws RuleViolation if the range is misaligned, empty, wraps or cuts a buffer, or this IOMMU has ended
+     * @throws VfioException if the kernel unmaps another number of bytes; all memory is kept then
+     */
+    public long unmap(long iova, long size) {
         lock.lock();
         try {
-            if (mappings.get(buffer.iova()) != buffer) {
-                return;
-            }
-            long unmapped = container.port.unmapDma(buffer.iova(), buffer.size());
-            if (Long.compareUnsigned(unmapped, buffer.size()) < 0) {
-                throw new VfioException(
-                        Operation.IOMMU_UNMAP_DMA,
-                        Errno.EINVAL,
-                        "the kernel unmapped %d of %d bytes at IOVA 0x%x; the memory is kept"
-                                .formatted(unmapped, buffer.size(), buffer.iova()));
-            }
-            mappings.remove(buffer.iova());
+            Rule.check(contract, Operation.IOMMU_UNMAP_DMA, request(iova, size, limits().granule()));
+            List<DmaBuffer> gone = type == IommuType.TYPE1 && startsBefore(iova) ? List.of() : inRange(iova, size);
+            return unmap(gone, () -> container.port.unmapDma(iova, size));
         } finally {
             lock.unlock();
         }
     }
+
+    /**
+     * Unmaps everything ({@code VFIO_DMA_UNMAP_FLAG_ALL}) and closes all buffers.
+     *
+     * @return how many bytes were unmapped
+     * @throws RuleViolation if this IOMMU has ended
+     * @throws VfioException if the kernel unmaps another number of bytes; all memory is kept then
+     */
+    public long unmapAll() {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_UNMAP_DMA, alive());
+            return unmap(List.copyOf(mappings.values()), container.port::unmapAll);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Unmaps a buffer unless it is unmapped; when this returns, no device can reach it. */
+    void unmap(DmaBuffer buffer) {
+        lock.lock();
+        try {
+            if (mappings.get(buffer.iova()) == buffer) {
+                checkUnmapped(List.of(buffer), container.port.unmapDma(buffer.iova(), buffer.size()));
+                forget(buffer);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private long unmap(List<DmaBuffer> gone, LongSupplier unmap) {
+        long unmapped = unmap.getAsLong();
+        checkUnmapped(gone, unmapped);
+        gone.forEach(this::forget);
+        Teardown teardown = new Teardown();
+        gone.forEach(buffer -> teardown.step(buffer::freeMemory));
+        teardown.finish();
+        return unmapped;
+    }
+
+    private static void checkUnmapped(List<DmaBuffer> gone, long unmapped) {
+        long expected = gone.stream().mapToLong(DmaBuffer::size).sum();
+        if (unmapped != expected) {
+            throw new VfioException(
+                    Operation.IOMMU_UNMAP_DMA,
+                    Errno.EIO,
+                    "the kernel unmapped %d of %d bytes: %s; the memory is kept"
+                            .formatted(unmapped, expected, gone));
+        }
+    }
+
+    private void forget(DmaBuffer buffer) {
+        mappings.remove(buffer.iova());
+        withoutAddress.remove(buffer);
+    }
+
+    // ---- dirty pages
+
+    /**
+     * Starts to track which pages devices write ({@code VFIO_IOMMU_DIRTY_PAGES_FLAG_START}).
+     *
+     * @return the tracking; the same object while it is on
+     * @throws RuleViolation if this is a type1 v1 IOMMU, or has ended
+     * @throws VfioException {@code ENOMEM} if the kernel has no memory for the bitmaps
+     */
+    public DirtyTracking trackDirtyPages() {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_DIRTY_PAGES, alive());
+            if (tracking == null) {
+                container.port.trackDirtyPages(true);
+                tracking = new DirtyTracking(this);
+            }
+            return tracking;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void stopTracking(DirtyTracking stopped) {
+        lock.lock();
+        try {
+            if (tracking == stopped) {
+                if (!ended) {
+                    container.port.trackDirtyPages(false);
+                }
+                tracking = null;
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    DirtyBitmap dirtyPages(DirtyTracking asked, DmaBuffer buffer) {
+        lock.lock();
+        try {
+            checkMapped(buffer);
+            return dirtyPages(asked, buffer.iova(), buffer.size());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    DirtyBitmap dirtyPages(DirtyTracking asked, long iova, long size) {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_DIRTY_PAGES, alive());
+            long page = limits().granule();
+            Rule.check(contract, Operation.IOMMU_DIRTY_PAGES, new Request(iova, size, page) {
+                @Override
+                public boolean dirtyBitmapFits() {
+                    long most = limits().dirtyTracking().map(DirtyTrackingInfo::largestBitmap).orElse(0L);
+                    return Long.compareUnsigned(size / page, most * Byte.SIZE) <= 0;
+                }
+
+                @Override
+                public boolean dirtyTracking() {
+                    return tracking == asked;
+                }
+
+                @Override
+                public boolean dirtyBitmapsApart() {
+                    return inRange(iova, size).stream()
+                            .allMatch(buffer -> (buffer.iova() - iova) % (page * Long.SIZE) == 0);
+                }
+            });
+            long[] words = bitmap(size, page);
+            container.port.dirtyPages(iova, size, page, words);
+            return new DirtyBitmap(iova, size, page, words);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    DirtyBitmap unmapDirty(DirtyTracking asked, DmaBuffer buffer) {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_UNMAP_DMA, alive());
+            long page = limits().granule();
+            Rule.check(contract, Operation.IOMMU_UNMAP_DMA, new Request(buffer.iova(), buffer.size(), page) {
+                @Override
+                public boolean dirtyTracking() {
+                    return tracking == asked;
+                }
+            });
+            checkMapped(buffer);
+            long[] words = bitmap(buffer.size(), page);
+            checkUnmapped(
+                    List.of(buffer), container.port.unmapDma(buffer.iova(), buffer.size(), page, words));
+            forget(buffer);
+            return new DirtyBitmap(buffer.iova(), buffer.size(), page, words);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static long[] bitmap(long size, long page) {
+        return new long[Math.toIntExact((size / page + Long.SIZE - 1) / Long.SIZE)];
+    }
+
+    // ---- addresses
+
+    /**
+     * Tells whether the kernel can take and give addresses of mappings ({@code VFIO_UPDATE_VADDR}): not while a group of
+     * mediated devices is in the container.
+     *
+     * @return true if it can
+     * @throws RuleViolation if this IOMMU has ended
+     */
+    public boolean updatesAddresses() {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_GET_INFO, alive());
+            return container.port.checkExtension(UPDATE_VADDR) > 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Makes the kernel forget where a buffer's memory is in this program ({@code VFIO_DMA_UNMAP_FLAG_VADDR}); devices keep
+     * reaching the memory. What needs the address waits or is refused until it is {@linkplain #giveAddress given anew}: no
+     * group may join the container meanwhile. For programs that hand a container to another process.
+     *
+     * @param buffer a buffer of this IOMMU
+     * @throws RuleViolation if the buffer lost its address already, a group of mediated devices is in the container, or
+     *     this IOMMU has ended
+     * @throws IllegalArgumentException if the buffer is not mapped in this IOMMU
+     */
+    public void takeAddress(DmaBuffer buffer) {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_UNMAP_DMA, alive());
+            Rule.check(
+                    contract,
+                    Operation.IOMMU_UNMAP_DMA,
+                    new Request(buffer.iova(), buffer.size(), limits().granule()) {
+                        @Override
+                        public boolean addressesToTake() {
+                            return true;
+                        }
+
+                        @Override
+                        public boolean emulatedGroupAttached() {
+                            return !updatesAddresses();
+                        }
+
+                        @Override
+                        public boolean addressMissing() {
+                            return withoutAddress.contains(buffer);
+                        }
+                    });
+            checkMapped(buffer);
+            long taken = container.port.takeAddresses(buffer.iova(), buffer.size());
+            withoutAddress.add(buffer);
+            checkUnmapped(List.of(buffer), taken);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Tells the kernel where a buffer's memory is in this program ({@code VFIO_DMA_MAP_FLAG_VADDR}), after it
+     * {@linkplain #takeAddress forgot}.
+     *
+     * @param buffer a buffer of this IOMMU that lost its address
+     * @throws RuleViolation if the buffer has its address or is not mapped, or this IOMMU has ended
+     * @throws VfioException {@code ENOMEM} over the limit on locked memory, if another process had mapped it
+     */
+    public void giveAddress(DmaBuffer buffer) {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_MAP_DMA, alive());
+            Rule.check(contract, Operation.IOMMU_MAP_DMA, new Request(buffer.iova(), buffer.size(), limits().granule()) {
+                @Override
+                public boolean overlapsMapping() {
+                    return false; // it is to be there
+                }
+
+                @Override
+                public boolean addressHasTarget() {
+                    return mappings.get(buffer.iova()) == buffer;
+                }
+
+                @Override
+                public boolean addressAwaited() {
+                    return withoutAddress.contains(buffer);
+                }
+            });
+            container.port.giveAddress(buffer.iova(), buffer.segment().address(), buffer.size());
+            withoutAddress.remove(buffer);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Does a buffer have no address, so that no group may join? */
+    boolean addressMissing() {
+        lock.lock();
+        try {
+            return !withoutAddress.isEmpty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ---- the container's doings
 
     /** A group joined or left: ask again. */
     void limitsChanged() {
@@ -231,6 +512,7 @@ public final class Type1 {
             ended = true;
             List<DmaBuffer> dropped = List.copyOf(mappings.values());
             mappings.clear();
+            withoutAddress.clear();
             Teardown teardown = new Teardown();
             dropped.forEach(buffer -> teardown.step(buffer::freeMemory));
             teardown.finish();
@@ -297,7 +579,29 @@ public final class Type1 {
         return buffer.iova() + buffer.size();
     }
 
-    private Facts request(long iova, long size, long granule) {
+    private void checkMapped(DmaBuffer buffer) {
+        if (mappings.get(buffer.iova()) != buffer) {
+            throw new IllegalArgumentException(buffer + " is not mapped in this IOMMU (any more)");
+        }
+    }
+
+    /** The buffers that start in a range. The lock is held. */
+    private List<DmaBuffer> inRange(long iova, long size) {
+        return List.copyOf(mappings.subMap(iova, true, iova + size - 1, true).values());
+    }
+
+    /** Does a buffer begin before an IOVA and reach over it? The lock is held. */
+    private boolean startsBefore(long iova) {
+        Map.Entry<Long, DmaBuffer> below = mappings.lowerEntry(iova);
+        return below != null && Long.compareUnsigned(last(below.getValue()), iova) >= 0;
+    }
+
+    private static long last(DmaBuffer buffer) {
+        return buffer.iova() + buffer.size() - 1;
+    }
+
+    /** What needs no question to the kernel. */
+    private Facts alive() {
         return new Facts() {
             @Override
             public boolean iommuSet() {
@@ -305,32 +609,79 @@ public final class Type1 {
             }
 
             @Override
-            public long iova() {
-                return iova;
-            }
-
-            @Override
-            public long size() {
-                return size;
-            }
-
-            @Override
-            public long granule() {
-                return granule;
-            }
-
-            @Override
-            public boolean overlapsMapping() {
-                Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(iova + size - 1);
-                return below != null && Long.compareUnsigned(end(below.getValue()), iova) > 0;
-            }
-
-            @Override
-            public boolean insideIovaRange() {
-                List<IovaRange> ranges = limits().ranges();
-                IovaRange wanted = new IovaRange(iova, iova + size - 1);
-                return ranges.isEmpty() || ranges.stream().anyMatch(range -> range.contains(wanted));
+            public boolean type1V2() {
+                return type == IommuType.TYPE1_V2;
             }
         };
+    }
+
+    private Facts request(long iova, long size, long granule) {
+        return new Request(iova, size, granule);
+    }
+
+    /** A range that is to be mapped, unmapped or read. */
+    private class Request implements Facts {
+        private final long iova;
+        private final long size;
+        private final long granule;
+
+        Request(long iova, long size, long granule) {
+            this.iova = iova;
+            this.size = size;
+            this.granule = granule;
+        }
+
+        @Override
+        public boolean iommuSet() {
+            return !ended;
+        }
+
+        @Override
+        public boolean type1V2() {
+            return type == IommuType.TYPE1_V2;
+        }
+
+        @Override
+        public long iova() {
+            return iova;
+        }
+
+        @Override
+        public long size() {
+            return size;
+        }
+
+        @Override
+        public long granule() {
+            return granule;
+        }
+
+        @Override
+        public boolean topIsLost() {
+            return losesTopMappings;
+        }
+
+        @Override
+        public boolean overlapsMapping() {
+            Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(iova + size - 1);
+            return below != null && Long.compareUnsigned(last(below.getValue()), iova) >= 0;
+        }
+
+        @Override
+        public boolean cutsMapping() {
+            if (type != IommuType.TYPE1_V2) {
+                return false;
+            }
+            Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(iova + size - 1);
+            boolean reachesOut = below != null && Long.compareUnsigned(last(below.getValue()), iova + size - 1) > 0;
+            return startsBefore(iova) || reachesOut;
+        }
+
+        @Override
+        public boolean insideIovaRange() {
+            List<IovaRange> ranges = limits().ranges();
+            IovaRange wanted = new IovaRange(iova, iova + size - 1);
+            return ranges.isEmpty() || ranges.stream().anyMatch(range -> range.contains(wanted));
+        }
     }
 }

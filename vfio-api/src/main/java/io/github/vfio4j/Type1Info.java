@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -10,8 +11,10 @@ import java.util.OptionalInt;
  *     IOVA, memory address and size must be aligned
  * @param ranges the IOVAs that can be mapped, ascending; empty when the kernel names none, and then all can
  * @param mappingsLeft how many more mappings this container may hold; empty on kernels that do not say
+ * @param dirtyTracking what the kernel can tell of dirty pages; empty on kernels that do not say
  */
-public record Type1Info(long pageSizes, List<IovaRange> ranges, OptionalInt mappingsLeft) {
+public record Type1Info(
+        long pageSizes, List<IovaRange> ranges, OptionalInt mappingsLeft, Optional<DirtyTrackingInfo> dirtyTracking) {
     /** Makes an info; the list is copied. */
     public Type1Info {
         ranges = List.copyOf(ranges);

@@ -203,4 +203,38 @@ class FailureTest {
             assertThatIllegalArgumentException().isThrownBy(() -> container.attach(foreign));
         }
     }
+
+    @Test
+    void theVeryTopIsNotMappedWhereTheKernelWouldLoseIt() {
+        kernel.keepsTopMappings = false;
+        Container another = vfio.openContainer();
+        another.attach(vfio.openGroup(5));
+        Type1 older = another.setIommu(IommuType.TYPE1_V2);
+        RuleViolation e = catchThrowableOfType(
+                RuleViolation.class, () -> older.allocateAt(-4096, 4096, Access.READ));
+        assertThat(e.rule()).contains(Rule.MAP_TOP);
+        iommu.allocateAt(-4096, 4096, Access.READ); // made of a kernel that finds it again
+    }
+
+    @Test
+    void buffersOfWhichTheKernelUnmapsLessAreAllKept() {
+        DmaBuffer first = iommu.allocate(4096, Access.READ);
+        DmaBuffer second = iommu.allocate(4096, Access.READ);
+        kernel.unmapsAll = 4096;
+        assertThat(catchThrowableOfType(VfioException.class, iommu::unmapAll)).isNotNull();
+        assertThat(first.segment().get(ValueLayout.JAVA_BYTE, 0)).isZero();
+        assertThat(second.segment().get(ValueLayout.JAVA_BYTE, 0)).isZero();
+        kernel.unmapsAll = 8192;
+        assertThat(iommu.unmapAll()).isEqualTo(8192);
+        assertThat(kernel.calls).contains("free 1000");
+    }
+
+    @Test
+    void trackingThatTheKernelDoesNotStopStaysOn() {
+        DirtyTracking tracking = iommu.trackDirtyPages();
+        kernel.failures.put(Operation.IOMMU_DIRTY_PAGES, Errno.EIO);
+        assertThat(catchThrowableOfType(VfioException.class, tracking::close)).isNotNull();
+        kernel.failures.clear();
+        assertThat(iommu.trackDirtyPages()).isSameAs(tracking);
+    }
 }

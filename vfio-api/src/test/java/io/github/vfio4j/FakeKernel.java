@@ -27,6 +27,8 @@ final class FakeKernel implements Kernel {
     final Map<Operation, Errno> failures = new HashMap<>();
     List<IovaRange> ranges = List.of(new IovaRange(0, -1));
     long unmapsLess;
+    long unmapsAll;
+    boolean keepsTopMappings = true;
     DeviceInfo deviceInfo = new DeviceInfo(false, true, 2, 1);
     IntFunction<IrqInfo> irqInfo = index -> new IrqInfo(index, 1, true, false, false, true);
     int vectorsAvailable;
@@ -85,7 +87,47 @@ final class FakeKernel implements Kernel {
 
             @Override
             public Type1Info iommuInfo() {
-                return new Type1Info(4096, ranges, OptionalInt.of(65535));
+                return new Type1Info(
+                        4096, ranges, OptionalInt.of(65535), Optional.of(new DirtyTrackingInfo(4096, 1 << 28)));
+            }
+
+            @Override
+            public boolean keepsTopMappings() {
+                return keepsTopMappings;
+            }
+
+            @Override
+            public void giveAddress(long iova, long address, long size) {
+                called(Operation.IOMMU_MAP_DMA, "give address of %x+%x".formatted(iova, size));
+            }
+
+            @Override
+            public long unmapAll() {
+                called(Operation.IOMMU_UNMAP_DMA, "unmap all");
+                return unmapsAll;
+            }
+
+            @Override
+            public long takeAddresses(long iova, long size) {
+                called(Operation.IOMMU_UNMAP_DMA, "take addresses of %x+%x".formatted(iova, size));
+                return size;
+            }
+
+            @Override
+            public long unmapDma(long iova, long size, long pageSize, long[] bitmap) {
+                called(Operation.IOMMU_UNMAP_DMA, "unmap %x+%x, dirty pages".formatted(iova, size));
+                return size - unmapsLess;
+            }
+
+            @Override
+            public void trackDirtyPages(boolean on) {
+                called(Operation.IOMMU_DIRTY_PAGES, "track dirty pages: " + on);
+            }
+
+            @Override
+            public void dirtyPages(long iova, long size, long pageSize, long[] bitmap) {
+                called(Operation.IOMMU_DIRTY_PAGES, "dirty pages of %x+%x".formatted(iova, size));
+                bitmap[0] = 5;
             }
 
             @Override

@@ -401,4 +401,85 @@ public interface Facts {
     default boolean irqUnmaskEventSet() {
         return false;
     }
+
+    /**
+     * Is unmapping to take only the addresses of mappings?
+     *
+     * @return true if the flags say so
+     */
+    default boolean addressesToTake() {
+        return false;
+    }
+
+    /**
+     * Is a group of mediated devices in the container?
+     *
+     * @return true if one is
+     */
+    default boolean emulatedGroupAttached() {
+        return false;
+    }
+
+    /**
+     * Does the kernel lose a mapping that ends at the very top of the address space?
+     *
+     * @return true of kernels before Linux 7
+     */
+    default boolean topIsLost() {
+        return false;
+    }
+
+    /**
+     * Is the IOMMU a type1 v2 one?
+     *
+     * @return true if so
+     */
+    default boolean type1V2() {
+        return true;
+    }
+
+    /**
+     * Is dirty tracking to be started, stopped or read, and just one of these?
+     *
+     * @return true if so
+     */
+    default boolean dirtyActionValid() {
+        return true;
+    }
+
+    /**
+     * Are dirty pages tracked, where a bitmap of them is asked for?
+     *
+     * @return true if they are, in pages of the size that was given, or if no bitmap is asked for
+     */
+    default boolean dirtyTracking() {
+        return true;
+    }
+
+    /**
+     * Can a bitmap of the dirty pages be had with the rest of what is asked for?
+     *
+     * @return true if so, or if none is asked for
+     */
+    default boolean dirtyBitmapPossible() {
+        return true;
+    }
+
+    /**
+     * Is the bitmap memory of the program, with a bit for each page, and not larger than the kernel allows?
+     *
+     * @return true if so, or if none is asked for
+     */
+    default boolean dirtyBitmapFits() {
+        return true;
+    }
+
+    /**
+     * Does each mapping in the range start a multiple of 64 pages behind the start of the range?
+     *
+     * @return true if so, or if no bitmap is asked for
+     */
+    default boolean dirtyBitmapsApart() {
+        return true;
+    }
 }

@@ -3,8 +3,10 @@ package io.github.vfio4j.ffm;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IOMMU_INFO_CAPS;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IOMMU_INFO_PGSIZES;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL;
 
+import io.github.vfio4j.DirtyTrackingInfo;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Operation;
@@ -12,12 +14,14 @@ import io.github.vfio4j.Type1Info;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info;
 import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info_cap_iova_range;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info_cap_migration;
 import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info_dma_avail;
 import io.github.vfio4j.ffm.gen.vfio_iova_range;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /** Reads {@code struct vfio_iommu_type1_info} and its capabilities. */
@@ -29,6 +33,7 @@ final class Type1InfoDecoder {
 
     private final List<IovaRange> ranges = new ArrayList<>();
     private OptionalInt mappingsLeft = OptionalInt.empty();
+    private Optional<DirtyTrackingInfo> dirtyTracking = Optional.empty();
 
     private Type1InfoDecoder() {}
 
@@ -48,7 +53,8 @@ final class Type1InfoDecoder {
         return new Type1Info(
                 told ? vfio_iommu_type1_info.iova_pgsizes(answer) : SMALLEST_PAGE,
                 decoder.ranges,
-                decoder.mappingsLeft);
+                decoder.mappingsLeft,
+                decoder.dirtyTracking);
     }
 
     private void capability(int id, MemorySegment capability) {
@@ -57,6 +63,10 @@ final class Type1InfoDecoder {
         } else if (id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL()) {
             int left = capability.get(ValueLayout.JAVA_INT, vfio_iommu_type1_info_dma_avail.avail$offset());
             mappingsLeft = OptionalInt.of(left < 0 ? Integer.MAX_VALUE : left); // unsigned
+        } else if (id == VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION()) {
+            dirtyTracking = Optional.of(new DirtyTrackingInfo(
+                    capability.get(INT64, vfio_iommu_type1_info_cap_migration.pgsize_bitmap$offset()),
+                    capability.get(INT64, vfio_iommu_type1_info_cap_migration.max_dirty_bitmap_size$offset())));
         }
     }
 

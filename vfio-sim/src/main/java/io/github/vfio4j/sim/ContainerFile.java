@@ -6,7 +6,10 @@ import io.github.vfio4j.Errno;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.Operation;
+import io.github.vfio4j.ffm.gen.vfio_bitmap;
 import io.github.vfio4j.ffm.gen.vfio_info_cap_header;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_dirty_bitmap;
+import io.github.vfio4j.ffm.gen.vfio_iommu_type1_dirty_bitmap_get;
 import io.github.vfio4j.ffm.gen.vfio_iommu_type1_dma_map;
 import io.github.vfio4j.ffm.gen.vfio_iommu_type1_dma_unmap;
 import io.github.vfio4j.ffm.gen.vfio_iommu_type1_info;
@@ -26,15 +29,13 @@ final class ContainerFile extends SimFile {
         int call(ContainerFile file, SimProcess caller, Type1Iommu iommu, UserMemory argument);
     }
 
-    private static final Map<Integer, Type1Ioctl> TYPE1_IOCTLS = Map.of(
-            VFIO_IOMMU_GET_INFO(), ContainerFile::getInfo,
-            VFIO_IOMMU_MAP_DMA(), ContainerFile::mapDma,
-            VFIO_IOMMU_UNMAP_DMA(), ContainerFile::unmapDma);
+    private record Type1Request(Operation operation, Type1Ioctl ioctl) {}
 
-    private static final Map<Integer, Operation> TYPE1_OPERATIONS = Map.of(
-            VFIO_IOMMU_GET_INFO(), Operation.IOMMU_GET_INFO,
-            VFIO_IOMMU_MAP_DMA(), Operation.IOMMU_MAP_DMA,
-            VFIO_IOMMU_UNMAP_DMA(), Operation.IOMMU_UNMAP_DMA);
+    private static final Map<Integer, Type1Request> TYPE1_REQUESTS = Map.of(
+            VFIO_IOMMU_GET_INFO(), new Type1Request(Operation.IOMMU_GET_INFO, ContainerFile::getInfo),
+            VFIO_IOMMU_MAP_DMA(), new Type1Request(Operation.IOMMU_MAP_DMA, ContainerFile::mapDma),
+            VFIO_IOMMU_UNMAP_DMA(), new Type1Request(Operation.IOMMU_UNMAP_DMA, ContainerFile::unmapDma),
+            VFIO_IOMMU_DIRTY_PAGES(), new Type1Request(Operation.IOMMU_DIRTY_PAGES, ContainerFile::dirtyPages));
 
     private static final long MAX_DIRTY_BITMAP = 1 << 28; // DIRTY_BITMAP_SIZE_MAX of vfio_iommu_type1.c
 
@@ -58,33 +59,32 @@ final class ContainerFile extends SimFile {
             if (request == VFIO_SET_IOMMU()) {
                 return setIommu(argument.value());
             }
+            Type1Request known = TYPE1_REQUESTS.get(request);
             Type1Iommu iommu = container.iommu().orElse(null);
             if (iommu == null) {
-                throw withoutIommu(request);
+                throw withoutIommu(known);
             }
-            Type1Ioctl ioctl = TYPE1_IOCTLS.get(request);
-            if (ioctl == null) {
+            if (known == null) {
                 throw new KernelError(Errno.ENOTTY);
             }
-            return ioctl.call(this, caller, iommu, argument);
+            return known.ioctl().call(this, caller, iommu, argument);
         } finally {
             machine.kernel().unlock();
         }
     }
 
     /** Refuses what only an IOMMU could answer; which rule says so, if the request is known. */
-    private KernelError withoutIommu(int request) {
-        Operation operation = TYPE1_OPERATIONS.get(request);
-        if (operation == null) {
+    private KernelError withoutIommu(Type1Request known) {
+        if (known == null) {
             return new KernelError(Errno.EINVAL);
         }
-        KernelError.check(machine.profile(), operation, new Facts() {
+        KernelError.check(machine.profile(), known.operation(), new Facts() {
             @Override
             public boolean iommuSet() {
                 return false;
             }
         });
-        throw new AssertionError("no rule keeps " + operation + " from a container without an IOMMU");
+        throw new AssertionError("no rule keeps " + known.operation() + " from a container without an IOMMU");
     }
 
     private int checkExtension(long extension) {
@@ -140,32 +140,15 @@ final class ContainerFile extends SimFile {
     // ---- VFIO_IOMMU_GET_INFO
 
     private int getInfo(SimProcess caller, Type1Iommu iommu, UserMemory argument) {
-        long least = vfio_iommu_type1_info.cap_offset$offset();
-        MemorySegment info = argument.read(vfio_iommu_type1_info.layout(), least);
-        long argsz = Integer.toUnsignedLong(vfio_iommu_type1_info.argsz(info));
-        if (argsz < least) {
-            throw new KernelError(Errno.EINVAL);
-        }
-        long back = Math.min(argsz, vfio_iommu_type1_info.sizeof());
-        boolean older = machine.profile().isBefore(KernelProfile.V6_12);
-        if (older) { // a struct without the padding at its end
-            back = argsz >= least + Integer.BYTES ? least + Integer.BYTES : least;
-        }
-        vfio_iommu_type1_info.flags(info, VFIO_IOMMU_INFO_PGSIZES() | VFIO_IOMMU_INFO_CAPS());
-        vfio_iommu_type1_info.iova_pgsizes(info, Type1Iommu.PAGE_SIZES);
-        MemorySegment chain = chain(iommu, older ? Integer.BYTES : Long.BYTES).at(vfio_iommu_type1_info.sizeof());
-        long whole = vfio_iommu_type1_info.sizeof() + chain.byteSize();
-        if (argsz < whole) {
-            vfio_iommu_type1_info.argsz(info, (int) whole);
-        } else {
-            argument.write(vfio_iommu_type1_info.sizeof(), chain, chain.byteSize());
-            vfio_iommu_type1_info.cap_offset(info, (int) vfio_iommu_type1_info.sizeof());
-        }
-        argument.write(0, info, back);
+        long capOffset = vfio_iommu_type1_info.cap_offset$offset();
+        InfoStruct info = new InfoStruct(argument, vfio_iommu_type1_info.layout(), capOffset);
+        vfio_iommu_type1_info.flags(info.fields, VFIO_IOMMU_INFO_PGSIZES() | VFIO_IOMMU_INFO_CAPS());
+        vfio_iommu_type1_info.iova_pgsizes(info.fields, Type1Iommu.PAGE_SIZES);
+        info.write(machine.profile(), capOffset, capabilities(iommu));
         return 0;
     }
 
-    private static CapabilityChain chain(Type1Iommu iommu, int alignment) {
+    private static MemorySegment[] capabilities(Type1Iommu iommu) {
         MemorySegment migration = UserMemory.zeroed(vfio_iommu_type1_info_cap_migration.layout());
         header(migration, VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION());
         vfio_iommu_type1_info_cap_migration.pgsize_bitmap(migration, Long.lowestOneBit(Type1Iommu.PAGE_SIZES));
@@ -187,7 +170,7 @@ final class ContainerFile extends SimFile {
             vfio_iova_range.end(entry, range.last());
             offset += vfio_iova_range.sizeof();
         }
-        return new CapabilityChain(alignment).add(migration).add(available).add(ranges);
+        return new MemorySegment[] {migration, available, ranges};
     }
 
     private static void header(MemorySegment capability, int id) {
@@ -198,11 +181,10 @@ final class ContainerFile extends SimFile {
     // ---- VFIO_IOMMU_MAP_DMA, VFIO_IOMMU_UNMAP_DMA
 
     private int mapDma(SimProcess caller, Type1Iommu iommu, UserMemory argument) {
-        long least = vfio_iommu_type1_dma_map.sizeof();
-        MemorySegment map = argument.read(vfio_iommu_type1_dma_map.layout(), least);
+        MemorySegment map = new InfoStruct(argument, vfio_iommu_type1_dma_map.layout()).fields;
         int flags = vfio_iommu_type1_dma_map.flags(map);
         int access = VFIO_DMA_MAP_FLAG_READ() | VFIO_DMA_MAP_FLAG_WRITE();
-        checkHeader(vfio_iommu_type1_dma_map.argsz(map), least, flags, access | VFIO_DMA_MAP_FLAG_VADDR());
+        checkFlags(flags, access | VFIO_DMA_MAP_FLAG_VADDR());
         long iova = vfio_iommu_type1_dma_map.iova(map);
         long address = vfio_iommu_type1_dma_map.vaddr(map);
         long size = vfio_iommu_type1_dma_map.size(map);
@@ -216,27 +198,66 @@ final class ContainerFile extends SimFile {
 
     private int unmapDma(SimProcess caller, Type1Iommu iommu, UserMemory argument) {
         long least = vfio_iommu_type1_dma_unmap.data$offset();
-        MemorySegment unmap = argument.read(vfio_iommu_type1_dma_unmap.layout(), least);
-        int flags = vfio_iommu_type1_dma_unmap.flags(unmap);
+        InfoStruct unmap = new InfoStruct(argument, vfio_iommu_type1_dma_unmap.layout(), least);
+        int flags = vfio_iommu_type1_dma_unmap.flags(unmap.fields);
         int dirty = VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP();
         int all = VFIO_DMA_UNMAP_FLAG_ALL();
         int addressOnly = VFIO_DMA_UNMAP_FLAG_VADDR();
-        checkHeader(vfio_iommu_type1_dma_unmap.argsz(unmap), least, flags, dirty | all | addressOnly);
-        if ((flags & dirty) != 0) {
-            throw new KernelError(Errno.EINVAL); // nobody can have turned dirty tracking on
+        checkFlags(flags, dirty | all | addressOnly);
+        BitmapRequest bitmap = null;
+        if ((flags & dirty) != 0 && (flags & (all | addressOnly)) == 0) {
+            checkRoom(unmap.argsz() - least, vfio_bitmap.sizeof());
+            MemorySegment wanted = UserMemory.zeroed(vfio_bitmap.layout());
+            argument.read(least, wanted, wanted.byteSize());
+            bitmap = BitmapRequest.of(caller, argument, wanted);
         }
         long size = iommu.unmap(
-                vfio_iommu_type1_dma_unmap.iova(unmap),
-                vfio_iommu_type1_dma_unmap.size(unmap),
-                (flags & all) != 0,
-                (flags & addressOnly) != 0);
-        vfio_iommu_type1_dma_unmap.size(unmap, size);
-        argument.write(0, unmap, least);
+                vfio_iommu_type1_dma_unmap.iova(unmap.fields),
+                vfio_iommu_type1_dma_unmap.size(unmap.fields),
+                new Type1Iommu.Unmap((flags & all) != 0, (flags & addressOnly) != 0, (flags & dirty) != 0, bitmap));
+        vfio_iommu_type1_dma_unmap.size(unmap.fields, size);
+        unmap.write();
         return 0;
     }
 
-    private static void checkHeader(int argsz, long least, int flags, int knownFlags) {
-        if (Integer.toUnsignedLong(argsz) < least || (flags & ~knownFlags) != 0) {
+    // ---- VFIO_IOMMU_DIRTY_PAGES
+
+    private int dirtyPages(SimProcess caller, Type1Iommu iommu, UserMemory argument) {
+        iommu.checkTracksDirtyPages();
+        long least = vfio_iommu_type1_dirty_bitmap.data$offset();
+        InfoStruct dirty = new InfoStruct(argument, vfio_iommu_type1_dirty_bitmap.layout(), least);
+        int flags = vfio_iommu_type1_dirty_bitmap.flags(dirty.fields);
+        int start = VFIO_IOMMU_DIRTY_PAGES_FLAG_START();
+        int stop = VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP();
+        checkFlags(flags, start | stop | VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP());
+        KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, new Facts() {
+            @Override
+            public boolean dirtyActionValid() {
+                return Integer.bitCount(flags) == 1;
+            }
+        });
+        if (flags == start || flags == stop) {
+            iommu.trackDirtyPages(flags == start);
+            return 0;
+        }
+        checkRoom(dirty.argsz() - least, vfio_iommu_type1_dirty_bitmap_get.sizeof());
+        MemorySegment range = UserMemory.zeroed(vfio_iommu_type1_dirty_bitmap_get.layout());
+        argument.read(least, range, range.byteSize());
+        iommu.tellDirtyPages(
+                vfio_iommu_type1_dirty_bitmap_get.iova(range),
+                vfio_iommu_type1_dirty_bitmap_get.size(range),
+                BitmapRequest.of(caller, argument, vfio_iommu_type1_dirty_bitmap_get.bitmap(range)));
+        return 0;
+    }
+
+    private static void checkFlags(int flags, int known) {
+        if ((flags & ~known) != 0) {
+            throw new KernelError(Errno.EINVAL);
+        }
+    }
+
+    private static void checkRoom(long room, long needed) {
+        if (room < needed) {
             throw new KernelError(Errno.EINVAL);
         }
     }

@@ -53,27 +53,19 @@ final class DeviceFile extends SimFile {
     }
 
     private int getInfo(SimProcess caller, UserMemory argument) {
-        long least = vfio_device_info.cap_offset$offset();
-        MemorySegment info = argument.read(vfio_device_info.layout(), least);
-        long argsz = Integer.toUnsignedLong(vfio_device_info.argsz(info));
-        checkSize(argsz, least);
-        long back = Math.min(argsz, vfio_device_info.sizeof());
-        if (machine.profile().isBefore(KernelProfile.V6_12)) { // a struct without the padding at its end
-            back = argsz >= least + Integer.BYTES ? least + Integer.BYTES : least;
-        }
+        long capOffset = vfio_device_info.cap_offset$offset();
+        InfoStruct info = new InfoStruct(argument, vfio_device_info.layout(), capOffset);
         boolean resettable = device.function.model.resettable();
-        vfio_device_info.flags(info, VFIO_DEVICE_FLAGS_PCI() | (resettable ? VFIO_DEVICE_FLAGS_RESET() : 0));
-        vfio_device_info.num_regions(info, VFIO_PCI_NUM_REGIONS());
-        vfio_device_info.num_irqs(info, VFIO_PCI_NUM_IRQS());
-        argument.write(0, info, back);
+        vfio_device_info.flags(info.fields, VFIO_DEVICE_FLAGS_PCI() | (resettable ? VFIO_DEVICE_FLAGS_RESET() : 0));
+        vfio_device_info.num_regions(info.fields, VFIO_PCI_NUM_REGIONS());
+        vfio_device_info.num_irqs(info.fields, VFIO_PCI_NUM_IRQS());
+        info.write(machine.profile(), capOffset);
         return 0;
     }
 
     private int getRegionInfo(SimProcess caller, UserMemory argument) {
-        long least = vfio_region_info.sizeof();
-        MemorySegment info = argument.read(vfio_region_info.layout(), least);
-        long argsz = Integer.toUnsignedLong(vfio_region_info.argsz(info));
-        checkSize(argsz, least);
+        InfoStruct struct = new InfoStruct(argument, vfio_region_info.layout());
+        MemorySegment info = struct.fields;
         int index = vfio_region_info.index(info);
         if (index < 0 || index >= VFIO_PCI_NUM_REGIONS() || index == VFIO_PCI_VGA_REGION_INDEX()) {
             throw new KernelError(Errno.EINVAL);
@@ -91,35 +83,27 @@ final class DeviceFile extends SimFile {
         }
         vfio_region_info.offset(info, (long) index << REGION_SHIFT);
         vfio_region_info.size(info, size);
-        vfio_region_info.cap_offset(info, 0);
+        MemorySegment[] capabilities = {};
         if (bars.has(index) && index == bars.msixBar()) {
             flags |= VFIO_REGION_INFO_FLAG_CAPS();
             MemorySegment mappable = UserMemory.zeroed(vfio_info_cap_header.layout());
             vfio_info_cap_header.id(mappable, (short) VFIO_REGION_INFO_CAP_MSIX_MAPPABLE());
             vfio_info_cap_header.version(mappable, (short) 1);
-            MemorySegment chain =
-                    new CapabilityChain(Long.BYTES).add(mappable).at(least);
-            if (argsz < least + chain.byteSize()) {
-                vfio_region_info.argsz(info, (int) (least + chain.byteSize()));
-            } else {
-                argument.write(least, chain, chain.byteSize());
-                vfio_region_info.cap_offset(info, (int) least);
-            }
+            capabilities = new MemorySegment[] {mappable};
         }
         vfio_region_info.flags(info, flags);
-        argument.write(0, info, least);
+        struct.write(machine.profile(), vfio_region_info.cap_offset$offset(), capabilities);
         return 0;
     }
 
     private int getIrqInfo(SimProcess caller, UserMemory argument) {
-        long least = vfio_irq_info.sizeof();
-        MemorySegment info = argument.read(vfio_irq_info.layout(), least);
+        InfoStruct struct = new InfoStruct(argument, vfio_irq_info.layout());
+        MemorySegment info = struct.fields;
         int index = vfio_irq_info.index(info);
-        checkSize(Integer.toUnsignedLong(vfio_irq_info.argsz(info)), least);
         int count = device.interrupts.count(index).orElseThrow(() -> new KernelError(Errno.EINVAL));
         vfio_irq_info.flags(info, device.interrupts.flags(index));
         vfio_irq_info.count(info, count);
-        argument.write(0, info, least);
+        struct.write();
         return 0;
     }
 
@@ -127,13 +111,12 @@ final class DeviceFile extends SimFile {
 
     private int setIrqs(SimProcess caller, UserMemory argument) {
         long least = vfio_irq_set.data$offset();
-        MemorySegment set = argument.read(vfio_irq_set.layout(), least);
-        long argsz = Integer.toUnsignedLong(vfio_irq_set.argsz(set));
+        InfoStruct struct = new InfoStruct(argument, vfio_irq_set.layout(), least);
+        MemorySegment set = struct.fields;
         int flags = vfio_irq_set.flags(set);
         int index = vfio_irq_set.index(set);
         long start = Integer.toUnsignedLong(vfio_irq_set.start(set));
         long count = Integer.toUnsignedLong(vfio_irq_set.count(set));
-        checkSize(argsz, least);
         int known = VFIO_IRQ_SET_DATA_TYPE_MASK() | VFIO_IRQ_SET_ACTION_TYPE_MASK();
         boolean badIndex = index < 0 || index >= VFIO_PCI_NUM_IRQS();
         if (badIndex || (flags & ~known) != 0 || count >= 0xffff_ffffL - start) {
@@ -145,7 +128,7 @@ final class DeviceFile extends SimFile {
         }
         machine.kernel().lock();
         try {
-            Interrupts.Data data = data(caller, argument, argsz - least, flags, (int) count);
+            Interrupts.Data data = data(caller, argument, struct.argsz() - least, flags, (int) count);
             boolean trigger = (flags & VFIO_IRQ_SET_ACTION_TYPE_MASK()) == VFIO_IRQ_SET_ACTION_TRIGGER();
             if (!trigger) { // INTx alone can be masked, and no function has it
                 throw new KernelError(Errno.ENOTTY);
@@ -212,27 +195,18 @@ final class DeviceFile extends SimFile {
 
     /** Every function sits on a root bus, which has neither a slot nor a bridge to reset. */
     private int getHotResetInfo(SimProcess caller, UserMemory argument) {
-        long least = vfio_pci_hot_reset_info.devices$offset();
-        MemorySegment info = argument.read(vfio_pci_hot_reset_info.layout(), least);
-        checkSize(Integer.toUnsignedLong(vfio_pci_hot_reset_info.argsz(info)), least);
+        new InfoStruct(argument, vfio_pci_hot_reset_info.layout(), vfio_pci_hot_reset_info.devices$offset());
         throw new KernelError(Errno.ENODEV);
     }
 
     private int hotReset(SimProcess caller, UserMemory argument) {
-        long least = vfio_pci_hot_reset.group_fds$offset();
-        MemorySegment reset = argument.read(vfio_pci_hot_reset.layout(), least);
-        checkSize(Integer.toUnsignedLong(vfio_pci_hot_reset.argsz(reset)), least);
+        MemorySegment reset =
+                new InfoStruct(argument, vfio_pci_hot_reset.layout(), vfio_pci_hot_reset.group_fds$offset()).fields;
         boolean countFirst = !machine.profile().isBefore(KernelProfile.V6_12);
         if (vfio_pci_hot_reset.flags(reset) != 0 || countFirst && vfio_pci_hot_reset.count(reset) == 0) {
             throw new KernelError(Errno.EINVAL);
         }
         throw new KernelError(Errno.ENODEV);
-    }
-
-    private static void checkSize(long argsz, long least) {
-        if (argsz < least) {
-            throw new KernelError(Errno.EINVAL);
-        }
     }
 
     // ---- read, write, mmap

@@ -22,6 +22,9 @@ final class DmaMapping {
     /** VFIO_DMA_UNMAP_FLAG_VADDR took its address. Guarded by the kernel's lock. */
     boolean addressMissing;
 
+    /** While dirty pages are tracked. Guarded by the kernel's lock. */
+    DirtyPages dirty;
+
     private final List<Vma> pages;
 
     DmaMapping(long iova, long size, int access, SimProcess owner, List<Vma> pages) {

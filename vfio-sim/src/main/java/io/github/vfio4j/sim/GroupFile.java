@@ -61,11 +61,7 @@ final class GroupFile extends SimFile {
     }
 
     private int getStatus(SimProcess caller, UserMemory argument) {
-        long least = vfio_group_status.sizeof();
-        MemorySegment status = argument.read(vfio_group_status.layout(), least);
-        if (Integer.toUnsignedLong(vfio_group_status.argsz(status)) < least) {
-            throw new KernelError(Errno.EINVAL);
-        }
+        InfoStruct status = new InfoStruct(argument, vfio_group_status.layout());
         machine.kernel().lock();
         try {
             KernelError.check(machine.profile(), Operation.GROUP_GET_STATUS, facts());
@@ -75,11 +71,11 @@ final class GroupFile extends SimFile {
             } else if (!group.iommuGroup().owned()) {
                 flags = VFIO_GROUP_FLAGS_VIABLE();
             }
-            vfio_group_status.flags(status, flags);
+            vfio_group_status.flags(status.fields, flags);
         } finally {
             machine.kernel().unlock();
         }
-        argument.write(0, status, least);
+        status.write();
         return 0;
     }
 

@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim;
 
+import io.github.vfio4j.Errno;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.Operation;
@@ -30,6 +31,7 @@ final class Type1Iommu {
     // By IOVA, unsigned. Changed under both locks.
     private final TreeMap<Long, DmaMapping> mappings = new TreeMap<>(Long::compareUnsigned);
     private int mappingsLeft; // guarded by the kernel's lock
+    private boolean tracksDirtyPages; // guarded by the kernel's lock
 
     Type1Iommu(SimMachine machine, boolean v2) {
         this.machine = machine;
@@ -81,6 +83,9 @@ final class Type1Iommu {
         DmaMapping mapping = new DmaMapping(iova, size, access, caller, facts.pages());
         mappingsLeft--;
         caller.memory().pin(mapping.pinnedPages());
+        if (tracksDirtyPages) {
+            mapping.dirty = new DirtyPages(size / GRANULE);
+        }
         lock.writeLock().lock();
         try {
             mappings.put(iova, mapping);
@@ -217,35 +222,69 @@ final class Type1Iommu {
 
     // ---- VFIO_IOMMU_UNMAP_DMA
 
+    /**
+     * What VFIO_IOMMU_UNMAP_DMA is to do beside its range.
+     *
+     * @param all whether everything is to be unmapped
+     * @param addressOnly whether mappings only lose their addresses
+     * @param dirty whether a bitmap of the dirty pages is asked for
+     * @param bitmap that bitmap; null also where it cannot be had
+     */
+    record Unmap(boolean all, boolean addressOnly, boolean dirty, BitmapRequest bitmap) {}
+
     /** Removes what is mapped in a range, or everything, or only takes the addresses; returns how many bytes that was. */
-    long unmap(long iova, long size, boolean all, boolean addressOnly) {
+    long unmap(long iova, long size, Unmap how) {
         List<DmaMapping> inRange = size == 0 ? List.of() : overlapping(iova, iova + size - 1);
         KernelError.check(machine.profile(), Operation.IOMMU_UNMAP_DMA, new RangeFacts(iova, 0, size) {
             @Override
+            public boolean dirtyBitmapPossible() {
+                return !how.dirty() || how.bitmap() != null;
+            }
+
+            @Override
+            public boolean dirtyBitmapFits() {
+                return !how.dirty() || how.bitmap().fits(size);
+            }
+
+            @Override
             public boolean unmapAll() {
-                return all;
+                return how.all();
+            }
+
+            @Override
+            public boolean dirtyTracking() {
+                return !how.dirty() || tracksDirtyPages && how.bitmap().pageSize() == GRANULE;
             }
 
             @Override
             public boolean cutsMapping() {
-                return v2
-                        && !inRange.isEmpty()
-                        && (Long.compareUnsigned(inRange.getFirst().iova, iova) < 0
-                                || Long.compareUnsigned(inRange.getLast().last(), iova + size - 1) > 0);
+                return v2 && cuts(inRange, iova, size);
             }
 
             @Override
             public boolean addressMissing() {
-                return addressOnly && chosen(inRange, iova, size, all).stream().anyMatch(mapping -> mapping.addressMissing);
+                return how.addressOnly()
+                        && chosen(inRange, iova, size, how.all()).stream().anyMatch(mapping -> mapping.addressMissing);
             }
         });
-        List<DmaMapping> chosen = chosen(inRange, iova, size, all);
-        if (addressOnly) {
+        List<DmaMapping> chosen = chosen(inRange, iova, size, how.all());
+        if (how.addressOnly()) {
             chosen.forEach(mapping -> mapping.addressMissing = true);
+        } else if (how.dirty()) {
+            for (DmaMapping mapping : chosen) { // one after the other: what was told is gone, even if the next cannot be
+                tell(mapping, how.bitmap(), iova);
+                remove(List.of(mapping));
+            }
         } else {
             remove(chosen);
         }
         return chosen.stream().mapToLong(mapping -> mapping.size).sum();
+    }
+
+    private static boolean cuts(List<DmaMapping> inRange, long iova, long size) {
+        return !inRange.isEmpty()
+                && (Long.compareUnsigned(inRange.getFirst().iova, iova) < 0
+                        || Long.compareUnsigned(inRange.getLast().last(), iova + size - 1) > 0);
     }
 
     private List<DmaMapping> chosen(List<DmaMapping> inRange, long iova, long size, boolean all) {
@@ -260,6 +299,61 @@ final class Type1Iommu {
         boolean startsBefore = !inRange.isEmpty() && Long.compareUnsigned(inRange.getFirst().iova, iova) < 0;
         return !v2 && startsBefore ? List.of() : inRange;
     }
+
+    // ---- VFIO_IOMMU_DIRTY_PAGES
+
+    /** Refuses all of it where it is of type1 v1. */
+    void checkTracksDirtyPages() {
+        KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, new Facts() {
+            @Override
+            public boolean type1V2() {
+                return v2;
+            }
+        });
+    }
+
+    void trackDirtyPages(boolean on) {
+        if (on != tracksDirtyPages) {
+            mappings.values().forEach(mapping -> mapping.dirty = on ? new DirtyPages(mapping.size / GRANULE) : null);
+            tracksDirtyPages = on;
+        }
+    }
+
+    /** Writes a program's bitmap of the pages of a range that were written since it was last asked. */
+    void tellDirtyPages(long iova, long size, BitmapRequest bitmap) {
+        boolean older = machine.profile().isBefore(KernelProfile.V7_2);
+        if (older && size != 0 && iova + size == 0) { // the end of a range that reaches the very top is 0
+            throw new KernelError(Errno.EINVAL);
+        }
+        List<DmaMapping> inRange = size == 0 ? List.of() : overlapping(iova, iova + size - 1);
+        KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, new RangeFacts(iova, 0, size) {
+            @Override
+            public boolean dirtyBitmapFits() {
+                return bitmap.fits(size);
+            }
+
+            @Override
+            public boolean dirtyTracking() {
+                return tracksDirtyPages && bitmap.pageSize() == GRANULE;
+            }
+
+            @Override
+            public boolean cutsMapping() {
+                return cuts(inRange, iova, size);
+            }
+        });
+        for (DmaMapping mapping : inRange) {
+            tell(mapping, bitmap, iova);
+            mapping.dirty.clear();
+        }
+    }
+
+    private static void tell(DmaMapping mapping, BitmapRequest bitmap, long start) {
+        mapping.dirty.setAll(); // a device behind the IOMMU may have written every page
+        mapping.dirty.tell(bitmap.memory(), (mapping.iova - start) / GRANULE);
+    }
+
+    // ---- mappings
 
     private void remove(List<DmaMapping> gone) {
         lock.writeLock().lock();

@@ -33,6 +33,15 @@ final class UserMemory {
         return value;
     }
 
+    /** Follows a pointer of the argument: into the argument's own memory, or to what the program mapped there. */
+    UserMemory pointer(SimProcess caller, long address) {
+        long inside = address - value;
+        if (inside >= 0 && inside < memory.byteSize()) {
+            return new UserMemory(address, memory.asSlice(inside));
+        }
+        return new UserMemory(address, caller.memory().at(address));
+    }
+
     /** Bytes that are accessible from the pointer on. */
     long size() {
         return memory.byteSize();

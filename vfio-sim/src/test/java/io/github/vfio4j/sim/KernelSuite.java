@@ -1,6 +1,7 @@
 package io.github.vfio4j.sim;
 
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectPackage;
+import static org.junit.platform.engine.discovery.ClassNameFilter.includeClassNamePatterns;
 import static org.junit.platform.launcher.TagFilter.includeTags;
 
 import java.io.PrintWriter;
@@ -20,31 +21,33 @@ import org.junit.platform.reporting.legacy.xml.LegacyXmlReportGeneratingListener
 
 /**
  * Runs the tests that a kernel must pass, on Linux or on the simulated kernel, in one JVM: {@code --kernel linux|sim
- * --reports DIRECTORY}. Leaves JUnit reports in the directory; the exit status is 0 if tests ran and all passed.
+ * --reports DIRECTORY}, and if only some classes are wanted {@code --classes REGEX} for their full names. Leaves JUnit
+ * reports in the directory; the exit status is 0 if tests ran and all passed.
  */
 final class KernelSuite {
     private KernelSuite() {}
 
     public static void main(String[] args) {
-        if (args.length != 4 || !args[0].equals("--kernel") || !args[2].equals("--reports")) {
-            System.err.println("usage: KernelSuite --kernel linux|sim --reports DIRECTORY");
+        boolean some = args.length == 6 && args[4].equals("--classes");
+        if (args.length != 4 && !some || !args[0].equals("--kernel") || !args[2].equals("--reports")) {
+            System.err.println("usage: KernelSuite --kernel linux|sim --reports DIRECTORY [--classes REGEX]");
             System.exit(2);
         }
         System.setProperty("vfio4j.kernel", args[1]);
-        TestExecutionSummary summary = run(Path.of(args[3]));
+        TestExecutionSummary summary = run(Path.of(args[3]), some ? args[5] : ".*");
         if (summary.getTestsFoundCount() == 0 || summary.getTotalFailureCount() > 0) {
             System.exit(1);
         }
     }
 
-    private static TestExecutionSummary run(Path reports) {
+    private static TestExecutionSummary run(Path reports, String classes) {
         List<DiscoverySelector> packages = new ArrayList<>(List.of(selectPackage("io.github.vfio4j.sim.kernel")));
         if ("linux".equals(System.getProperty("vfio4j.kernel"))) { // compares Linux with the simulated kernel
             packages.add(selectPackage("io.github.vfio4j.sim.differential"));
         }
         LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request()
                 .selectors(packages)
-                .filters(includeTags("kernel"))
+                .filters(includeTags("kernel"), includeClassNamePatterns(classes))
                 .build();
         PrintWriter out = new PrintWriter(System.out, true);
         SummaryGeneratingListener summary = new SummaryGeneratingListener();

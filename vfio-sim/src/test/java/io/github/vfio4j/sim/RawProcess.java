@@ -26,6 +26,7 @@ final class RawProcess {
     static final int IOMMU_GET_INFO = 0x3b70;
     static final int IOMMU_MAP_DMA = 0x3b71;
     static final int IOMMU_UNMAP_DMA = 0x3b72;
+    static final int IOMMU_DIRTY_PAGES = 0x3b75;
 
     static final int TYPE1 = 1;
     static final int TYPE1V2 = 3;
@@ -34,8 +35,13 @@ final class RawProcess {
     static final int WRITE = 2;
     static final int VADDR = 4;
 
+    static final int UNMAP_DIRTY = 1;
     static final int UNMAP_ALL = 2;
     static final int UNMAP_VADDR = 4;
+
+    static final int DIRTY_START = 1;
+    static final int DIRTY_STOP = 2;
+    static final int DIRTY_GET = 4;
 
     static final int VIABLE = 1;
     static final int CONTAINER_SET = 2;
@@ -148,6 +154,39 @@ final class RawProcess {
 
     long unmap(int container, long iova, long size) {
         return unmap(container, iova, size, 0);
+    }
+
+    /** An unmap that asks for the dirty pages besides: how many bytes were unmapped, or -errno. */
+    long unmapDirty(int container, long iova, long size, long pageSize, long bytes, long bitmap) {
+        MemorySegment unmap = memory(48);
+        unmap.set(INT, 0, 48);
+        unmap.set(INT, 4, UNMAP_DIRTY);
+        unmap.set(LONG, 8, iova);
+        unmap.set(LONG, 16, size);
+        bitmap(unmap.asSlice(24), pageSize, bytes, bitmap);
+        int result = ioctl(container, IOMMU_UNMAP_DMA, unmap);
+        return result < 0 ? result : unmap.get(LONG, 16);
+    }
+
+    /** DIRTY_START, DIRTY_STOP, or whatever else a program may give. */
+    int dirtyPages(int container, int flags) {
+        return ioctl(container, IOMMU_DIRTY_PAGES, ints(8, flags));
+    }
+
+    int getDirty(int container, long iova, long size, long pageSize, long bytes, long bitmap) {
+        MemorySegment get = memory(48);
+        get.set(INT, 0, 48);
+        get.set(INT, 4, DIRTY_GET);
+        get.set(LONG, 8, iova);
+        get.set(LONG, 16, size);
+        bitmap(get.asSlice(24), pageSize, bytes, bitmap);
+        return ioctl(container, IOMMU_DIRTY_PAGES, get);
+    }
+
+    private static void bitmap(MemorySegment struct, long pageSize, long bytes, long address) {
+        struct.set(LONG, 0, pageSize);
+        struct.set(LONG, 8, bytes);
+        struct.set(LONG, 16, address);
     }
 
     /** Anonymous memory: its address, or -errno. */

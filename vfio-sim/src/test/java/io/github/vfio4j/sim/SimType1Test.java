@@ -239,7 +239,7 @@ class SimType1Test {
         assertThat(p.ioctl(container, IOMMU_UNMAP_DMA, p.memory(23))).isEqualTo(-EFAULT);
         assertThat(p.ioctl(container, IOMMU_UNMAP_DMA, p.ints(23, 0, 0, 0, 4096, 0))).isEqualTo(-EINVAL);
         assertThat(p.unmap(container, 0, PAGE, 8)).isEqualTo(-EINVAL);
-        assertThat(p.unmap(container, 0, PAGE, 1)).isEqualTo(-EINVAL); // dirty tracking is off
+        assertThat(p.unmap(container, 0, PAGE, 1)).isEqualTo(-EINVAL); // no room for a bitmap
         assertThat(p.unmap(container, 0, 0, 1 | UNMAP_ALL)).isEqualTo(-EINVAL);
         assertThat(p.unmap(container, 0, 0, 1 | UNMAP_VADDR)).isEqualTo(-EINVAL);
     }
