@@ -230,7 +230,7 @@ public final class Device implements AutoCloseable {
         }
     }
 
-    MemorySegment map(RegionInfo region) {
+    MemorySegment map(RegionInfo region, long offset, long size) {
         lock.lock();
         try {
             Rule.check(vfio().contract(), Operation.REGION_MAP, new Facts() {
@@ -240,8 +240,13 @@ public final class Device implements AutoCloseable {
                 }
 
                 @Override
+                public boolean regionPartAligned() {
+                    return offset % vfio().kernel().pageSize() == 0;
+                }
+
+                @Override
                 public boolean regionMappable() {
-                    return region.mappable() && !region.sparse() && region.size() > 0;
+                    return region.mappable(offset, size);
                 }
 
                 @Override
@@ -252,7 +257,7 @@ public final class Device implements AutoCloseable {
             if (arena == null) {
                 arena = Arena.ofShared();
             }
-            MemorySegment mapping = port.map(region.offset(), region.size(), region.writable(), arena);
+            MemorySegment mapping = port.map(region.offset() + offset, size, region.writable(), arena);
             mappings.push(mapping);
             return mapping;
         } finally {

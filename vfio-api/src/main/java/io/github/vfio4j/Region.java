@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -35,13 +36,28 @@ public final class Region {
     public Mmio map() {
         device.lock().lock();
         try {
+            device.checkOpen(Operation.REGION_MAP);
             if (mapping == null) {
-                mapping = new MappedMmio(device.map(info));
+                mapping = new MappedMmio(device.map(info, 0, info.size()));
             }
             return mapping;
         } finally {
             device.lock().unlock();
         }
+    }
+
+    /**
+     * Maps a part of the region into the program ({@code mmap} of the device file). {@link RegionInfo#areas()} lists
+     * what can be mapped of a region that cannot be mapped as a whole. The mapping ends when the device is closed.
+     *
+     * @param offset bytes from the start of the region; a multiple of the machine's page
+     * @param size bytes
+     * @return the registers of that part, whose offset 0 is the start of the part; each call maps anew
+     * @throws RuleViolation if that part cannot be mapped, memory decode is off, or the device is closed
+     * @throws VfioException if the kernel does not map it
+     */
+    public Mmio map(long offset, long size) {
+        return new MappedMmio(device.map(info, offset, size));
     }
 
     /**
@@ -67,7 +83,7 @@ public final class Region {
      * @param source native memory to write
      * @throws IndexOutOfBoundsException if the region ends before
      * @throws IllegalArgumentException if this is PCI configuration space
-     * @throws RuleViolation if the device is closed
+     * @throws RuleViolation if the region cannot be written, or the device is closed
      * @throws VfioException {@code EIO} when memory decode is off, or when the kernel writes fewer bytes
      */
     public void write(long offset, MemorySegment source) {
@@ -80,6 +96,12 @@ public final class Region {
     void writeAny(long offset, MemorySegment source) {
         device.checkOpen(Operation.REGION_WRITE);
         checkBounds(offset, source);
+        Rule.check(device.vfio().contract(), Operation.REGION_WRITE, new Facts() {
+            @Override
+            public boolean regionWritable() {
+                return info.writable();
+            }
+        });
         checkWhole(Operation.REGION_WRITE, device.port().write(info.offset() + offset, source), source);
     }
 

@@ -820,15 +820,55 @@ public enum Rule {
             "vfio_pci_ioctl_reset",
             "ask device.info().resettable()",
             f -> !f.resettable()),
-    /** Only a region that says so can be mapped as a whole. */
+    /** A memory BAR is read only while the device decodes its memory. */
+    REGION_READ_DECODED(
+            "region-read.decoded",
+            Operation.REGION_READ,
+            EnforcedBy.KERNEL,
+            Errno.EIO,
+            "memory decode is off in the device's command register, or the device is gone",
+            "vfio_pci_core_do_io_rw",
+            "turn it on first: device.config().enableMemory()",
+            f -> !f.memoryDecoded()),
+    /** The ROM is only read. */
+    REGION_WRITE_WRITABLE(
+            "region-write.writable",
+            Operation.REGION_WRITE,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the region can only be read",
+            "vfio_pci_rw",
+            "ask region.info().writable()",
+            f -> !f.regionWritable()),
+    /** A memory BAR is written only while the device decodes its memory. */
+    REGION_WRITE_DECODED(
+            "region-write.decoded",
+            Operation.REGION_WRITE,
+            EnforcedBy.KERNEL,
+            Errno.EIO,
+            "memory decode is off in the device's command register, or the device is gone",
+            "vfio_pci_core_do_io_rw",
+            "turn it on first: device.config().enableMemory()",
+            f -> !f.memoryDecoded()),
+    /** A region is mapped from a page on. */
+    REGION_PAGE(
+            "region-map.page",
+            Operation.REGION_MAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the part of the region does not begin at a page",
+            "ksys_mmap_pgoff",
+            "map from the page on that holds it, and add the rest to the offsets",
+            f -> !f.regionPartAligned()),
+    /** Only what the region's info says can be mapped. */
     REGION_MAPPABLE(
             "region-map.mappable",
             Operation.REGION_MAP,
             EnforcedBy.API,
             Errno.EINVAL,
-            "the region cannot be mapped as a whole",
+            "the region, or this part of it, cannot be mapped",
             "vfio_pci_core_mmap",
-            "read and write it: region.read and region.write",
+            "map a part that region.info().areas() lists, or use region.read and region.write",
             f -> !f.regionMappable()),
     /** A BAR whose memory decode is off must not be touched: the access would kill the program (SIGBUS). */
     REGION_DECODED(

@@ -29,7 +29,7 @@ final class FakeKernel implements Kernel {
     long unmapsLess;
     long unmapsAll;
     boolean keepsTopMappings = true;
-    DeviceInfo deviceInfo = new DeviceInfo(false, true, 2, 1);
+    DeviceInfo deviceInfo = new DeviceInfo(DeviceInfo.Bus.OTHER, true, 2, 1, List.of());
     IntFunction<IrqInfo> irqInfo = index -> new IrqInfo(index, 1, true, false, false, true);
     int vectorsAvailable;
     int eventsLeft = Integer.MAX_VALUE;
@@ -265,7 +265,8 @@ final class FakeKernel implements Kernel {
 
         @Override
         public RegionInfo regionInfo(int index) {
-            return new RegionInfo(index, true, true, index == 0, index == 1, 4096, index * 0x1000L);
+            List<RegionInfo.Area> areas = index == 0 ? List.of(new RegionInfo.Area(0, 4096)) : List.of();
+            return new RegionInfo(index, true, true, 4096, index * 0x1000L, areas, false, Optional.empty());
         }
 
         @Override

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
@@ -16,7 +17,7 @@ class InterruptsTest {
     private final Device device;
 
     InterruptsTest() {
-        kernel.deviceInfo = new DeviceInfo(true, true, 9, 5);
+        kernel.deviceInfo = new DeviceInfo(DeviceInfo.Bus.PCI, true, 9, 5, List.of());
         kernel.irqInfo = index -> switch (PciIrq.values()[index]) {
             case INTX -> new IrqInfo(index, 1, true, true, true, false);
             case MSI -> new IrqInfo(index, 8, true, false, false, true);
@@ -244,7 +245,7 @@ class InterruptsTest {
 
     @Test
     void anIndexOfADeviceThatIsNotPciHasNoRival() {
-        kernel.deviceInfo = new DeviceInfo(false, true, 1, 3);
+        kernel.deviceInfo = new DeviceInfo(DeviceInfo.Bus.OTHER, true, 1, 3, List.of());
         kernel.irqInfo = index -> new IrqInfo(index, 1, true, true, false, true);
         try (Vfio other = Vfio.on(kernel, Contract.STRICT)) {
             Container container = other.openContainer();

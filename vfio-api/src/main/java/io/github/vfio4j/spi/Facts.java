@@ -196,11 +196,29 @@ public interface Facts {
     }
 
     /**
-     * Can the region be mapped as a whole?
+     * Does the part of the region that is to be mapped begin at a page?
      *
-     * @return true if its info says so
+     * @return true if it does
+     */
+    default boolean regionPartAligned() {
+        return true;
+    }
+
+    /**
+     * Can the part of the region be mapped?
+     *
+     * @return true if the region's info says so
      */
     default boolean regionMappable() {
+        return true;
+    }
+
+    /**
+     * Can the region be written?
+     *
+     * @return true if the region's info says so
+     */
+    default boolean regionWritable() {
         return true;
     }
 

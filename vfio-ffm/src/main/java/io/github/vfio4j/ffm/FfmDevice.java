@@ -1,7 +1,5 @@
 package io.github.vfio4j.ffm;
 
-import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_FLAGS_PCI;
-import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_FLAGS_RESET;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_INFO;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_IRQ_INFO;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_REGION_INFO;
@@ -10,17 +8,11 @@ import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_AUTOMASKED;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_EVENTFD;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_MASKABLE;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_NORESIZE;
-import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_CAP_SPARSE_MMAP;
-import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_FLAG_CAPS;
-import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_FLAG_MMAP;
-import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_FLAG_READ;
-import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_REGION_INFO_FLAG_WRITE;
 
 import io.github.vfio4j.DeviceInfo;
 import io.github.vfio4j.IrqInfo;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.RegionInfo;
-import io.github.vfio4j.ffm.gen.vfio_device_info;
 import io.github.vfio4j.ffm.gen.vfio_irq_info;
 import io.github.vfio4j.ffm.gen.vfio_region_info;
 import io.github.vfio4j.ffm.port.Frame;
@@ -41,14 +33,8 @@ final class FfmDevice implements DevicePort {
 
     @Override
     public DeviceInfo info() {
-        return Info.ask(fd, Operation.DEVICE_GET_INFO, VFIO_DEVICE_GET_INFO(), _ -> {}, answer -> {
-            int flags = vfio_device_info.flags(answer);
-            return new DeviceInfo(
-                    (flags & VFIO_DEVICE_FLAGS_PCI()) != 0,
-                    (flags & VFIO_DEVICE_FLAGS_RESET()) != 0,
-                    vfio_device_info.num_regions(answer),
-                    vfio_device_info.num_irqs(answer));
-        });
+        return Info.ask(
+                fd, Operation.DEVICE_GET_INFO, VFIO_DEVICE_GET_INFO(), _ -> {}, DeviceInfoDecoder::decode);
     }
 
     @Override
@@ -58,28 +44,7 @@ final class FfmDevice implements DevicePort {
                 Operation.DEVICE_GET_REGION_INFO,
                 VFIO_DEVICE_GET_REGION_INFO(),
                 question -> vfio_region_info.index(question, index),
-                FfmDevice::region);
-    }
-
-    private static RegionInfo region(MemorySegment answer) {
-        int flags = vfio_region_info.flags(answer);
-        boolean[] sparse = {false};
-        if ((flags & VFIO_REGION_INFO_FLAG_CAPS()) != 0) {
-            Info.capabilities(
-                    Operation.DEVICE_GET_REGION_INFO,
-                    answer,
-                    vfio_region_info.cap_offset(answer),
-                    vfio_region_info.sizeof(),
-                    (id, _) -> sparse[0] |= id == VFIO_REGION_INFO_CAP_SPARSE_MMAP());
-        }
-        return new RegionInfo(
-                vfio_region_info.index(answer),
-                (flags & VFIO_REGION_INFO_FLAG_READ()) != 0,
-                (flags & VFIO_REGION_INFO_FLAG_WRITE()) != 0,
-                (flags & VFIO_REGION_INFO_FLAG_MMAP()) != 0,
-                sparse[0],
-                vfio_region_info.size(answer),
-                vfio_region_info.offset(answer));
+                RegionInfoDecoder::decode);
     }
 
     @Override

@@ -6,6 +6,7 @@ import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.gen.vfio_info_cap_header;
 import io.github.vfio4j.ffm.port.Frame;
 import java.lang.foreign.Arena;
+import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.function.Consumer;
@@ -62,7 +63,7 @@ final class Info {
                     }
                 }
             }
-            throw new VfioException(operation, EPROTO, fd.subject() + " answers with " + needed + " bytes");
+            throw broken(operation, fd.subject() + " answers with " + needed + " bytes");
         } finally {
             fd.end(frame);
         }
@@ -83,7 +84,8 @@ final class Info {
     }
 
     /**
-     * Visits the capabilities of an answer. A chain that leaves the answer or runs in a circle is an error.
+     * Visits the capabilities of an answer. A chain that leaves the answer or runs in a circle is an error, and so is a
+     * capability of which the visitor reads more than the answer has.
      *
      * @param first the offset of the first capability, 0 for none
      * @param header the size of the struct before the chain
@@ -97,12 +99,31 @@ final class Info {
                     || offset % 4 != 0
                     || offset > size - vfio_info_cap_header.sizeof()
                     || count == most) {
-                throw new VfioException(
-                        operation, EPROTO, "the capability chain is broken at offset " + offset + " of " + size);
+                throw broken(operation, "the capability chain is broken at offset " + offset + " of " + size);
             }
             MemorySegment capability = answer.asSlice(offset);
-            visitor.visit(Short.toUnsignedInt(vfio_info_cap_header.id(capability)), capability);
+            try {
+                visitor.visit(Short.toUnsignedInt(vfio_info_cap_header.id(capability)), capability);
+            } catch (IndexOutOfBoundsException _) { // every read of a segment is checked
+                throw broken(operation, "the capability at offset " + offset + " of the chain is cut off");
+            }
             offset = Integer.toUnsignedLong(vfio_info_cap_header.next(capability));
         }
+    }
+
+    /**
+     * Copies a struct out of a capability, aligned for every field; for a visitor.
+     *
+     * @param bytes how much of the struct this version of the capability has; the rest is zeros
+     */
+    static MemorySegment struct(MemorySegment capability, GroupLayout layout, long bytes) {
+        MemorySegment struct = MemorySegment.ofArray(new long[(int) (layout.byteSize() + 7) / 8]);
+        MemorySegment.copy(capability, 0, struct, 0, bytes);
+        return struct;
+    }
+
+    /** The exception for an answer that no kernel should give. */
+    static VfioException broken(Operation operation, String how) {
+        return new VfioException(operation, EPROTO, how);
     }
 }

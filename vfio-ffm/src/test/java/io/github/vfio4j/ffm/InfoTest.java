@@ -24,8 +24,8 @@ class InfoTest {
     private final MemorySegment answer = Arena.ofAuto().allocate(8192, 8);
     private int asked;
 
-    /** A container whose kernel gives {@link #answer}, and nothing of the chain if the buffer is short. */
-    private final FfmContainer container = new FfmContainer(new Fd(
+    /** A file whose kernel gives {@link #answer}, and nothing of the chain if the buffer is short. */
+    private final Fd file = new Fd(
             new NoSyscalls() {
                 @Override
                 public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
@@ -40,7 +40,9 @@ class InfoTest {
                 }
             },
             3,
-            "container"));
+            "file");
+    private final FfmContainer container = new FfmContainer(file);
+    private final FfmDevice device = new FfmDevice(file);
 
     private InfoTest() {
         answer.set(JAVA_INT, 0, HEADER);
@@ -131,18 +133,30 @@ class InfoTest {
         long seed = System.nanoTime();
         System.out.println("random capability chains, seed " + seed);
         Random random = new Random(seed);
+        randomAnswers(random, 16, container::iommuInfo);
+        randomAnswers(random, 16, device::info);
+        randomAnswers(random, 12, () -> device.regionInfo(0));
+    }
+
+    private void randomAnswers(Random random, int capOffset, Runnable ask) {
         byte[] bytes = new byte[(int) answer.byteSize()];
+        int infos = 0;
         for (int round = 0; round < 20_000; round++) {
             random.nextBytes(bytes);
             MemorySegment.copy(MemorySegment.ofArray(bytes), 0, answer, 0, bytes.length);
             answer.set(JAVA_INT, 0, HEADER + random.nextInt(2048));
-            answer.set(JAVA_INT, 16, random.nextInt(256) * 4);
+            answer.set(JAVA_INT, capOffset, random.nextInt(256) * 4);
+            for (int at = HEADER; at < 1024; at += 4) { // links that lead somewhere, and small numbers
+                answer.set(JAVA_INT, at, random.nextInt(16) == 0 ? random.nextInt(256) * 4 : random.nextInt(8));
+            }
             try {
-                container.iommuInfo();
+                ask.run();
+                infos++;
             } catch (VfioException | IllegalArgumentException e) { // the latter: a range that ends before it starts
                 assertThat(e).hasMessageMatching("(?s).*(chain|ranges|range|bytes).*");
             }
         }
+        assertThat(infos).as("answers that were whole").isPositive();
     }
 
     private void refused() {

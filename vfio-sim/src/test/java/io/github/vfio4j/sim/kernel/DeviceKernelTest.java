@@ -106,6 +106,31 @@ class DeviceKernelTest extends KernelTest {
     }
 
     @Test
+    void aPartOfABarIsMappedFromAPageOn() {
+        Region bar = nvme.region(0);
+        Mmio second = bar.map(4096, 4096);
+        assertThat(second.size()).isEqualTo(4096);
+        assertThat(bar.map(0, 4096).read32Opaque(VS)).isEqualTo(bar.map().read32Opaque(VS));
+        assertRefused(Rule.REGION_PAGE, () -> bar.map(8, 4096));
+        assertRefused(Rule.REGION_MAPPABLE, () -> bar.map(0, bar.info().size() + 1));
+        assertRefused(Rule.REGION_MAPPABLE, () -> bar.map(bar.info().size(), 4096));
+        assertRefused(Rule.REGION_MAPPABLE, () -> bar.map(0, 0));
+        assertRefused(Rule.REGION_MAPPABLE, () -> bar.map(-4096, 4096));
+    }
+
+    @Test
+    void everyIndexThatTheDeviceReportsHasARegionOrIsRefusedByTheKernel() {
+        for (int index = 0; index < nvme.info().regions(); index++) {
+            if (index == 8) { // VGA, which is not there
+                continue;
+            }
+            RegionInfo info = nvme.region(index).info();
+            assertThat(info.index()).isEqualTo(index);
+            assertThat(info.mappable()).isEqualTo(info.mappable(0, info.size()));
+        }
+    }
+
+    @Test
     void aBarThatTheDeviceLacksHasNoSize() {
         RegionInfo absent = nvme.region(3).info();
         assertThat(absent.size()).isZero();
