@@ -136,7 +136,7 @@ built() {
     local stamp=$1 product=$2 tests=(-path '*/src/test' -prune -o)
     [[ -e $stamp && -e $product ]] || return 1
     [[ $stamp != "$SUITE_STAMP" ]] || tests=()
-    [[ -z $(cd "$PROJECT" && find pom.xml src-gen vfio-{api,ffm,sim,examples}/{pom.xml,src} \
+    [[ -z $(cd "$PROJECT" && find pom.xml src-gen vfio-{api,ffm,sim,examples,bench}/{pom.xml,src} \
         "${tests[@]}" -newer "$stamp" -print -quit) ]]
 }
 
