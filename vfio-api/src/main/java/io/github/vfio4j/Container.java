@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.Facts;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
 
 /**
  * A VFIO container: an IO address space that groups share ({@code /dev/vfio/vfio}). It starts empty. Attach a group,
@@ -20,6 +21,7 @@ public final class Container implements AutoCloseable {
     // Guarded by lock.
     private final List<Group> groups = new ArrayList<>();
     private Type1 iommu;
+    private boolean groupsLost; // a group is in the kernel's container still that is none of groups
     private volatile boolean closed;
 
     Container(Vfio vfio, ContainerPort port) {
@@ -82,7 +84,8 @@ public final class Container implements AutoCloseable {
      * drops every mapping and the IOMMU: the container is as new, and its {@link Type1} has ended.
      *
      * @param group a group of this container without open devices
-     * @throws RuleViolation if the group is not in this container, or a device of it is open
+     * @throws RuleViolation if the group is not in this container, a device of it is open, or, under
+     *     {@link Contract#STRICT}, an {@link ExternalUser} is registered; the message names them
      * @throws VfioException {@code EBUSY} if a device of the group is open in another process
      */
     public void detach(Group group) {
@@ -90,7 +93,13 @@ public final class Container implements AutoCloseable {
         try {
             group.lock.lock();
             try {
-                Rule.check(vfio.contract(), Operation.GROUP_UNSET_CONTAINER, membership(group));
+                Rule.check(
+                        vfio.contract(),
+                        Operation.GROUP_UNSET_CONTAINER,
+                        membership(group),
+                        () -> group.externalUsers().stream()
+                                .map(ExternalUser::toString)
+                                .collect(Collectors.joining(", ")));
                 take(group, group.port::unsetContainer);
             } finally {
                 group.lock.unlock();
@@ -143,8 +152,9 @@ public final class Container implements AutoCloseable {
     }
 
     /**
-     * Closes the container and all it owns: the devices of its groups, the mappings, the memberships of its groups (which
-     * stay open), then the file. Idempotent.
+     * Closes the container and all it owns: the devices of its groups, what KVM has of these groups, the mappings, the
+     * memberships of its groups (which stay open), then the file. A group with a {@link PeerUser} stays in the kernel's
+     * container, where the IOMMU goes on protecting the machine from what the other process does. Idempotent.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
@@ -161,6 +171,7 @@ public final class Container implements AutoCloseable {
                 group.lock.lock();
                 try {
                     teardown.step(group::closeDevices);
+                    teardown.step(() -> group.dropKvm(null));
                     teardown.step(() -> leave(group));
                 } finally {
                     group.lock.unlock();
@@ -192,16 +203,34 @@ public final class Container implements AutoCloseable {
     void loseGroup(Group group) {
         Teardown teardown = new Teardown();
         if (!teardown.step(() -> leave(group)) && group.container == this) {
-            if (groups.size() == 1 && iommu != null) {
-                teardown.step(iommu::release);
-            }
-            left(group);
+            teardown.step(() -> abandon(group));
         }
         teardown.finish();
     }
 
+    /** Gives a group up that stays in the kernel's container. With the last one go this process's mappings. */
+    private void abandon(Group group) {
+        Teardown teardown = new Teardown();
+        if (groups.size() == 1 && iommu != null) {
+            teardown.step(iommu::release);
+        }
+        groupsLost = true;
+        group.lost();
+        left(group);
+        teardown.finish();
+    }
+
+    /** The lock is held. */
+    boolean iommuSet() {
+        return iommu != null;
+    }
+
     /** Takes a group out as part of a close: nothing is refused for order. Locks of both are held. */
     private void leave(Group group) {
+        if (group.heldByPeer()) {
+            abandon(group);
+            return;
+        }
         Runnable unset = () -> {
             try {
                 group.port.unsetContainer();
@@ -221,8 +250,12 @@ public final class Container implements AutoCloseable {
             unset.run();
             left(group);
         };
-        if (groups.size() == 1 && iommu != null) {
-            iommu.end(leave);
+        Type1 last = groups.size() == 1 ? iommu : null;
+        if (last != null && groupsLost) { // the kernel's container still has a group, and so its mappings
+            leave.run();
+            last.release();
+        } else if (last != null) {
+            last.end(leave);
         } else {
             leave.run();
         }
@@ -247,7 +280,7 @@ public final class Container implements AutoCloseable {
 
             @Override
             public boolean groupInContainer() {
-                return group.container != null;
+                return group.inContainer();
             }
 
             @Override
@@ -257,7 +290,12 @@ public final class Container implements AutoCloseable {
 
             @Override
             public int devicesOpen() {
-                return group.devicesOpen();
+                return group.devices.number();
+            }
+
+            @Override
+            public int externalUsers() {
+                return group.externalUsers().size();
             }
 
             @Override

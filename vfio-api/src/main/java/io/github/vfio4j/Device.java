@@ -18,8 +18,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * where a raw mapping would kill the program.
  */
 public final class Device implements AutoCloseable {
-    private final Type1 iommu;
-    private final Group group;
+    private final Type1 iommu; // null for one that another process opened
+    private final Group group; // null for one of a group that this process has no handle of
+    private final OpenDevices owner;
     private final DevicePort port;
     private final DeviceInfo info;
     private final String name;
@@ -29,13 +30,25 @@ public final class Device implements AutoCloseable {
     private final Irq[] irqs;
     private final Deque<MemorySegment> mappings = new ArrayDeque<>();
     private Arena arena;
-    private List<Runnable> owned = List.of(); // closes what the short road opened
+    private List<Runnable> owned = List.of(); // what to do after its close
     private PciConfig config;
     private volatile boolean closed;
 
+    /** One whose IOMMU is here. */
     Device(Type1 iommu, Group group, DevicePort port, DeviceInfo info, String name) {
+        this(iommu, group, group.devices, port, info, name);
+    }
+
+    /** One whose IOMMU is another process's. */
+    Device(OpenDevices owner, DevicePort port, DeviceInfo info, String name) {
+        this(null, null, owner, port, info, name);
+    }
+
+    private Device(
+            Type1 iommu, Group group, OpenDevices owner, DevicePort port, DeviceInfo info, String name) {
         this.iommu = iommu;
         this.group = group;
+        this.owner = owner;
         this.port = port;
         this.info = info;
         this.name = name;
@@ -56,8 +69,13 @@ public final class Device implements AutoCloseable {
      * Returns the IOMMU that stands between the device and memory.
      *
      * @return the IOMMU of its container
+     * @throws UnsupportedOperationException if another process handed the device or its group over: memory is mapped there
      */
     public Type1 iommu() {
+        if (iommu == null) {
+            throw new UnsupportedOperationException(
+                    "the container of " + name + " is in the process that handed it over: map memory there");
+        }
         return iommu;
     }
 
@@ -178,13 +196,13 @@ public final class Device implements AutoCloseable {
     @Override
     public void close() {
         List<Runnable> last;
-        group.lock.lock();
+        owner.lock.lock();
         try {
             closeHandle();
             last = owned;
             owned = List.of();
         } finally {
-            group.lock.unlock();
+            owner.lock.unlock();
         }
         Teardown teardown = new Teardown();
         last.forEach(teardown::step);
@@ -212,21 +230,24 @@ public final class Device implements AutoCloseable {
                 MemorySegment mapping = mappings.pop();
                 teardown.step(() -> port.unmap(mapping.address(), mapping.byteSize()));
             }
+            if (group != null) {
+                teardown.step(() -> group.dropKvm(this));
+            }
             port.close();
-            group.remove(this);
+            owner.remove(this);
             teardown.finish();
         } finally {
             lock.unlock();
         }
     }
 
-    /** Hands over what the short road opened, to be closed after this device. */
-    void own(Container container, Group itsGroup) {
-        group.lock.lock();
+    /** Takes over what is to be done after its close. */
+    void own(Runnable... last) {
+        owner.lock.lock();
         try {
-            owned = List.of(container::close, itsGroup::close);
+            owned = List.of(last);
         } finally {
-            group.lock.unlock();
+            owner.lock.unlock();
         }
     }
 
@@ -280,12 +301,20 @@ public final class Device implements AutoCloseable {
         }
     }
 
+    /** Returns the group that it was opened through. */
+    Group group() {
+        if (group == null) {
+            throw new IllegalArgumentException(name + " belongs to the process that handed it over");
+        }
+        return group;
+    }
+
     boolean isOpen() {
         return !closed;
     }
 
     Vfio vfio() {
-        return group.vfio();
+        return owner.vfio();
     }
 
     DevicePort port() {

@@ -1,10 +1,12 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.Kernel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /**
  * An open IOMMU group ({@code /dev/vfio/N}): the devices that can only be isolated together. An open group alone protects
@@ -13,7 +15,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>All methods are safe from any thread.
  */
 public final class Group implements AutoCloseable {
-    final ReentrantLock lock = new ReentrantLock();
+    final ReentrantLock lock;
+    final OpenDevices devices;
     final GroupPort port;
     /** Written under the locks of the container and of this group. */
     volatile Container container;
@@ -21,13 +24,26 @@ public final class Group implements AutoCloseable {
     private final Vfio vfio;
     private final int number;
     // Guarded by lock; oldest first.
-    private final List<Device> devices = new ArrayList<>();
+    private final List<ExternalUser> externalUsers = new ArrayList<>();
+    /** It may be in a container of the kernel's that no handle of this process stands for. Guarded by lock. */
+    private boolean lost;
+
     private volatile boolean closed;
 
     private Group(Vfio vfio, int number, GroupPort port) {
         this.vfio = vfio;
         this.number = number;
         this.port = port;
+        this.devices = new OpenDevices(vfio);
+        this.lock = devices.lock;
+    }
+
+    /** Makes a group of a file that another process opened, unless this process has the group open besides. */
+    static Group received(Vfio vfio, int number, GroupPort port) {
+        if (!vfio.kernel().openGroups().take(port.deviceNumber())) {
+            throw new RuleViolation(Rule.GROUP_OPEN_ONCE, Operation.OPEN_GROUP, "group " + number);
+        }
+        return new Group(vfio, number, port);
     }
 
     static Group open(Vfio vfio, int number, String node) {
@@ -73,13 +89,38 @@ public final class Group implements AutoCloseable {
     }
 
     /**
-     * Closes the group: first its devices, then its membership in a container, then the file. When it is its container's
-     * last group, the kernel drops every mapping there. Idempotent.
+     * Lists the users of the group and its devices outside this process's VFIO: KVM, other processes.
+     *
+     * @return a snapshot of those that are registered, oldest first
+     */
+    public List<ExternalUser> externalUsers() {
+        lock.lock();
+        try {
+            return List.copyOf(externalUsers);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Closes the group: first its devices, then what KVM has of it, then its membership in a container, then the file. When
+     * it is its container's last group, the kernel drops every mapping there. Idempotent.
+     *
+     * <p>While a {@link PeerUser} is registered, the group stays in the kernel's container and only this process's mappings
+     * end; the file lives on in the other process.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
     @Override
     public void close() {
+        locked(() -> {
+            closeLocked();
+            return null;
+        });
+    }
+
+    /** Does something under the locks of this group and of the container that it is in. */
+    <T> T locked(Supplier<T> action) {
         while (true) {
             Container current = container;
             if (current != null) {
@@ -89,8 +130,7 @@ public final class Group implements AutoCloseable {
                 lock.lock();
                 try {
                     if (container == current) {
-                        closeLocked();
-                        return;
+                        return action.get();
                     }
                 } finally {
                     lock.unlock();
@@ -110,6 +150,7 @@ public final class Group implements AutoCloseable {
         closed = true;
         Teardown teardown = new Teardown();
         teardown.step(this::closeDevices);
+        teardown.step(() -> dropKvm(null));
         if (container != null) {
             teardown.step(() -> container.loseGroup(this));
         }
@@ -122,26 +163,69 @@ public final class Group implements AutoCloseable {
 
     /** The lock is held. */
     void closeDevices() {
+        devices.closeAll();
+    }
+
+    /**
+     * Checks what must hold of this group before somebody outside uses it, or a device of it. The locks of the group and
+     * its container are held.
+     */
+    void checkExternalUser(Operation operation, Device device) {
+        if (closed || device != null && !device.isOpen()) {
+            throw new RuleViolation(Rule.HANDLE_OPEN, operation, device == null ? "group " + number : device.name());
+        }
+        Rule.check(vfio.contract(), Operation.GET_EXTERNAL_USER, new Facts() {
+            @Override
+            public boolean groupInContainer() {
+                return container != null;
+            }
+
+            @Override
+            public boolean iommuSet() {
+                return container.iommuSet();
+            }
+
+            @Override
+            public boolean groupViable() {
+                return port.status().viable();
+            }
+        });
+    }
+
+    /** The lock is held. */
+    void add(ExternalUser user) {
+        externalUsers.add(user);
+    }
+
+    /** The lock is held. */
+    void remove(ExternalUser user) {
+        externalUsers.remove(user);
+    }
+
+    /** Takes a device, or the group itself (null), from KVM: it cannot be done once the file is closed. The lock is held. */
+    void dropKvm(Device device) {
         Teardown teardown = new Teardown();
-        for (Device device : List.copyOf(devices).reversed()) {
-            teardown.step(device::closeHandle);
+        for (ExternalUser user : List.copyOf(externalUsers).reversed()) {
+            if (user instanceof KvmUser && user.uses(this, device)) {
+                teardown.step(user::drop);
+            }
         }
         teardown.finish();
     }
 
-    /** The lock is held. */
-    void add(Device device) {
-        devices.add(device);
+    /** Has another process a file of the group or its devices? The lock is held. */
+    boolean heldByPeer() {
+        return externalUsers.stream().anyMatch(PeerUser.class::isInstance);
     }
 
-    /** The lock is held. */
-    void remove(Device device) {
-        devices.remove(device);
+    /** It left its container's handle and may still be in the kernel's container. The lock is held. */
+    void lost() {
+        lost = true;
     }
 
-    /** The lock is held. */
-    int devicesOpen() {
-        return devices.size();
+    /** Is it in a container, be it one that no handle stands for? The lock is held. */
+    boolean inContainer() {
+        return container != null || lost && port.status().containerSet();
     }
 
     Vfio vfio() {

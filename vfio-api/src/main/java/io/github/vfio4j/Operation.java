@@ -63,7 +63,29 @@ public enum Operation {
     /** Giving memory for DMA back. */
     MEMORY_FREE("munmap of memory for DMA"),
     /** Reading the device tree in sysfs. */
-    SYSFS_READ("read of sysfs");
+    SYSFS_READ("read of sysfs"),
+    /** Letting somebody outside use a group: KVM or another process. Named after the kernel's function of 2013 to 2021. */
+    GET_EXTERNAL_USER("vfio_group_get_external_user"),
+    /** Opening KVM, {@code /dev/kvm}. */
+    OPEN_KVM("open of the KVM node"),
+    /** Making a virtual machine. */
+    KVM_CREATE_VM("KVM_CREATE_VM"),
+    /** Making the device of a virtual machine that VFIO files are given to. */
+    KVM_CREATE_DEVICE("KVM_CREATE_DEVICE"),
+    /** Giving KVM a group or a device. */
+    KVM_FILE_ADD("KVM_DEV_VFIO_FILE_ADD"),
+    /** Taking a group or a device from KVM. */
+    KVM_FILE_DEL("KVM_DEV_VFIO_FILE_DEL"),
+    /** Waiting for processes that connect, to hand files over. */
+    HANDOVER_LISTEN("bind and listen of a Unix socket"),
+    /** Taking such a connection. */
+    HANDOVER_ACCEPT("accept of a Unix socket"),
+    /** Connecting to such a process. */
+    HANDOVER_CONNECT("connect of a Unix socket"),
+    /** Handing a group or a device over. */
+    HANDOVER_SEND("sendmsg with SCM_RIGHTS"),
+    /** Getting a group or a device. */
+    HANDOVER_RECEIVE("recvmsg with SCM_RIGHTS");
 
     private final String kernelName;
 

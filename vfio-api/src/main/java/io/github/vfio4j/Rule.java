@@ -1,10 +1,12 @@
 package io.github.vfio4j;
 
 import io.github.vfio4j.spi.Facts;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /**
  * The rules of VFIO, each stated once. The constants of one operation stand in the order in which the kernel checks
@@ -80,6 +82,21 @@ public enum Rule {
             Facts::groupOpen),
 
     // ---- VFIO_GROUP_SET_CONTAINER
+    /** A descriptor is not negative. */
+    SET_CONTAINER_FD_NEGATIVE(
+            "set-container.fd-negative",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the descriptor that should be the container is negative",
+            "vfio_group_fops_unl_ioctl",
+            "open a container: vfio.openContainer()",
+            Facts::namedFileNegative) {
+        @Override
+        public Kind kind() {
+            return Kind.DOCUMENTS;
+        }
+    },
     /** The descriptor that is named must be open. */
     SET_CONTAINER_FD_OPEN(
             "set-container.fd-open",
@@ -134,7 +151,12 @@ public enum Rule {
             "a member of the group is bound to a host driver, or somebody else owns the group",
             "vfio_container_attach_group",
             "bind every member of the group to vfio-pci or pci-stub, or to no driver",
-            Facts::groupOwnedByHost),
+            Facts::groupOwnedByHost) {
+        @Override
+        public boolean isOf(KernelProfile kernel) {
+            return kernel != KernelProfile.DOCUMENTS; // there DEVICE_VIABLE
+        }
+    },
     /** A group cannot join while a mapping waits for its new address. */
     SET_CONTAINER_ADDRESSES(
             "set-container.addresses",
@@ -282,6 +304,22 @@ public enum Rule {
             "set it: container.setIommu(type); it ends when the last group leaves",
             f -> !f.iommuSet()),
 
+    /** A group with a host driver on a member gives no device. */
+    DEVICE_VIABLE(
+            "open-device.viable",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "a member of the group is bound to a host driver",
+            "vfio_group_get_device_fd",
+            "bind every member of the group to vfio-pci or pci-stub, or to no driver",
+            f -> !f.groupViable()) {
+        @Override
+        public Kind kind() {
+            return Kind.DOCUMENTS;
+        }
+    },
+
     // ---- VFIO_GROUP_UNSET_CONTAINER
     /** Only a group in a container can leave it. */
     UNSET_NEEDS_CONTAINER(
@@ -303,6 +341,22 @@ public enum Rule {
             "vfio_group_ioctl_unset_container",
             "close the group's devices first; a mapping of a BAR keeps its device open",
             f -> f.devicesOpen() > 0),
+
+    /** A group with a user outside cannot leave its container. */
+    UNSET_EXTERNAL_USER(
+            "unset-container.external-user",
+            Operation.GROUP_UNSET_CONTAINER,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "an external user of the group is registered",
+            "vfio_group_unset_container",
+            "release it first: externalUser.release(), for another process once that has closed what it got",
+            f -> f.externalUsers() > 0) {
+        @Override
+        public Kind kind() {
+            return Kind.DOCUMENTS;
+        }
+    },
 
     // ---- VFIO_IOMMU_GET_INFO
     /** Only a container with its IOMMU has limits to tell. */
@@ -809,6 +863,273 @@ public enum Rule {
             "enable fewer interrupts, or raise the limit (ulimit -n, LimitNOFILE= in systemd)",
             f -> !f.descriptorFree()),
 
+    // ---- external users
+    /** Without an IOMMU there is no protection to rely on. */
+    EXTERNAL_TRANSLATED(
+            "external-user.translated",
+            Operation.GET_EXTERNAL_USER,
+            EnforcedBy.API,
+            Errno.EPERM,
+            "no IOMMU translates the DMA of the group (a no-IOMMU group)",
+            "vfio_group_get_external_user",
+            "use an IOMMU",
+            f -> !f.groupTranslated()) {
+        @Override
+        public Kind kind() {
+            return Kind.DOCUMENTS;
+        }
+    },
+    /** An open group alone protects nothing. */
+    EXTERNAL_NEEDS_CONTAINER(
+            "external-user.needs-container",
+            Operation.GET_EXTERNAL_USER,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the group is in no container: nothing keeps its devices from the host's memory",
+            "vfio_group_get_external_user",
+            "attach the group and set the IOMMU first",
+            f -> !f.groupInContainer()) {
+        @Override
+        public Kind kind() {
+            return Kind.DOCUMENTS;
+        }
+    },
+    /** Only an IOMMU that is set protects. */
+    EXTERNAL_NEEDS_IOMMU(
+            "external-user.needs-iommu",
+            Operation.GET_EXTERNAL_USER,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the group's container has no IOMMU (any more)",
+            "vfio_group_get_external_user",
+            "set it: container.setIommu(type)",
+            f -> !f.iommuSet()) {
+        @Override
+        public Kind kind() {
+            return Kind.DOCUMENTS;
+        }
+    },
+    /** A group with a host driver on a member is not protected. */
+    EXTERNAL_VIABLE(
+            "external-user.viable",
+            Operation.GET_EXTERNAL_USER,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "a member of the group is bound to a host driver",
+            "vfio_group_get_external_user",
+            "bind every member of the group to vfio-pci or pci-stub, or to no driver",
+            f -> !f.groupViable()) {
+        @Override
+        public Kind kind() {
+            return Kind.DOCUMENTS;
+        }
+    },
+
+    // ---- KVM
+    /** KVM needs its node. */
+    KVM_NODE_EXISTS(
+            "open-kvm.node",
+            Operation.OPEN_KVM,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "the kernel has no /dev/kvm",
+            "kvm_init",
+            "load kvm_intel or kvm_amd; the processor must offer virtualization, and the firmware must not "
+                    + "turn it off",
+            null),
+    /** The program needs access to KVM. */
+    KVM_NODE_ACCESS(
+            "open-kvm.access",
+            Operation.OPEN_KVM,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not open /dev/kvm",
+            "kvm_init",
+            "give the user the group kvm",
+            null),
+    /** A virtual machine belongs to the process that made it. */
+    KVM_CREATE_DEVICE_PROCESS(
+            "kvm-create-device.process",
+            Operation.KVM_CREATE_DEVICE,
+            EnforcedBy.KERNEL,
+            Errno.EIO,
+            "the virtual machine was made by another process",
+            "kvm_vm_ioctl",
+            "call from the process that made the virtual machine",
+            f -> !f.vmOfCaller()),
+    /** The kernel must have the device. */
+    KVM_CREATE_DEVICE_KNOWN(
+            "kvm-create-device.known",
+            Operation.KVM_CREATE_DEVICE,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "KVM has no VFIO device",
+            "kvm_ioctl_create_device",
+            "use a kernel with CONFIG_KVM_VFIO",
+            null),
+    /** A virtual machine has one VFIO device. */
+    KVM_CREATE_DEVICE_ONCE(
+            "kvm-create-device.once",
+            Operation.KVM_CREATE_DEVICE,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "the virtual machine has its VFIO device already",
+            "kvm_vfio_create",
+            "let whoever made it add the files; once that is closed another can be made",
+            Facts::vmHasVfioDevice),
+    /** A virtual machine belongs to the process that made it. */
+    KVM_ADD_PROCESS(
+            "kvm-add.process",
+            Operation.KVM_FILE_ADD,
+            EnforcedBy.KERNEL,
+            Errno.EIO,
+            "the virtual machine was made by another process, or is dead",
+            "kvm_device_ioctl",
+            "call from the process that made the virtual machine",
+            f -> !f.vmOfCaller()),
+    /** The descriptor that is named must be open. */
+    KVM_ADD_FD_OPEN(
+            "kvm-add.fd-open",
+            Operation.KVM_FILE_ADD,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor",
+            "kvm_vfio_file_add",
+            "give KVM a group or a device",
+            f -> !f.namedFileOpen()),
+    /** KVM takes files of VFIO. */
+    KVM_ADD_FD_KIND(
+            "kvm-add.fd-kind",
+            Operation.KVM_FILE_ADD,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the file is none that KVM takes: before Linux 6.6 it takes groups and no devices",
+            "kvm_vfio_file_add",
+            "give it the group of the device",
+            f -> !f.namedFileIsVfio()),
+    /** KVM takes a file once. */
+    KVM_ADD_ONCE(
+            "kvm-add.once",
+            Operation.KVM_FILE_ADD,
+            EnforcedBy.API,
+            Errno.EEXIST,
+            "KVM has the file already",
+            "kvm_vfio_file_add",
+            "use the external user that is there",
+            Facts::kvmHasFile),
+    /** A virtual machine belongs to the process that made it. */
+    KVM_DEL_PROCESS(
+            "kvm-del.process",
+            Operation.KVM_FILE_DEL,
+            EnforcedBy.KERNEL,
+            Errno.EIO,
+            "the virtual machine was made by another process, or is dead",
+            "kvm_device_ioctl",
+            "call from the process that made the virtual machine",
+            f -> !f.vmOfCaller()),
+    /** The descriptor that is named must be open. */
+    KVM_DEL_FD_OPEN(
+            "kvm-del.fd-open",
+            Operation.KVM_FILE_DEL,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor",
+            "kvm_vfio_file_del",
+            "release the user before the group or device is closed, or close the virtual machine",
+            f -> !f.namedFileOpen()),
+    /** KVM gives up what it has. */
+    KVM_DEL_KNOWN(
+            "kvm-del.known",
+            Operation.KVM_FILE_DEL,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "KVM does not have the file",
+            "kvm_vfio_file_del",
+            "release only what was added",
+            Facts::kvmLacksFile),
+
+    // ---- handing files to another process
+    /** An address is free. */
+    LISTEN_ADDRESS_FREE(
+            "listen.address-free",
+            Operation.HANDOVER_LISTEN,
+            EnforcedBy.KERNEL,
+            Errno.EADDRINUSE,
+            "the address is in use, or a process that died left its file",
+            "unix_bind",
+            "choose another address; if nobody listens there, remove the file",
+            null),
+    /** Somebody must listen. */
+    CONNECT_FILE(
+            "connect.file",
+            Operation.HANDOVER_CONNECT,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "there is no socket of that path",
+            "unix_find_bsd",
+            "let the other process listen first, and check the path",
+            null),
+    /** Somebody must listen. */
+    CONNECT_LISTENER(
+            "connect.listener",
+            Operation.HANDOVER_CONNECT,
+            EnforcedBy.KERNEL,
+            Errno.ECONNREFUSED,
+            "nobody listens at the address",
+            "unix_stream_connect",
+            "let the other process listen first",
+            null),
+    /** The socket's file decides who may connect. */
+    CONNECT_ACCESS(
+            "connect.access",
+            Operation.HANDOVER_CONNECT,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not write to the socket's file",
+            "unix_find_bsd",
+            "give the user write access to the file and search access to its directories",
+            null),
+    /** A connection has two ends. */
+    SEND_PEER(
+            "send.peer",
+            Operation.HANDOVER_SEND,
+            EnforcedBy.KERNEL,
+            Errno.EPIPE,
+            "the other end is closed",
+            "unix_dgram_sendmsg",
+            "connect again",
+            null),
+    /** Messages wait in limited room. */
+    SEND_ROOM(
+            "send.room",
+            Operation.HANDOVER_SEND,
+            EnforcedBy.KERNEL,
+            Errno.EAGAIN,
+            "the other process does not take its messages",
+            "sock_alloc_send_pskb",
+            "let it receive what it was sent",
+            null),
+    /** A connection has two ends. */
+    RECEIVE_PEER(
+            "receive.peer",
+            Operation.HANDOVER_RECEIVE,
+            EnforcedBy.KERNEL,
+            Errno.ECONNRESET,
+            "the other end is closed",
+            "unix_dgram_recvmsg",
+            "connect again",
+            null),
+    /** A message is what was asked for. */
+    RECEIVE_MESSAGE(
+            "receive.message",
+            Operation.HANDOVER_RECEIVE,
+            EnforcedBy.API,
+            Errno.EBADMSG,
+            "the message is not one file of the kind that was asked for; what came was closed",
+            "scm_detach_fds",
+            "receive in the order in which the other process sends",
+            null),
+
     // ---- device files
     /** A device must say that it can be reset. */
     RESET_SUPPORTED(
@@ -910,6 +1231,7 @@ public enum Rule {
     }
 
     private static final Rule[] ALL = values();
+    private static final Rule[] AS_DOCUMENTED = asDocumented();
 
     private final String id;
     private final Operation operation;
@@ -976,6 +1298,16 @@ public enum Rule {
     }
 
     /**
+     * Does a line of kernels refuse what breaks the rule?
+     *
+     * @param kernel the line
+     * @return true for the kernel's rules; for the documents' if the kernel is the documents' own
+     */
+    public boolean isOf(KernelProfile kernel) {
+        return kind() == Kind.KERNEL || kind() == Kind.DOCUMENTS && kernel == KernelProfile.DOCUMENTS;
+    }
+
+    /**
      * Returns what the newest kernel answers when the rule is broken; for a rule that is not the kernel's, what would
      * be the answer.
      *
@@ -1023,7 +1355,8 @@ public enum Rule {
     }
 
     /**
-     * Finds the first rule of the kernel that an operation breaks in a state, in the kernel's order. Backends use it.
+     * Finds the first rule of the newest kernel that an operation breaks in a state, in the kernel's order. Backends use
+     * it.
      *
      * @param operation the operation
      * @param facts the state
@@ -1031,8 +1364,22 @@ public enum Rule {
      */
     @SuppressWarnings("exports") // facts come from a backend; a user has none to ask with
     public static Optional<Rule> firstBroken(Operation operation, Facts facts) {
-        for (Rule rule : ALL) {
-            if (rule.kind() == Kind.KERNEL && rule.isBrokenBy(operation, facts)) {
+        return firstBroken(KernelProfile.V7_2, operation, facts);
+    }
+
+    /**
+     * Finds the first rule of a line of kernels that an operation breaks in a state, in the kernel's order. Backends use
+     * it.
+     *
+     * @param kernel the line
+     * @param operation the operation
+     * @param facts the state
+     * @return the rule, if any is broken
+     */
+    @SuppressWarnings("exports") // facts come from a backend; a user has none to ask with
+    public static Optional<Rule> firstBroken(KernelProfile kernel, Operation operation, Facts facts) {
+        for (Rule rule : kernel == KernelProfile.DOCUMENTS ? AS_DOCUMENTED : ALL) {
+            if (rule.isOf(kernel) && rule.isBrokenBy(operation, facts)) {
                 return Optional.of(rule);
             }
         }
@@ -1041,9 +1388,14 @@ public enum Rule {
 
     /** Throws the first broken rule that the library enforces; what only the kernel can know is left to it. */
     static void check(Contract contract, Operation operation, Facts facts) {
+        check(contract, operation, facts, () -> "");
+    }
+
+    /** As {@link #check(Contract, Operation, Facts)}; the refusal says more. */
+    static void check(Contract contract, Operation operation, Facts facts, Supplier<String> detail) {
         for (Rule rule : ALL) {
             if (rule.enforcedBy != EnforcedBy.KERNEL && contract.has(rule) && rule.isBrokenBy(operation, facts)) {
-                throw new RuleViolation(rule, operation, "");
+                throw new RuleViolation(rule, operation, detail.get());
             }
         }
     }
@@ -1064,6 +1416,21 @@ public enum Rule {
 
     private boolean isBrokenBy(Operation asked, Facts facts) {
         return (operation == null || operation == asked) && isBroken != null && isBroken.test(facts);
+    }
+
+    /** The documents' kernel looked at the container before the descriptor, and at its state before the device's name. */
+    private static Rule[] asDocumented() {
+        List<Rule> order = new ArrayList<>(List.of(ALL));
+        move(order, SET_CONTAINER_ONCE, SET_CONTAINER_FD_OPEN);
+        for (Rule state : List.of(DEVICE_NEEDS_CONTAINER, DEVICE_NEEDS_IOMMU, DEVICE_VIABLE)) {
+            move(order, state, DEVICE_NAME);
+        }
+        return order.toArray(new Rule[0]);
+    }
+
+    private static void move(List<Rule> order, Rule rule, Rule before) {
+        order.remove(rule);
+        order.add(order.indexOf(before), rule);
     }
 
     private static boolean wraps(long start, long size) {

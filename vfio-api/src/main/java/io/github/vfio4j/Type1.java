@@ -118,7 +118,7 @@ public final class Type1 {
             }
             try {
                 Device device = new Device(this, group, port, port.info(), address.toString());
-                group.add(device);
+                group.devices.add(device);
                 return device;
             } catch (RuntimeException e) {
                 port.close();

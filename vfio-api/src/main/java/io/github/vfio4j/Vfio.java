@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KernelProvider;
 import java.nio.file.Path;
@@ -24,6 +25,8 @@ public final class Vfio implements AutoCloseable {
     private final ArrayDeque<Container> containers = new ArrayDeque<>();
     private final ArrayDeque<Group> groups = new ArrayDeque<>();
     private final ArrayDeque<Waiter> waiters = new ArrayDeque<>();
+    // What has to do with users outside: KVM, sockets, what came through them.
+    private final ArrayDeque<AutoCloseable> outside = new ArrayDeque<>();
     private final Callbacks callbacks;
     private volatile boolean closed;
 
@@ -204,7 +207,7 @@ public final class Vfio implements AutoCloseable {
             try {
                 container.attach(group);
                 Device device = container.setIommu(IommuType.TYPE1_V2).openDevice(group, address);
-                device.own(container, group);
+                device.own(container::close, group::close);
                 return device;
             } catch (RuntimeException e) {
                 closeAfter(e, group);
@@ -229,7 +232,63 @@ public final class Vfio implements AutoCloseable {
     }
 
     /**
-     * Closes every container, group, device and waiter that was opened through this object, in reverse order. Idempotent.
+     * Makes a KVM virtual machine and its VFIO device ({@code open("/dev/kvm")}, {@code KVM_CREATE_VM},
+     * {@code KVM_CREATE_DEVICE}).
+     *
+     * @return the VFIO device of a virtual machine of its own
+     * @throws VfioException {@code ENOENT} without KVM, {@code EACCES} without permission, {@code ENODEV} if KVM has no
+     *     VFIO device
+     */
+    public KvmVm openKvmVm() {
+        checkOpen(Operation.OPEN_KVM);
+        return keepOutside(Operation.OPEN_KVM, new KvmVm(this, kernel.openKvm()));
+    }
+
+    /**
+     * Makes the VFIO device of a KVM virtual machine that the program made by itself ({@code KVM_CREATE_DEVICE}). The
+     * descriptor stays the program's; this object has a copy of it.
+     *
+     * @param descriptor the number of the virtual machine's file descriptor in this process
+     * @return the VFIO device of that virtual machine
+     * @throws VfioException {@code EBADF} if no file is open there, {@code EBUSY} if the virtual machine has a VFIO device,
+     *     {@code EIO} if another process made it, {@code ENOTTY} or {@code EINVAL} if the file is something else
+     */
+    public KvmVm adoptKvmVm(int descriptor) {
+        checkOpen(Operation.KVM_CREATE_DEVICE);
+        return keepOutside(Operation.KVM_CREATE_DEVICE, new KvmVm(this, kernel.adoptKvm(descriptor)));
+    }
+
+    /**
+     * Waits for other processes at an address, to hand groups and devices over ({@code socket}, {@code bind},
+     * {@code listen}).
+     *
+     * @param address the path of a socket that is not there yet; or {@code @} and a name in Linux's abstract namespace,
+     *     which every process of the network namespace may connect to
+     * @return what accepts connections
+     * @throws VfioException {@code EADDRINUSE} if the address is taken
+     */
+    public HandoverListener listen(String address) {
+        checkOpen(Operation.HANDOVER_LISTEN);
+        return keepOutside(Operation.HANDOVER_LISTEN, new HandoverListener(this, kernel.listen(address), address));
+    }
+
+    /**
+     * Connects to a process that listens ({@code socket}, {@code connect}).
+     *
+     * @param address as {@link #listen} takes it
+     * @return the connection
+     * @throws VfioException {@code ENOENT} or {@code ECONNREFUSED} if nobody listens there, {@code EACCES} without
+     *     permission
+     */
+    public Handover connect(String address) {
+        checkOpen(Operation.HANDOVER_CONNECT);
+        Handover connection = new Handover(this, kernel.connect(address), "the process at " + address);
+        return keepOutside(Operation.HANDOVER_CONNECT, connection);
+    }
+
+    /**
+     * Closes every container, group, device and waiter that was opened through this object, in reverse order, and
+     * before them what was received from other processes, connections to these, and KVM's use. Idempotent.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
@@ -238,16 +297,19 @@ public final class Vfio implements AutoCloseable {
         List<Container> lastContainers;
         List<Group> lastGroups;
         List<Waiter> lastWaiters;
+        List<AutoCloseable> lastOutside;
         lock.lock();
         try {
             closed = true;
             lastContainers = List.copyOf(containers);
             lastGroups = List.copyOf(groups);
             lastWaiters = List.copyOf(waiters);
+            lastOutside = List.copyOf(outside);
         } finally {
             lock.unlock();
         }
         Teardown teardown = new Teardown();
+        lastOutside.forEach(handle -> teardown.step(closing(handle)));
         lastContainers.forEach(container -> teardown.step(container::close));
         lastGroups.forEach(group -> teardown.step(group::close));
         lastWaiters.forEach(waiter -> teardown.step(waiter::close));
@@ -278,13 +340,49 @@ public final class Vfio implements AutoCloseable {
         throw new RuleViolation(Rule.HANDLE_OPEN, operation, "");
     }
 
-    /** A container, group or waiter was closed. */
+    /** Keeps what came through a connection. */
+    <T extends AutoCloseable> T keepReceived(T handle) {
+        return keepOutside(Operation.HANDOVER_RECEIVE, handle);
+    }
+
+    private <T extends AutoCloseable> T keepOutside(Operation operation, T handle) {
+        keep(operation, outside, handle, closing(handle));
+        return handle;
+    }
+
+    /** Makes a group of this process of a file that another one opened. If it fails, the file is as it was. */
+    Group take(int number, GroupPort port, Container container) {
+        Group group = Group.received(this, number, port);
+        try {
+            container.attach(group);
+        } catch (RuntimeException e) {
+            kernel.openGroups().giveBack(port.deviceNumber());
+            throw e;
+        }
+        return keep(Operation.OPEN_GROUP, groups, group, group::close);
+    }
+
+    /** The closes of this library throw no checked exception. */
+    private static Runnable closing(AutoCloseable handle) {
+        return () -> {
+            try {
+                handle.close();
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new AssertionError(e);
+            }
+        };
+    }
+
+    /** A handle was closed. */
     void forget(Object handle) {
         lock.lock();
         try {
             containers.remove(handle);
             groups.remove(handle);
             waiters.remove(handle);
+            outside.remove(handle);
         } finally {
             lock.unlock();
         }

@@ -4,8 +4,11 @@ import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.HandoverPort;
 import io.github.vfio4j.spi.IrqAction;
 import io.github.vfio4j.spi.Kernel;
+import io.github.vfio4j.spi.KvmPort;
+import io.github.vfio4j.spi.ListenPort;
 import io.github.vfio4j.spi.OpenGroups;
 import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
@@ -216,6 +219,29 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
+    public KvmPort openKvm() {
+        called(Operation.OPEN_KVM, "open kvm");
+        return new FakeKvm();
+    }
+
+    @Override
+    public KvmPort adoptKvm(int vm) {
+        called(Operation.KVM_CREATE_DEVICE, "adopt kvm " + vm);
+        return new FakeKvm();
+    }
+
+    @Override
+    public ListenPort listen(String address) {
+        throw new UnsupportedOperationException("no test with this kernel listens");
+    }
+
+    @Override
+    public HandoverPort connect(String address) {
+        called(Operation.HANDOVER_CONNECT, "connect " + address);
+        return new FakeHandover();
+    }
+
+    @Override
     public List<PciDevice> pciDevices() {
         return List.of(pciDevice(ADDRESS));
     }
@@ -253,6 +279,60 @@ final class FakeKernel implements Kernel {
         @Override
         public String toString() {
             return "event";
+        }
+    }
+
+    private final class FakeKvm implements KvmPort {
+        @Override
+        public void add(GroupPort group) {
+            called(Operation.KVM_FILE_ADD, "kvm add group");
+        }
+
+        @Override
+        public void add(DevicePort device) {
+            called(Operation.KVM_FILE_ADD, "kvm add device");
+        }
+
+        @Override
+        public void remove(GroupPort group) {
+            called(Operation.KVM_FILE_DEL, "kvm del group");
+        }
+
+        @Override
+        public void remove(DevicePort device) {
+            called(Operation.KVM_FILE_DEL, "kvm del device");
+        }
+
+        @Override
+        public void close() {
+            calls.add("close kvm");
+        }
+    }
+
+    private final class FakeHandover implements HandoverPort {
+        @Override
+        public void send(GroupPort group, String name) {
+            called(Operation.HANDOVER_SEND, "send group " + name);
+        }
+
+        @Override
+        public void send(DevicePort device, String name) {
+            called(Operation.HANDOVER_SEND, "send device " + name);
+        }
+
+        @Override
+        public Received<GroupPort> receiveGroup() {
+            throw new UnsupportedOperationException("no test with this kernel receives");
+        }
+
+        @Override
+        public Received<DevicePort> receiveDevice() {
+            throw new UnsupportedOperationException("no test with this kernel receives");
+        }
+
+        @Override
+        public void close() {
+            calls.add("close connection");
         }
     }
 

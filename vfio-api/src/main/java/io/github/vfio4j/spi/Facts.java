@@ -500,4 +500,85 @@ public interface Facts {
     default boolean dirtyBitmapsApart() {
         return true;
     }
+
+    /**
+     * How many users outside (KVM, another process) are registered with the group?
+     *
+     * @return the number
+     */
+    default int externalUsers() {
+        return 0;
+    }
+
+    /**
+     * Is no member of the group bound to a host driver?
+     *
+     * @return true if so; it may change before the next call unless the group is in a container
+     */
+    default boolean groupViable() {
+        return true;
+    }
+
+    /**
+     * Does an IOMMU translate the DMA of the group's devices?
+     *
+     * @return false for a no-IOMMU group
+     */
+    default boolean groupTranslated() {
+        return true;
+    }
+
+    /**
+     * Is the descriptor that the argument names negative?
+     *
+     * @return true if it is
+     */
+    default boolean namedFileNegative() {
+        return false;
+    }
+
+    /**
+     * Is the file that the argument names one that KVM takes from VFIO?
+     *
+     * @return true if it is
+     */
+    default boolean namedFileIsVfio() {
+        return true;
+    }
+
+    /**
+     * Does the caller have the address space that the virtual machine was made in?
+     *
+     * @return true if so
+     */
+    default boolean vmOfCaller() {
+        return true;
+    }
+
+    /**
+     * Has the virtual machine a VFIO device already?
+     *
+     * @return true if it has
+     */
+    default boolean vmHasVfioDevice() {
+        return false;
+    }
+
+    /**
+     * Is the file that is to be given to KVM there already?
+     *
+     * @return true if it is
+     */
+    default boolean kvmHasFile() {
+        return false;
+    }
+
+    /**
+     * Is the file that is to be taken from KVM not there?
+     *
+     * @return true if it is not
+     */
+    default boolean kvmLacksFile() {
+        return false;
+    }
 }

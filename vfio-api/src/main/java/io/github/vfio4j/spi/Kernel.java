@@ -84,6 +84,37 @@ public interface Kernel {
     WaitPort openWait();
 
     /**
+     * Makes a KVM virtual machine and its VFIO device.
+     *
+     * @return the VFIO device
+     */
+    KvmPort openKvm();
+
+    /**
+     * Makes the VFIO device of a virtual machine that the program made.
+     *
+     * @param vm the descriptor of the virtual machine, which stays the program's
+     * @return the VFIO device
+     */
+    KvmPort adoptKvm(int vm);
+
+    /**
+     * Makes a Unix socket that other processes connect to.
+     *
+     * @param address a path, or {@code @} and a name of the abstract namespace
+     * @return the socket
+     */
+    ListenPort listen(String address);
+
+    /**
+     * Connects to a Unix socket.
+     *
+     * @param address a path, or {@code @} and a name of the abstract namespace
+     * @return the connection
+     */
+    HandoverPort connect(String address);
+
+    /**
      * Lists the PCI functions in sysfs, ascending by address.
      *
      * @return the functions

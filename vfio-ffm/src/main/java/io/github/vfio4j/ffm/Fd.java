@@ -109,6 +109,24 @@ final class Fd {
         return (int) check(operation, syscalls.ioctl(frame, number, request, frame.arg));
     }
 
+    /** Ends what waits on a socket, so that {@link #close} need not wait for it; tells whether it was open. */
+    boolean wakeSocket() {
+        Frame frame;
+        synchronized (this) {
+            if (closed) {
+                return false;
+            }
+            calls++;
+            frame = frames.isEmpty() ? new Frame() : frames.pop();
+        }
+        try {
+            syscalls.shutdown(frame, number);
+            return true;
+        } finally {
+            end(frame);
+        }
+    }
+
     /** Refuses new calls, waits for those in flight, then closes. Does nothing the second time. */
     void close() {
         Frame frame;

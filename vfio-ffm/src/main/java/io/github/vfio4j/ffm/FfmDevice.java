@@ -25,7 +25,7 @@ import java.lang.foreign.MemorySegment;
 
 /** A device file: its ioctls, its reads and writes, its mappings. */
 final class FfmDevice implements DevicePort {
-    private final Fd fd;
+    final Fd fd;
 
     FfmDevice(Fd fd) {
         this.fd = fd;

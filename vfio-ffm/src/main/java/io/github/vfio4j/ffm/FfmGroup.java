@@ -19,7 +19,7 @@ import java.nio.charset.StandardCharsets;
 
 /** A group file and its ioctls. */
 final class FfmGroup implements GroupPort {
-    private final Fd fd;
+    final Fd fd;
     private final long deviceNumber;
 
     FfmGroup(Fd fd, long deviceNumber) {

@@ -11,7 +11,10 @@ import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.HandoverPort;
 import io.github.vfio4j.spi.Kernel;
+import io.github.vfio4j.spi.KvmPort;
+import io.github.vfio4j.spi.ListenPort;
 import io.github.vfio4j.spi.OpenGroups;
 import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
@@ -23,8 +26,6 @@ import java.util.List;
 public final class FfmKernel implements Kernel {
     private static final String CONTAINER_NODE = "/dev/vfio/vfio";
     private static final long PAGE_SIZE = 4096; // the architectures that VFIO and this library share so far
-    private static final long STATX_RDEV_MAJOR = 128;
-    private static final long STATX_RDEV_MINOR = 132;
 
     private final String name;
     private final Syscalls syscalls;
@@ -81,14 +82,11 @@ public final class FfmKernel implements Kernel {
     }
 
     private long deviceNumber(int fd, String path, int flags, String subject) {
-        Frame frame = new Frame();
-        int result = syscalls.statx(frame, fd, path, flags);
-        if (result < 0) {
-            throw new VfioException(Operation.OPEN_GROUP, new Errno(-result), subject);
+        Statx stat = Statx.of(syscalls, fd, path, flags);
+        if (stat.errno() != 0) {
+            throw new VfioException(Operation.OPEN_GROUP, new Errno(stat.errno()), subject);
         }
-        long major = Integer.toUnsignedLong(frame.arg.get(ValueLayout.JAVA_INT, STATX_RDEV_MAJOR));
-        long minor = Integer.toUnsignedLong(frame.arg.get(ValueLayout.JAVA_INT, STATX_RDEV_MINOR));
-        return major << 32 | minor;
+        return stat.deviceNumber();
     }
 
     @Override
@@ -128,6 +126,26 @@ public final class FfmKernel implements Kernel {
     @Override
     public WaitPort openWait() {
         return FfmWait.open(syscalls);
+    }
+
+    @Override
+    public KvmPort openKvm() {
+        return FfmKvm.open(syscalls);
+    }
+
+    @Override
+    public KvmPort adoptKvm(int vm) {
+        return FfmKvm.adopt(syscalls, vm);
+    }
+
+    @Override
+    public ListenPort listen(String address) {
+        return FfmListen.open(syscalls, address);
+    }
+
+    @Override
+    public HandoverPort connect(String address) {
+        return FfmHandover.connect(syscalls, address);
     }
 
     @Override

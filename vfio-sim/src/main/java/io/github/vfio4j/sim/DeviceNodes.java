@@ -11,6 +11,7 @@ import java.util.Set;
 final class DeviceNodes {
     private static final String DIRECTORY = "/dev/vfio";
     private static final String CONTAINER = "/dev/vfio/vfio";
+    private static final String KVM = "/dev/kvm";
     private static final int S_IFDIR = 0x4000;
     private static final int EISDIR = 21;
 
@@ -69,6 +70,12 @@ final class DeviceNodes {
         if (number.equals(DeviceNumber.CONTAINER)) {
             return new ContainerFile(machine);
         }
+        if (number.equals(DeviceNumber.KVM)) {
+            if (!process.privileged()) {
+                throw new KernelError(Errno.EACCES);
+            }
+            return new KvmFile(machine);
+        }
         VfioGroup group = groups.get(number);
         if (group == null) { // a node of one's own that outlived the group
             throw new KernelError(Errno.ENXIO);
@@ -82,6 +89,9 @@ final class DeviceNodes {
     private Optional<DeviceNumber> find(String path) {
         if (path.equals(CONTAINER)) {
             return Optional.of(DeviceNumber.CONTAINER);
+        }
+        if (path.equals(KVM)) {
+            return Optional.of(DeviceNumber.KVM);
         }
         if (aliases.containsKey(path)) {
             return Optional.of(aliases.get(path));

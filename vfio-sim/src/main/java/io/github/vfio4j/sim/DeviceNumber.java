@@ -7,6 +7,9 @@ record DeviceNumber(int major, int minor) {
     /** {@code /dev/vfio/vfio}: a misc device, VFIO_MINOR of linux/miscdevice.h. */
     static final DeviceNumber CONTAINER = new DeviceNumber(10, 196);
 
+    /** {@code /dev/kvm}: a misc device, KVM_MINOR of linux/miscdevice.h. */
+    static final DeviceNumber KVM = new DeviceNumber(10, 232);
+
     private static final int GROUP_MAJOR = 241; // dynamic on Linux
 
     static DeviceNumber group(int minor) {

@@ -28,7 +28,7 @@ final class Drivers {
             }
             VfioGroup group = function.group.vfio;
             if (group == null) {
-                group = new VfioGroup(machine.kernel(), function.group, nodes.freeMinor());
+                group = new VfioGroup(machine, function.group, nodes.freeMinor());
                 function.group.vfio = group;
                 nodes.add(group);
             }

@@ -43,7 +43,7 @@ final class GroupFile extends SimFile {
 
             @Override
             public boolean groupOpen() {
-                return group.openedFile != null;
+                return group.busy();
             }
         });
         GroupFile file = new GroupFile(machine, group);
@@ -66,7 +66,10 @@ final class GroupFile extends SimFile {
         try {
             KernelError.check(machine.profile(), Operation.GROUP_GET_STATUS, facts());
             int flags = 0;
-            if (group.container().isPresent()) {
+            if (machine.profile() == KernelProfile.DOCUMENTS) {
+                flags = (group.container().isPresent() ? VFIO_GROUP_FLAGS_CONTAINER_SET() : 0)
+                        | (group.iommuGroup().viable() ? VFIO_GROUP_FLAGS_VIABLE() : 0);
+            } else if (group.container().isPresent()) {
                 flags = VFIO_GROUP_FLAGS_CONTAINER_SET() | VFIO_GROUP_FLAGS_VIABLE();
             } else if (!group.iommuGroup().owned()) {
                 flags = VFIO_GROUP_FLAGS_VIABLE();
@@ -86,6 +89,11 @@ final class GroupFile extends SimFile {
             SimFile named = caller.files().find(fd).orElse(null);
             VfioContainer container = named instanceof ContainerFile file ? file.container : null;
             KernelError.check(machine.profile(), Operation.GROUP_SET_CONTAINER, new GroupFacts() {
+                @Override
+                public boolean namedFileNegative() {
+                    return fd < 0;
+                }
+
                 @Override
                 public boolean namedFileOpen() {
                     return named != null;
@@ -173,11 +181,6 @@ final class GroupFile extends SimFile {
             public boolean descriptorFree() {
                 return caller.files().hasFree();
             }
-
-            @Override
-            public boolean iommuSet() {
-                return group.container().flatMap(VfioContainer::iommu).isPresent();
-            }
         });
     }
 
@@ -200,8 +203,19 @@ final class GroupFile extends SimFile {
         throw new KernelError(Errno.EINVAL);
     }
 
-    private Facts facts() {
+    /** What is so of the group. The kernel's lock is held while it is asked. */
+    Facts facts() {
         return new GroupFacts();
+    }
+
+    /** By the documents: somebody outside uses the group. The kernel's lock is held. */
+    void addExternalUser() {
+        group.addExternalUser();
+    }
+
+    /** That user is gone. The kernel's lock is held. */
+    void removeExternalUser() {
+        group.removeExternalUser();
     }
 
     /** What every operation on the group may ask. */
@@ -220,6 +234,21 @@ final class GroupFile extends SimFile {
         public int devicesOpen() {
             return group.devicesOpen();
         }
+
+        @Override
+        public boolean iommuSet() {
+            return group.container().flatMap(VfioContainer::iommu).isPresent();
+        }
+
+        @Override
+        public int externalUsers() {
+            return group.externalUsers();
+        }
+
+        @Override
+        public boolean groupViable() {
+            return group.iommuGroup().viable();
+        }
     }
 
     @Override
@@ -231,8 +260,7 @@ final class GroupFile extends SimFile {
     void release() {
         machine.kernel().lock();
         try {
-            group.leaveContainer();
-            group.openedFile = null;
+            group.fileReleased();
         } finally {
             machine.kernel().unlock();
         }

@@ -29,6 +29,11 @@ final class IommuGroup {
 
     /** Is the DMA of the group in somebody's hands? (owner_cnt != 0) */
     boolean owned() {
-        return claimed || members.stream().anyMatch(PciFunction::ownedByHost);
+        return claimed || !viable();
+    }
+
+    /** Is no member in the hands of a host driver? */
+    boolean viable() {
+        return members.stream().noneMatch(PciFunction::ownedByHost);
     }
 }

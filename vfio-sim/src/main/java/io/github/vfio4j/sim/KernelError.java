@@ -27,7 +27,7 @@ final class KernelError extends RuntimeException {
 
     /** Fails as the first rule says that the state breaks, in the kernel's order. */
     static void check(KernelProfile profile, Operation operation, Facts facts) {
-        Rule.firstBroken(operation, facts).ifPresent(rule -> {
+        Rule.firstBroken(profile, operation, facts).ifPresent(rule -> {
             throw new KernelError(rule.errno(profile));
         });
     }

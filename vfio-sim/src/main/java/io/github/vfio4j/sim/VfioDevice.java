@@ -72,9 +72,7 @@ final class VfioDevice {
                 fd = caller.files().reserve();
                 first = openCount++ == 0;
                 references++;
-                if (first) {
-                    group.useContainer();
-                }
+                group.deviceOpened(first);
             } finally {
                 machine.kernel().unlock();
             }
@@ -131,9 +129,7 @@ final class VfioDevice {
     }
 
     private void closed() {
-        if (--openCount == 0) {
-            group.unuseContainer();
-        }
+        group.deviceClosed(--openCount == 0);
         unreference();
     }
 }

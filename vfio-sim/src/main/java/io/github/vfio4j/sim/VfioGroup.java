@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim;
 
+import io.github.vfio4j.KernelProfile;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -10,6 +11,7 @@ import java.util.Optional;
  */
 final class VfioGroup {
     private final KernelLock kernel;
+    private final boolean documents; // the counts are those of KernelProfile.DOCUMENTS
     private final IommuGroup iommuGroup;
     private final int minor;
     private final List<VfioDevice> devices = new ArrayList<>();
@@ -20,11 +22,17 @@ final class VfioGroup {
 
     private VfioContainer container;
 
-    /** One for being in the container, and one for each open device. */
+    /**
+     * One for being in the container, and one for each open device. By the documents: one for the group's file, one for each
+     * file of a device, one for each external user, and the last one that goes takes the group out of the container.
+     */
     private int containerUsers;
 
-    VfioGroup(KernelLock kernel, IommuGroup iommuGroup, int minor) {
-        this.kernel = kernel;
+    private int externalUsers; // by the documents alone; part of containerUsers
+
+    VfioGroup(SimMachine machine, IommuGroup iommuGroup, int minor) {
+        this.kernel = machine.kernel();
+        this.documents = machine.profile() == KernelProfile.DOCUMENTS;
         this.iommuGroup = iommuGroup;
         this.minor = minor;
     }
@@ -58,7 +66,42 @@ final class VfioGroup {
     }
 
     int devicesOpen() {
-        return Math.max(0, containerUsers - 1);
+        return Math.max(0, containerUsers - externalUsers - 1);
+    }
+
+    int externalUsers() {
+        return externalUsers;
+    }
+
+    /** Can it not be opened? By the documents a container that somebody else keeps it in is as good as an open file. */
+    boolean busy() {
+        return openedFile != null || documents && container != null;
+    }
+
+    /** Its file was released. */
+    void fileReleased() {
+        if (documents) {
+            dropUser();
+        } else {
+            leaveContainer();
+        }
+        openedFile = null;
+    }
+
+    void addExternalUser() {
+        externalUsers++;
+        containerUsers++;
+    }
+
+    void removeExternalUser() {
+        externalUsers--;
+        dropUser();
+    }
+
+    private void dropUser() {
+        if (containerUsers > 0 && --containerUsers == 0) {
+            leaveContainer();
+        }
     }
 
     void join(VfioContainer joined) {
@@ -75,15 +118,23 @@ final class VfioGroup {
         }
     }
 
-    /** A device is opened for the first time: it keeps the group's file open. */
-    void useContainer() {
-        containerUsers++;
-        kernel.get(openedFile);
+    /** A device is opened. The first open of a device keeps the group's file open. */
+    void deviceOpened(boolean first) {
+        if (documents) {
+            containerUsers++;
+        } else if (first) {
+            containerUsers++;
+            kernel.get(openedFile);
+        }
     }
 
-    /** A device was closed for the last time. */
-    void unuseContainer() {
-        containerUsers--;
-        kernel.put(openedFile);
+    /** A file of a device was released. */
+    void deviceClosed(boolean last) {
+        if (documents) {
+            dropUser();
+        } else if (last) {
+            containerUsers--;
+            kernel.put(openedFile);
+        }
     }
 }

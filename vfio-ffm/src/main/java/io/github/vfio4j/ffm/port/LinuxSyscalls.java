@@ -83,6 +83,7 @@ final class LinuxSyscalls implements Syscalls {
     private static final int AF_UNIX = 1;
     private static final int SOCK_CLOEXEC = 0x80000;
     private static final int SHUT_RDWR = 2;
+    private static final int MSG_DONTWAIT = 0x40;
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int MSG_CMSG_CLOEXEC = 0x40000000;
 
@@ -339,7 +340,7 @@ final class LinuxSyscalls implements Syscalls {
         try (Arena arena = Arena.ofConfined()) {
             Message message = new Message(arena, data, descriptors.length);
             message.put(descriptors);
-            long result = (long) SENDMSG.invokeExact(frame.errno, socket, message.header, MSG_NOSIGNAL);
+            long result = (long) SENDMSG.invokeExact(frame.errno, socket, message.header, MSG_NOSIGNAL | MSG_DONTWAIT);
             return result >= 0 ? result : -errno(frame);
         } catch (Throwable t) {
             throw unexpected(t);

@@ -1,0 +1,139 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.HandoverPort;
+import java.util.function.Supplier;
+
+/**
+ * A connection to another process of this machine, a Unix socket, through which groups and devices are handed over
+ * ({@code SCM_RIGHTS}). The file itself is shared: the other process gets a descriptor of its own for the same open file.
+ * From {@link Vfio#connect} or {@link HandoverListener#accept}.
+ *
+ * <p>A message is one descriptor and a text, {@code group 26} or {@code device 0000:06:0d.0}, on a socket of type
+ * {@code SOCK_SEQPACKET}; so a program in another language can be the other process.
+ *
+ * <p>All methods are safe from any thread; one that waits is ended by {@link #close}. Waiting keeps a platform thread.
+ */
+public final class Handover implements AutoCloseable {
+    private final Vfio vfio;
+    private final HandoverPort port;
+    private final String peer;
+    private volatile boolean closed;
+
+    Handover(Vfio vfio, HandoverPort port, String peer) {
+        this.vfio = vfio;
+        this.port = port;
+        this.peer = peer;
+    }
+
+    /**
+     * Hands a group over ({@code sendmsg}). Does not wait for the other process to receive it; the message keeps the file
+     * open until it does.
+     *
+     * @param group an open group of the same kernel
+     * @return the other process's use of it, registered until you release it
+     * @throws RuleViolation if this or the group is closed, or, under {@link Contract#STRICT}, the group is not protected
+     *     by an IOMMU or not viable
+     * @throws VfioException {@code EPIPE} if the other end is closed, {@code EAGAIN} if it does not receive
+     */
+    public PeerUser send(Group group) {
+        return send(group, null);
+    }
+
+    /**
+     * Hands a device over ({@code sendmsg}), as {@link #send(Group)}.
+     *
+     * @param device an open device that this process opened
+     * @return the other process's use of it, registered until you release it
+     * @throws RuleViolation as {@link #send(Group)}
+     * @throws VfioException as {@link #send(Group)}
+     * @throws IllegalArgumentException if another process handed the device over
+     */
+    public PeerUser send(Device device) {
+        return send(device.group(), device);
+    }
+
+    private PeerUser send(Group group, Device device) {
+        if (group.vfio().kernel() != vfio.kernel()) {
+            throw new IllegalArgumentException("the connection and the group are of different kernels");
+        }
+        checkOpen(Operation.HANDOVER_SEND);
+        return group.locked(() -> {
+            group.checkExternalUser(Operation.HANDOVER_SEND, device);
+            if (device == null) {
+                port.send(group.port, Integer.toString(group.number()));
+            } else {
+                port.send(device.port(), device.name());
+            }
+            PeerUser user = new PeerUser(peer, group, device);
+            group.add(user);
+            return user;
+        });
+    }
+
+    /**
+     * Waits for a group ({@code recvmsg}). What comes is checked: that it is one descriptor, and of a group
+     * ({@code VFIO_GROUP_GET_STATUS}, and the device number if {@code /dev/vfio} shows that group).
+     *
+     * @return the group
+     * @throws RuleViolation if this is closed, also while it waits
+     * @throws VfioException {@code ECONNRESET} if the other end is closed, {@code EBADMSG} if something else came: the
+     *     message is lost then and its descriptors are closed
+     */
+    public ReceivedGroup receiveGroup() {
+        HandoverPort.Received<GroupPort> received = receive(port::receiveGroup);
+        ReceivedGroup group = new ReceivedGroup(vfio, Integer.parseInt(received.name()), received.port());
+        return vfio.keepReceived(group);
+    }
+
+    /**
+     * Waits for a device ({@code recvmsg}). What comes is checked: that it is one descriptor, and of a device
+     * ({@code VFIO_DEVICE_GET_INFO}). The device's IOMMU stays with the other process: {@link Device#iommu} has none.
+     *
+     * @return the device
+     * @throws RuleViolation as {@link #receiveGroup}
+     * @throws VfioException as {@link #receiveGroup}
+     */
+    public Device receiveDevice() {
+        HandoverPort.Received<DevicePort> received = receive(port::receiveDevice);
+        Device device;
+        try {
+            device = new Device(new OpenDevices(vfio), received.port(), received.port().info(), received.name());
+        } catch (RuntimeException e) {
+            received.port().close();
+            throw e;
+        }
+        device.own(() -> vfio.forget(device));
+        return vfio.keepReceived(device);
+    }
+
+    private <T> T receive(Supplier<T> wait) {
+        checkOpen(Operation.HANDOVER_RECEIVE);
+        try {
+            return wait.get();
+        } catch (VfioException e) {
+            checkOpen(Operation.HANDOVER_RECEIVE); // closed while it waited
+            throw e;
+        }
+    }
+
+    /**
+     * Closes the connection; who waits here gets a {@link RuleViolation}. What was handed over stays with its new owner,
+     * and its {@link PeerUser} stays registered; what nobody received is closed when the other end is. Idempotent.
+     */
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            port.close();
+            vfio.forget(this);
+        }
+    }
+
+    private void checkOpen(Operation operation) {
+        if (closed) {
+            throw new RuleViolation(Rule.HANDLE_OPEN, operation, peer);
+        }
+    }
+}

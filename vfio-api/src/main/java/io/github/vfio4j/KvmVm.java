@@ -1,0 +1,162 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Facts;
+import io.github.vfio4j.spi.KvmPort;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The VFIO device of a KVM virtual machine ({@code KVM_DEV_TYPE_VFIO}): what tells KVM which groups and devices the
+ * machine has. KVM then handles their DMA's cache coherency, and gives itself to drivers that need it.
+ *
+ * <p>The order on Linux: attach the group and set the IOMMU, add the group here, then open its devices. A driver that
+ * needs the virtual machine gets it when the device is first opened; adding the group later does not reach it.
+ *
+ * <p>All methods are safe from any thread, and belong into the process that made the virtual machine: Linux answers
+ * {@code EIO} to any other.
+ */
+public final class KvmVm implements AutoCloseable {
+    private final Vfio vfio;
+    private final KvmPort port;
+    /** Taken under a group's lock; nothing else is taken under it. */
+    private final ReentrantLock lock = new ReentrantLock();
+    // Guarded by lock; oldest first.
+    private final List<KvmUser> users = new ArrayList<>();
+    private volatile boolean closed;
+
+    KvmVm(Vfio vfio, KvmPort port) {
+        this.vfio = vfio;
+        this.port = port;
+    }
+
+    /**
+     * Gives KVM a group ({@code KVM_DEV_VFIO_FILE_ADD}).
+     *
+     * @param group an open group of the same kernel
+     * @return KVM's use of it
+     * @throws RuleViolation if this or the group is closed, KVM has the group already, or, under
+     *     {@link Contract#STRICT}, the group is not protected by an IOMMU or not viable
+     * @throws VfioException {@code EIO} in another process than the one that made the virtual machine
+     */
+    public KvmUser add(Group group) {
+        return add(group, null);
+    }
+
+    /**
+     * Gives KVM a device ({@code KVM_DEV_VFIO_FILE_ADD}). For a device that was opened through its group it is the group
+     * that matters to KVM.
+     *
+     * @param device an open device that this process opened
+     * @return KVM's use of it
+     * @throws RuleViolation as {@link #add(Group)}
+     * @throws VfioException {@code EINVAL} before Linux 6.6, which takes groups alone
+     * @throws IllegalArgumentException if another process handed the device over
+     */
+    public KvmUser add(Device device) {
+        return add(device.group(), device);
+    }
+
+    private KvmUser add(Group group, Device device) {
+        if (group.vfio().kernel() != vfio.kernel()) {
+            throw new IllegalArgumentException("the virtual machine and the group are of different kernels");
+        }
+        return group.locked(() -> {
+            group.checkExternalUser(Operation.KVM_FILE_ADD, device);
+            lock.lock();
+            try {
+                Rule.check(vfio.contract(), Operation.KVM_FILE_ADD, new Facts() {
+                    @Override
+                    public boolean handleOpen() {
+                        return !closed;
+                    }
+
+                    @Override
+                    public boolean kvmHasFile() {
+                        return users.stream().anyMatch(user -> user.uses(group, device));
+                    }
+                });
+                if (device == null) {
+                    port.add(group.port);
+                } else {
+                    port.add(device.port());
+                }
+                KvmUser user = new KvmUser(this, group, device);
+                users.add(user);
+                group.add(user);
+                return user;
+            } finally {
+                lock.unlock();
+            }
+        });
+    }
+
+    /** The lock of the user's group is held. */
+    void remove(KvmUser user) {
+        lock.lock();
+        try {
+            try {
+                if (user.device().isPresent()) {
+                    port.remove(user.device().get().port());
+                } else {
+                    port.remove(user.group().port);
+                }
+            } catch (VfioException e) {
+                if (!e.errno().equals(Errno.ENOENT)) { // somebody else took it from KVM: done all the same
+                    throw e;
+                }
+            }
+            users.remove(user);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Lists what KVM has.
+     *
+     * @return a snapshot, oldest first
+     */
+    public List<KvmUser> users() {
+        lock.lock();
+        try {
+            return List.copyOf(users);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Takes everything from KVM and closes its VFIO device; a virtual machine that the library made ends with it.
+     * Idempotent.
+     *
+     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same, and the close of the
+     *     file ends KVM's use in any case
+     */
+    @Override
+    public void close() {
+        List<KvmUser> last;
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            last = List.copyOf(users).reversed();
+        } finally {
+            lock.unlock();
+        }
+        Teardown teardown = new Teardown();
+        for (KvmUser user : last) {
+            user.group().lock.lock();
+            try {
+                teardown.step(user::drop);
+            } finally {
+                user.group().lock.unlock();
+            }
+        }
+        port.close();
+        vfio.forget(this);
+        teardown.finish();
+    }
+}

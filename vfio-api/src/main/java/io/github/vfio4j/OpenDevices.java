@@ -1,0 +1,47 @@
+package io.github.vfio4j;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/** The open devices of a group, or one that was received without its group. */
+final class OpenDevices {
+    /** Held while devices are opened and closed; a group's own lock. */
+    final ReentrantLock lock = new ReentrantLock();
+
+    private final Vfio vfio;
+    // Guarded by lock; oldest first.
+    private final List<Device> devices = new ArrayList<>();
+
+    OpenDevices(Vfio vfio) {
+        this.vfio = vfio;
+    }
+
+    Vfio vfio() {
+        return vfio;
+    }
+
+    /** The lock is held. */
+    void add(Device device) {
+        devices.add(device);
+    }
+
+    /** The lock is held. */
+    void remove(Device device) {
+        devices.remove(device);
+    }
+
+    /** The lock is held. */
+    int number() {
+        return devices.size();
+    }
+
+    /** Closes them, newest first. The lock is held. */
+    void closeAll() {
+        Teardown teardown = new Teardown();
+        for (Device device : List.copyOf(devices).reversed()) {
+            teardown.step(device::closeHandle);
+        }
+        teardown.finish();
+    }
+}

@@ -1,0 +1,36 @@
+package io.github.vfio4j.spi;
+
+/** The VFIO device of a KVM virtual machine. */
+public interface KvmPort extends AutoCloseable {
+    /**
+     * {@code KVM_DEV_VFIO_FILE_ADD} of a group.
+     *
+     * @param group a group of the same kernel
+     */
+    void add(GroupPort group);
+
+    /**
+     * {@code KVM_DEV_VFIO_FILE_ADD} of a device.
+     *
+     * @param device a device of the same kernel
+     */
+    void add(DevicePort device);
+
+    /**
+     * {@code KVM_DEV_VFIO_FILE_DEL} of a group.
+     *
+     * @param group what was added
+     */
+    void remove(GroupPort group);
+
+    /**
+     * {@code KVM_DEV_VFIO_FILE_DEL} of a device.
+     *
+     * @param device what was added
+     */
+    void remove(DevicePort device);
+
+    /** Closes the device, and the virtual machine as far as it is the library's. Does nothing when it is closed. */
+    @Override
+    void close();
+}
