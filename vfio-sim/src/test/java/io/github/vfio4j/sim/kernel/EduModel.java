@@ -100,6 +100,7 @@ final class EduModel implements PciModel {
     @Override
     public synchronized void powerOff() {
         on = false;
+        LockSupport.unpark(poller);
         boolean interrupted = false;
         while (poller.isAlive()) {
             try {

@@ -26,6 +26,7 @@ final class LinuxMachine implements MachineUnderTest {
     private final Recorder recorder = new Recorder(Syscalls.linux());
     private final Kernel kernel =
             new FfmKernel("Linux " + System.getProperty("os.version"), recorder, SysFs.linux());
+    private final List<String> atStart = ofThisProcess();
     private final List<PciDevice> devices;
     private final List<Path> aliases = new ArrayList<>();
 
@@ -43,6 +44,11 @@ final class LinuxMachine implements MachineUnderTest {
     @Override
     public List<String> changes() {
         return recorder.changes();
+    }
+
+    @Override
+    public long calls() {
+        return recorder.calls();
     }
 
     @Override
@@ -152,19 +158,35 @@ final class LinuxMachine implements MachineUnderTest {
 
     @Override
     public List<String> filesAndMappings() {
+        List<String> found = new ArrayList<>(recorder.mappings());
+        found.addAll(ofThisProcess());
+        found.removeAll(atStart);
+        return found;
+    }
+
+    /** What /proc shows of files for VFIO and for waiting, of mapped device files, and of pinned memory. */
+    private static List<String> ofThisProcess() {
         List<String> found = new ArrayList<>();
         try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
             for (Path file : files.toList()) {
                 if (Files.isSymbolicLink(file)) {
-                    found.add(Files.readSymbolicLink(file).toString());
+                    String target = Files.readSymbolicLink(file).toString();
+                    if (target.contains("vfio") || target.contains("[event")) {
+                        found.add(file + ": " + target);
+                    }
                 }
             }
-            found.addAll(Files.readAllLines(Path.of("/proc/self/maps")));
+            found.addAll(Files.readAllLines(Path.of("/proc/self/maps")).stream()
+                    .filter(line -> line.contains("vfio"))
+                    .toList());
+            found.addAll(Files.readAllLines(Path.of("/proc/self/status")).stream()
+                    .filter(line -> line.startsWith("VmLck"))
+                    .toList());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        return found.stream().filter(line -> line.contains("vfio") && !line.contains(".jar") && !line.contains("/classes"))
-                .toList();
+        found.removeIf(line -> line.contains(".jar") || line.contains("/classes"));
+        return found;
     }
 
     @Override

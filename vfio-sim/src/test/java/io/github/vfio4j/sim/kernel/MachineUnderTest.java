@@ -26,13 +26,16 @@ interface MachineUnderTest extends AutoCloseable {
     /** Returns what the process called so far that changed state. */
     List<String> changes();
 
+    /** Returns how many system calls the process made so far, harmless ones and all. */
+    long calls();
+
     /** Returns an NVMe controller that is alone in its group, bound to vfio-pci. */
     PciAddress nvme();
 
     /** Returns another device that is alone in its group, bound to vfio-pci. */
     PciAddress loner();
 
-    /** Returns two devices that share a group, bound to vfio-pci. */
+    /** Returns two devices that share a group, bound to vfio-pci; the second one is like the loner. */
     List<PciAddress> siblings();
 
     /** Makes another name for a group's node. */
@@ -50,7 +53,7 @@ interface MachineUnderTest extends AutoCloseable {
     /** Gives a device without a driver to vfio-pci. */
     void bindToVfio(PciAddress address);
 
-    /** Lists the VFIO files and mappings that this process has. */
+    /** Lists the VFIO files, eventfds, epoll files and mappings that this process has, and memory that is pinned. */
     List<String> filesAndMappings();
 
     @Override

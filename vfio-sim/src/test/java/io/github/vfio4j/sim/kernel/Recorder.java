@@ -6,7 +6,10 @@ import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Passes system calls on and writes down those that change state. Harmless probes (what a file is, what a kernel
@@ -24,6 +27,8 @@ final class Recorder implements Syscalls {
 
     private final Syscalls kernel;
     private final List<String> changes = new ArrayList<>();
+    private final Map<Long, Long> mappings = new TreeMap<>(); // address to length; guarded by this
+    private final AtomicLong calls = new AtomicLong();
 
     Recorder(Syscalls kernel) {
         this.kernel = kernel;
@@ -32,6 +37,18 @@ final class Recorder implements Syscalls {
     /** Returns the calls so far that changed state or tried to. */
     synchronized List<String> changes() {
         return List.copyOf(changes);
+    }
+
+    /** Returns how many calls there were, harmless ones and all. */
+    long calls() {
+        return calls.get();
+    }
+
+    /** Returns what was mapped and not unmapped. */
+    synchronized List<String> mappings() {
+        return mappings.entrySet().stream()
+                .map(mapping -> "mapped: 0x%x, %d bytes".formatted(mapping.getKey(), mapping.getValue()))
+                .toList();
     }
 
     private synchronized void change(String call) {
@@ -46,88 +63,115 @@ final class Recorder implements Syscalls {
 
     @Override
     public int open(Frame frame, String path, int flags) {
+        calls.incrementAndGet();
         change("open(" + path + ")");
         return kernel.open(frame, path, flags);
     }
 
     @Override
     public int close(Frame frame, int fd) {
+        calls.incrementAndGet();
         change("close(" + fd + ")");
         return kernel.close(frame, fd);
     }
 
     @Override
     public int statx(Frame frame, int fd, String path, int flags) {
+        calls.incrementAndGet();
         return kernel.statx(frame, fd, path, flags);
     }
 
     @Override
     public int ioctl(Frame frame, int fd, int request, long value) {
+        calls.incrementAndGet();
         ioctl(fd, request);
         return kernel.ioctl(frame, fd, request, value);
     }
 
     @Override
     public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
+        calls.incrementAndGet();
         ioctl(fd, request);
         return kernel.ioctl(frame, fd, request, argument);
     }
 
     @Override
     public long mmap(Frame frame, long length, int prot, int flags, int fd, long offset) {
+        calls.incrementAndGet();
         change("mmap(" + length + ", fd " + fd + ")");
-        return kernel.mmap(frame, length, prot, flags, fd, offset);
+        synchronized (this) {
+            long address = kernel.mmap(frame, length, prot, flags, fd, offset);
+            if (address > 0) {
+                mappings.put(address, length);
+            }
+            return address;
+        }
     }
 
     @Override
     public int munmap(Frame frame, long address, long length) {
+        calls.incrementAndGet();
         change("munmap(" + length + ")");
-        return kernel.munmap(frame, address, length);
+        synchronized (this) { // a freed address may be another mapping's at once
+            int result = kernel.munmap(frame, address, length);
+            if (result == 0) {
+                mappings.remove(address);
+            }
+            return result;
+        }
     }
 
     @Override
     public long read(Frame frame, int fd, MemorySegment target) {
+        calls.incrementAndGet();
         change("read(" + fd + ")");
         return kernel.read(frame, fd, target);
     }
 
     @Override
     public long write(Frame frame, int fd, MemorySegment source) {
+        calls.incrementAndGet();
         change("write(" + fd + ")");
         return kernel.write(frame, fd, source);
     }
 
     @Override
     public long pread(Frame frame, int fd, MemorySegment target, long offset) {
+        calls.incrementAndGet();
         return kernel.pread(frame, fd, target, offset); // registers with side effects are not read by these tests
     }
 
     @Override
     public long pwrite(Frame frame, int fd, MemorySegment source, long offset) {
+        calls.incrementAndGet();
         change("pwrite(" + fd + ")");
         return kernel.pwrite(frame, fd, source, offset);
     }
 
     @Override
     public int eventfd(Frame frame, int initial, int flags) {
+        calls.incrementAndGet();
         change("eventfd()");
         return kernel.eventfd(frame, initial, flags);
     }
 
     @Override
     public int epollCreate(Frame frame, int flags) {
+        calls.incrementAndGet();
         change("epoll_create()");
         return kernel.epollCreate(frame, flags);
     }
 
     @Override
     public int epollCtl(Frame frame, int epoll, int operation, int fd, MemorySegment event) {
+        calls.incrementAndGet();
         change("epoll_ctl(%d, %d, %d)".formatted(epoll, operation, fd));
         return kernel.epollCtl(frame, epoll, operation, fd, event);
     }
 
     @Override
     public int epollWait(Frame frame, int epoll, MemorySegment events, int most, int millis) {
+        calls.incrementAndGet();
         return kernel.epollWait(frame, epoll, events, most, millis);
     }
 

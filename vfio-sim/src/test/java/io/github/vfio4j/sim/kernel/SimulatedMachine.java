@@ -29,7 +29,7 @@ final class SimulatedMachine implements MachineUnderTest {
             .device(LONER, new EduModel(), 4, SimMachine.VFIO_PCI)
             .device(NVME, new NvmeModel(1 << 20, 512), 5, SimMachine.VFIO_PCI)
             .device(SIBLINGS.getFirst(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
-            .device(SIBLINGS.getLast(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
+            .device(SIBLINGS.getLast(), new EduModel(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .device(THIRD, new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .build();
     private final SimProcess process = machine.startProcess();
@@ -44,6 +44,11 @@ final class SimulatedMachine implements MachineUnderTest {
     @Override
     public List<String> changes() {
         return recorder.changes();
+    }
+
+    @Override
+    public long calls() {
+        return recorder.calls();
     }
 
     @Override
