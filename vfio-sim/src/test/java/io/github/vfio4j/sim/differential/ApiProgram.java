@@ -104,6 +104,9 @@ final class ApiProgram {
         buffers.clear();
         interrupts.clear();
         side.closeAll();
+        if (side.second != null) {
+            side.second.closeAll();
+        }
         return answer;
     }
 
@@ -158,6 +161,10 @@ final class ApiProgram {
                 if (event.run(side).result() >= 0) { // the program's own, of which the API knows nothing
                     handles[event.into()] = null;
                 }
+                yield noWords(step);
+            }
+            case Second(Step other) when !(other instanceof Pass) -> {
+                step.run(side);
                 yield noWords(step);
             }
             default -> noWords(step);

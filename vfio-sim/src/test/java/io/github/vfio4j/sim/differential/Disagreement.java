@@ -36,13 +36,19 @@ record Disagreement(String word, List<Step> steps, Outcome first, Outcome second
 
     /** What tells it from other kinds of disagreement. */
     String kind() {
-        int request = switch (step()) {
+        return "%s %s %s".formatted(kind(step()), first.kind(), second.kind());
+    }
+
+    private static String kind(Step step) {
+        int request = switch (step) {
             case Step.Ioctl ioctl -> ioctl.request();
             case Step.IoctlStruct ioctl -> ioctl.request();
             case Step.Cut cut -> cut.call().request();
             default -> 0;
         };
-        return "%s %x %s %s".formatted(step().getClass().getSimpleName(), request, first.kind(), second.kind());
+        return step instanceof Step.Second(Step other)
+                ? "second " + kind(other)
+                : "%s %x".formatted(step.getClass().getSimpleName(), request);
     }
 
     /** The sequence as a test. */

@@ -1,11 +1,12 @@
 package io.github.vfio4j.sim.differential;
 
+import java.io.Serializable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 
 /** A piece of the argument of an ioctl. Its text is the Java that makes it. */
-sealed interface Field {
+sealed interface Field extends Serializable {
     /** Bytes that it takes. */
     int size();
 

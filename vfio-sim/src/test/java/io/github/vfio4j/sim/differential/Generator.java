@@ -18,8 +18,8 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 
 /**
- * Makes a sequence from a seed: mostly what a program would do, often at the edge of a rule, sometimes nonsense. It
- * follows what the first kernel answered, to know what is open and mapped. The end closes everything, in any order, and
+ * Makes a sequence from a seed: mostly what a program would do, often at the edge of a rule, sometimes nonsense. A second
+ * process may take part. It follows what the first kernel answered, to know what is open and mapped. The end closes everything, in any order, and
  * opens every group once more.
  *
  * <p>Left out are calls that harm a real kernel (dirty-page bitmaps, a mapping that ends at the top of the address space
@@ -54,10 +54,19 @@ final class Generator implements Lockstep.Source {
 
     private record Range(long iova, long size) {}
 
+    /** What is known of a process. */
+    private static final class Program {
+        final Map<Integer, Known> open = new HashMap<>();
+        final Map<Integer, Long> mapped = new HashMap<>();
+    }
+
     private final SplittableRandom random;
     private final boolean topMappings;
-    private final Map<Integer, Known> open = new HashMap<>();
-    private final Map<Integer, Long> mapped = new HashMap<>();
+    private final Program first = new Program();
+    private final Program second = new Program();
+    private final boolean secondTakesPart;
+    private Map<Integer, Known> open; // of the process whose turn it is
+    private Map<Integer, Long> mapped;
     private final List<Range> ranges = new ArrayList<>(); // mapped for DMA once
     private final TreeSet<String> groupsUsed = new TreeSet<>();
     private final Deque<Step> planned = new ArrayDeque<>();
@@ -69,6 +78,8 @@ final class Generator implements Lockstep.Source {
         this.random = new SplittableRandom(seed);
         this.topMappings = topMappings;
         left = random.nextInt(5, LONGEST);
+        secondTakesPart = chance(40);
+        turn(first);
         if (chance(85)) {
             planSetUp();
         }
@@ -101,15 +112,25 @@ final class Generator implements Lockstep.Source {
     @Override
     public Optional<Step> next() {
         if (!closing && left-- > 0) {
-            return Optional.of(!planned.isEmpty() && chance(85) ? planned.poll() : perhapsCut(any()));
+            turn(first);
+            if (!planned.isEmpty() && chance(85)) {
+                return Optional.of(planned.poll());
+            }
+            if (secondTakesPart && chance(30)) {
+                turn(second);
+            }
+            return Optional.of(ofTurn(perhapsCut(any())));
         }
         if (!closing) {
             closing = true;
             planned.clear();
         }
         List<Step> ends = new ArrayList<>();
-        open.keySet().stream().sorted().forEach(slot -> ends.add(close(slot)));
-        mapped.keySet().stream().sorted().forEach(slot -> ends.add(unmap(slot)));
+        for (Program program : List.of(second, first)) {
+            turn(program);
+            open.keySet().stream().sorted().forEach(slot -> ends.add(ofTurn(close(slot))));
+            mapped.keySet().stream().sorted().forEach(slot -> ends.add(ofTurn(unmap(slot))));
+        }
         if (!ends.isEmpty()) {
             return Optional.of(pick(ends));
         }
@@ -118,6 +139,19 @@ final class Generator implements Lockstep.Source {
             planned.add(open(0, group));
         }
         return Optional.ofNullable(planned.poll());
+    }
+
+    private void turn(Program program) {
+        open = program.open;
+        mapped = program.mapped;
+    }
+
+    private Program other() {
+        return open == first.open ? second : first;
+    }
+
+    private Step ofTurn(Step step) {
+        return open == second.open ? second(step) : step;
     }
 
     /** Sometimes puts a struct where the program's memory ends. */
@@ -135,6 +169,11 @@ final class Generator implements Lockstep.Source {
 
     @Override
     public void answered(Step step, Outcome outcome) {
+        turn(step instanceof Second ? second : first);
+        learn(step instanceof Second(Step ofSecond) ? ofSecond : step, outcome);
+    }
+
+    private void learn(Step step, Outcome outcome) {
         boolean done = outcome.result() >= 0;
         switch (step) {
             case Open(int into, String path) when done -> {
@@ -157,7 +196,9 @@ final class Generator implements Lockstep.Source {
             }
             case IoctlStruct(int into, int slot, int request, List<Field> fields) when done && open.containsKey(slot) ->
                 answered(into, open.get(slot), request, fields);
-            case Cut(int bytes, IoctlStruct call) -> answered(call, outcome);
+            case Cut(int bytes, IoctlStruct call) -> learn(call, outcome);
+            case Dup(int into, int slot) when done && open.containsKey(slot) -> open.put(into, open.get(slot));
+            case Pass(int into, int slot) when done && open.containsKey(slot) -> other().open.put(into, open.get(slot));
             default -> {}
         }
     }
@@ -211,9 +252,13 @@ final class Generator implements Lockstep.Source {
     }
 
     private int free() {
+        return free(open);
+    }
+
+    private int free(Map<Integer, Known> taken) {
         List<Integer> free = Stream.iterate(0, slot -> slot + 1)
                 .limit(Side.SLOTS)
-                .filter(slot -> !open.containsKey(slot))
+                .filter(slot -> !taken.containsKey(slot))
                 .toList();
         return free.isEmpty() ? -1 : pick(free);
     }
@@ -249,6 +294,8 @@ final class Generator implements Lockstep.Source {
             4, // unknown ioctl
             device ? 8 : 1, // set irqs
             device ? 1 : 0, // reset
+            2, // dup
+            secondTakesPart ? 8 : 0, // pass
         };
         int total = 0;
         for (int weight : weights) {
@@ -283,7 +330,12 @@ final class Generator implements Lockstep.Source {
             case 18 -> countEvents();
             case 19 -> unknown();
             case 20 -> setIrqs();
-            default -> ioctl(file(Kind.DEVICE), VFIO_DEVICE_RESET(), 0);
+            case 21 -> ioctl(file(Kind.DEVICE), VFIO_DEVICE_RESET(), 0);
+            case 22 -> free() < 0 ? any() : dup(free(), file(pick(List.of(Kind.values()))));
+            default -> {
+                int into = free(other().open);
+                yield into < 0 ? any() : pass(into, file(pick(List.of(Kind.values()))));
+            }
         };
     }
 

@@ -52,6 +52,13 @@ final class Lockstep implements Comparison {
         return "%s %.1f s, %s %.1f s".formatted(first.name, nanosOfFirst / 1e9, second.name, nanosOfSecond / 1e9);
     }
 
+    private static void closeAll(Side side) {
+        side.closeAll();
+        if (side.second != null) {
+            side.second.closeAll();
+        }
+    }
+
     @Override
     public Optional<Disagreement> run(List<Step> sequence) {
         return run(Source.of(sequence));
@@ -86,8 +93,8 @@ final class Lockstep implements Comparison {
             }
             return Optional.empty();
         } finally {
-            first.closeAll();
-            second.closeAll();
+            closeAll(first);
+            closeAll(second);
         }
     }
 }

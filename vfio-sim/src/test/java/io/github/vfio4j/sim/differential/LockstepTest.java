@@ -113,7 +113,13 @@ class LockstepTest {
     }
 
     private static Side side(SimMachine machine) {
-        return new Side(
+        Side first = program(machine);
+        first.connect(program(machine));
+        return first;
+    }
+
+    private static Side program(SimMachine machine) {
+        return Side.simulated(
                 machine.profile().toString(),
                 SimPorts.syscalls(machine.startProcess()),
                 path -> path.replace("$edu", "1").replace("$testdev", "2").replace("$shared", "3"));

@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.differential;
 
+import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -10,7 +11,7 @@ import java.util.HexFormat;
  * @param result 0 or more, or -errno
  * @param written what the kernel left in the memory that it was given
  */
-record Outcome(long result, byte[] written) {
+record Outcome(long result, byte[] written) implements Serializable {
     private static final byte[] NOTHING = {};
 
     private static final long IN_WORDS = Long.MIN_VALUE;

@@ -3,14 +3,18 @@ package io.github.vfio4j.sim.differential;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
-/** One of the two kernels, with the program's descriptors and addresses there. */
-final class Side {
+/** A program on one of the two kernels: its descriptors and addresses there. */
+final class Side implements Partner {
     static final int SLOTS = 12;
     static final int MAPPINGS = 4;
 
@@ -27,6 +31,8 @@ final class Side {
     private final int[] descriptors = new int[SLOTS];
     private final long[] mappings = new long[MAPPINGS];
     private final long[] lengths = new long[MAPPINGS];
+    Partner second; // the other program, if there is one
+    int socket = NONE; // for descriptors from and to that one
 
     Side(String name, Syscalls calls, UnaryOperator<String> paths) {
         this.name = name;
@@ -48,6 +54,51 @@ final class Side {
         }
     }
 
+    /** A program on this Linux. */
+    static Side onLinux(String name, UnaryOperator<String> paths) {
+        Side side = new Side(name, Syscalls.linux(), paths);
+        protect(side.address(Region.HOLE) + Region.PAGE);
+        return side;
+    }
+
+    /** Takes a page away and leaves its address taken, so that nothing of the JVM is mapped there meanwhile. */
+    private static void protect(long address) {
+        Linker linker = Linker.nativeLinker();
+        @SuppressWarnings("restricted")
+        MethodHandle mprotect = linker.downcallHandle(
+                linker.defaultLookup().findOrThrow("mprotect"),
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+        try {
+            if ((int) mprotect.invokeExact(address, Region.PAGE, 0) != 0) {
+                throw new IllegalStateException("mprotect failed");
+            }
+        } catch (Throwable e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** A program on a simulated kernel. */
+    static Side simulated(String name, Syscalls calls, UnaryOperator<String> paths) {
+        Side side = new Side(name, calls, paths);
+        calls.munmap(side.frame, side.address(Region.HOLE) + Region.PAGE, Region.PAGE);
+        return side;
+    }
+
+    /** Connects two programs on one simulated kernel. */
+    void connect(Side other) {
+        String address = "@" + name;
+        int listener = calls.socket(frame, Syscalls.SOCK_SEQPACKET);
+        calls.bind(frame, listener, address);
+        calls.listen(frame, listener, 1);
+        other.socket = other.calls.socket(other.frame, Syscalls.SOCK_SEQPACKET);
+        other.calls.connect(other.frame, other.socket, address);
+        socket = calls.accept(frame, listener);
+        calls.close(frame, listener);
+        second = other;
+        other.second = this;
+    }
+
     String path(String path) {
         return paths.apply(path);
     }
@@ -66,7 +117,13 @@ final class Side {
         return slot >= 0 ? descriptors[slot] : slot == Step.NOT_OPEN ? NEVER_OPEN : NONE;
     }
 
-    boolean isOpen(int slot) {
+    @Override
+    public boolean overwrites(Step step) {
+        return step.overwrites(this);
+    }
+
+    @Override
+    public boolean isOpen(int slot) {
         return descriptors[slot] >= 0;
     }
 
@@ -118,7 +175,8 @@ final class Side {
     }
 
     /** Runs a step. A kernel that breaks down has answered, too. */
-    Outcome run(Step step) {
+    @Override
+    public Outcome run(Step step) {
         try {
             return step.run(this);
         } catch (RuntimeException | AssertionError e) {
@@ -126,8 +184,8 @@ final class Side {
         }
     }
 
-    /** Gives back what a sequence left. */
-    void closeAll() {
+    @Override
+    public void closeAll() {
         for (int slot = 0; slot < MAPPINGS; slot++) {
             unmap(slot);
         }

@@ -3,6 +3,7 @@ package io.github.vfio4j.sim.differential;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
 import io.github.vfio4j.ffm.port.Syscalls;
+import java.io.Serializable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -15,7 +16,7 @@ import java.util.stream.Collectors;
  * One system call of a program that knows its descriptors and addresses by slots. Its text is the Java that makes it, so
  * that a sequence can be printed as a test.
  */
-sealed interface Step {
+sealed interface Step extends Serializable {
     /** A descriptor that is negative. */
     int NEGATIVE = -1;
     /** A descriptor that never was open. */
@@ -280,6 +281,84 @@ sealed interface Step {
         }
     }
 
+    /** One more descriptor of the same open file. */
+    record Dup(int into, int fd) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            return side.opened(into, side.calls.dup(side.frame, side.descriptor(fd)));
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "dup(%d, %s)".formatted(into, slot(fd));
+        }
+    }
+
+    /** Gives the other process a descriptor of the same open file (SCM_RIGHTS), which goes into a slot there. */
+    record Pass(int into, int fd) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            Outcome sent = side.run(new Send(fd));
+            return sent.result() < 0 ? sent : side.second.run(new Receive(into));
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.second.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "pass(%d, %s)".formatted(into, slot(fd));
+        }
+    }
+
+    /** The one half of passing a descriptor. */
+    record Send(int fd) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            MemorySegment one = side.buffer.asSlice(0, 1);
+            return Outcome.of(side.calls.sendmsg(side.frame, side.socket, one, new int[] {side.descriptor(fd)}));
+        }
+    }
+
+    /** The other half. */
+    record Receive(int into) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            int[] descriptor = {NEGATIVE};
+            long result = side.calls.recvmsg(side.frame, side.socket, side.buffer.asSlice(0, 1), descriptor);
+            return result < 0 ? Outcome.of(result) : side.opened(into, descriptor[0]);
+        }
+    }
+
+    /** A step of the second process. */
+    record Second(Step step) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            if (step instanceof Pass(int into, int fd)) {
+                Outcome sent = side.second.run(new Send(fd));
+                return sent.result() < 0 ? sent : side.run(new Receive(into));
+            }
+            return side.second.run(step);
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return step instanceof Pass(int into, int fd) ? side.isOpen(into) : side.second.overwrites(step);
+        }
+
+        @Override
+        public String toString() {
+            return "second(" + step + ")";
+        }
+    }
+
     // ---- the words that sequences are written in
 
     static Step open(int into, String path) {
@@ -343,6 +422,18 @@ sealed interface Step {
 
     static Step eventfd(int into, int initial, int flags) {
         return new Event(into, initial, flags);
+    }
+
+    static Step dup(int into, int fd) {
+        return new Dup(into, fd);
+    }
+
+    static Step pass(int into, int fd) {
+        return new Pass(into, fd);
+    }
+
+    static Step second(Step step) {
+        return new Second(step);
     }
 
     static Field u32(int value) {

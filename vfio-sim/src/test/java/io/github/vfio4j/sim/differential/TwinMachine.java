@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The machine of vm/machine.sh as this Linux's sysfs shows it, and a simulated twin with the same addresses, groups,
@@ -32,6 +33,7 @@ final class TwinMachine {
 
     final SimMachine simulated;
     private final List<Function> functions = new ArrayList<>();
+    private final Map<String, String> names;
 
     TwinMachine(KernelProfile profile) {
         functions.add(new Function(EDU));
@@ -42,6 +44,7 @@ final class TwinMachine {
             builder.device(PciAddress.parse(function.address), function, function.group, SimMachine.VFIO_PCI);
         }
         simulated = builder.build();
+        names = Map.of("$edu", group(EDU), "$testdev", group(TESTDEV), "$shared", group(SHARED.getFirst()));
     }
 
     /** Which line of kernels a release belongs to. */
@@ -58,7 +61,16 @@ final class TwinMachine {
 
     /** A path with $edu, $testdev and $shared replaced by their group numbers. */
     String path(String path) {
-        return path.replace("$edu", group(EDU)).replace("$testdev", group(TESTDEV)).replace("$shared", group(SHARED.getFirst()));
+        String real = path;
+        for (Map.Entry<String, String> name : names().entrySet()) {
+            real = real.replace(name.getKey(), name.getValue());
+        }
+        return real;
+    }
+
+    /** What stands for group numbers in paths. */
+    Map<String, String> names() {
+        return names;
     }
 
     private String group(String address) {

@@ -1,18 +1,11 @@
 package io.github.vfio4j.sim.differential;
 
 import io.github.vfio4j.KernelProfile;
-import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.SysFs;
-import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.SimPorts;
-import io.github.vfio4j.sim.SimProcess;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,18 +20,17 @@ final class Twins {
     private final String release = System.getProperty("os.version");
     private final KernelProfile profile = TwinMachine.profile(release);
     private final SimMachine simulated;
-    private final SimProcess process;
+    private final SecondProcess second;
     private final List<String> ownMemory;
 
     private Twins() {
         TwinMachine machine = new TwinMachine(profile);
         simulated = machine.simulated;
-        process = simulated.startProcess();
-        Side linux = new Side("Linux " + release, Syscalls.linux(), machine::path);
-        Side twin = new Side("simulated " + profile, SimPorts.syscalls(process), machine::path);
-        protect(linux.address(Region.HOLE) + Region.PAGE);
-        twin.calls.munmap(new Frame(), twin.address(Region.HOLE) + Region.PAGE, Region.PAGE);
-        ownMemory = process.leaks();
+        Side linux = Side.onLinux("Linux " + release, machine::path);
+        second = SecondProcess.start(linux, machine.names());
+        Side twin = Side.simulated("simulated " + profile, SimPorts.syscalls(simulated.startProcess()), machine::path);
+        twin.connect(Side.simulated("second process", SimPorts.syscalls(simulated.startProcess()), machine::path));
+        ownMemory = simulated.leaks();
         lockstep = new Lockstep(linux, twin);
         api = new ThroughTheApi(
                 new ApiProgram(linux, SysFs.linux(), topMappings()),
@@ -98,19 +90,25 @@ final class Twins {
     /** What is open or pinned on either kernel between two sequences. */
     List<String> leaks() {
         List<String> leaks = new ArrayList<>(simulatedLeaks());
-        try (Stream<Path> files = Files.list(Path.of("/proc/self/fd"))) {
-            List<String> found = new ArrayList<>(Files.readAllLines(Path.of("/proc/self/maps")));
+        linuxLeaks("self", leaks);
+        linuxLeaks(Long.toString(second.pid()), leaks);
+        return leaks;
+    }
+
+    private void linuxLeaks(String process, List<String> leaks) {
+        Path proc = Path.of("/proc", process);
+        try (Stream<Path> files = Files.list(proc.resolve("fd"))) {
+            List<String> found = new ArrayList<>(Files.readAllLines(proc.resolve("maps")));
             for (Path file : files.toList()) {
                 if (Files.isSymbolicLink(file)) {
                     found.add(Files.readSymbolicLink(file).toString());
                 }
             }
             found.removeIf(line -> !line.contains("/dev/vfio/") && !line.contains("[vfio"));
-            found.forEach(line -> leaks.add(release + ": " + line));
+            found.forEach(line -> leaks.add("%s, process %s: %s".formatted(release, process, line)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        return leaks;
     }
 
     List<String> simulatedLeaks() {
@@ -122,22 +120,5 @@ final class Twins {
     @Override
     public String toString() {
         return lockstep.first.name + " and " + lockstep.second.name;
-    }
-
-    /** Takes a page away and leaves its address taken, so that nothing of the JVM is mapped there meanwhile. */
-    private static void protect(long address) {
-        Linker linker = Linker.nativeLinker();
-        @SuppressWarnings("restricted")
-        MethodHandle mprotect = linker.downcallHandle(
-                linker.defaultLookup().findOrThrow("mprotect"),
-                FunctionDescriptor.of(
-                        ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
-        try {
-            if ((int) mprotect.invokeExact(address, Region.PAGE, 0) != 0) {
-                throw new IllegalStateException("mprotect failed");
-            }
-        } catch (Throwable e) {
-            throw new IllegalStateException(e);
-        }
     }
 }
