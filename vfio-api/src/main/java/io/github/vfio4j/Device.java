@@ -156,7 +156,7 @@ public final class Device implements AutoCloseable {
         lock.lock();
         try {
             if (config == null) {
-                config = new PciConfig(region(PciConfig.REGION));
+                config = new PciConfig(this, region(PciConfig.REGION));
             }
             return config;
         } finally {
@@ -184,6 +184,52 @@ public final class Device implements AutoCloseable {
             }
         });
         port.reset();
+    }
+
+    /**
+     * Ends all mappings of the device's regions: an access to one throws from now on. Regions can be mapped again.
+     *
+     * @throws RuleViolation if the device is closed
+     * @throws VfioException if the kernel does not unmap one; the others are unmapped all the same
+     * @throws IllegalStateException if a native call keeps using a mapped region for 10 seconds; nothing has changed then
+     */
+    public void unmapRegions() {
+        lock.lock();
+        try {
+            checkOpen(Operation.REGION_UNMAP);
+            endArena();
+            Teardown teardown = new Teardown();
+            unmap(teardown);
+            teardown.finish();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends access to what is mapped, or throws and has changed nothing. The lock is held. */
+    private void endArena() {
+        if (arena != null) {
+            Teardown.close(arena); // throws while a native call uses a mapping
+            arena = null;
+        }
+    }
+
+    /** Unmaps what nobody can access any more. The lock is held. */
+    private void unmap(Teardown teardown) {
+        for (Region region : regions) {
+            if (region != null) {
+                region.unmapped();
+            }
+        }
+        while (!mappings.isEmpty()) {
+            MemorySegment mapping = mappings.pop();
+            teardown.step(() -> port.unmap(mapping.address(), mapping.byteSize()));
+        }
+    }
+
+    /** The lock is held. */
+    boolean regionsMapped() {
+        return !mappings.isEmpty();
     }
 
     /**
@@ -216,9 +262,7 @@ public final class Device implements AutoCloseable {
             if (closed) {
                 return;
             }
-            if (arena != null) {
-                Teardown.close(arena); // throws while a native call uses a mapping, and then nothing was changed
-            }
+            endArena();
             closed = true;
             Teardown teardown = new Teardown();
             for (Irq irq : irqs) {
@@ -226,10 +270,7 @@ public final class Device implements AutoCloseable {
                     teardown.step(irq::disable);
                 }
             }
-            while (!mappings.isEmpty()) {
-                MemorySegment mapping = mappings.pop();
-                teardown.step(() -> port.unmap(mapping.address(), mapping.byteSize()));
-            }
+            unmap(teardown);
             if (group != null) {
                 teardown.step(() -> group.dropKvm(this));
             }
@@ -273,6 +314,11 @@ public final class Device implements AutoCloseable {
                 @Override
                 public boolean memoryDecoded() {
                     return !info.pci() || config().memoryEnabled();
+                }
+
+                @Override
+                public boolean poweredDown() {
+                    return info.pci() && config().inD3();
                 }
             });
             if (arena == null) {

@@ -55,6 +55,8 @@ public record Errno(int number) implements Serializable {
     public static final Errno ERANGE = new Errno(34);
     /** Function not implemented. */
     public static final Errno ENOSYS = new Errno(38);
+    /** The answer makes no sense. */
+    public static final Errno EPROTO = new Errno(71);
     /** Not a message of the kind that was expected. */
     public static final Errno EBADMSG = new Errno(74);
     /** Value too large. */

@@ -26,8 +26,8 @@ public final class Region {
     }
 
     /**
-     * Maps the whole region into the program ({@code mmap} of the device file). The mapping ends when the device is
-     * closed.
+     * Maps the whole region into the program ({@code mmap} of the device file). The mapping ends with the device, or
+     * with {@link Device#unmapRegions}.
      *
      * @return the registers; always the same object
      * @throws RuleViolation if the region cannot be mapped as a whole, memory decode is off, or the device is closed
@@ -48,7 +48,7 @@ public final class Region {
 
     /**
      * Maps a part of the region into the program ({@code mmap} of the device file). {@link RegionInfo#areas()} lists
-     * what can be mapped of a region that cannot be mapped as a whole. The mapping ends when the device is closed.
+     * what can be mapped of a region that cannot be mapped as a whole. The mapping ends with the device.
      *
      * @param offset bytes from the start of the region; a multiple of the machine's page
      * @param size bytes
@@ -91,6 +91,11 @@ public final class Region {
             throw new IllegalArgumentException("write configuration space through device.config()");
         }
         writeAny(offset, source);
+    }
+
+    /** The device's lock is held. */
+    void unmapped() {
+        mapping = null;
     }
 
     void writeAny(long offset, MemorySegment source) {

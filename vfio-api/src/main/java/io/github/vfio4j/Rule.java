@@ -1171,6 +1171,21 @@ public enum Rule {
             "vfio_pci_core_do_io_rw",
             "turn it on first: device.config().enableMemory()",
             f -> !f.memoryDecoded()),
+    /** A mapped region must keep answering: an access would kill the program (SIGBUS). */
+    REGION_WRITE_MAPPED(
+            "region-write.mapped",
+            Operation.REGION_WRITE,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "a region is mapped, and the write turns memory decode off or puts the device into D3hot",
+            "vfio_pci_mmap_page_fault",
+            "unmap the regions first: device.unmapRegions()",
+            Facts::mappedRegionsGoDead) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
     /** A region is mapped from a page on. */
     REGION_PAGE(
             "region-map.page",
@@ -1191,6 +1206,21 @@ public enum Rule {
             "vfio_pci_core_mmap",
             "map a part that region.info().areas() lists, or use region.read and region.write",
             f -> !f.regionMappable()),
+    /** A BAR of a device without power must not be touched: the access would kill the program (SIGBUS). */
+    REGION_POWERED(
+            "region-map.powered",
+            Operation.REGION_MAP,
+            EnforcedBy.API,
+            Errno.EIO,
+            "the device is in a low-power state",
+            "vfio_pci_mmap_page_fault",
+            "bring it back to D0, or leave low power, first",
+            Facts::poweredDown) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
     /** A BAR whose memory decode is off must not be touched: the access would kill the program (SIGBUS). */
     REGION_DECODED(
             "region-map.decoded",

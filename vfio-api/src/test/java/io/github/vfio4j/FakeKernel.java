@@ -13,6 +13,7 @@ import io.github.vfio4j.spi.OpenGroups;
 import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -24,6 +25,8 @@ import java.util.function.IntFunction;
 
 /** A kernel that agrees to everything, writes down what it is asked, and fails where a test says so. */
 final class FakeKernel implements Kernel {
+    private static final long CONFIG = 1L << 40;
+
     static final PciAddress ADDRESS = PciAddress.parse("0000:00:04.0");
 
     final List<String> calls = new ArrayList<>();
@@ -34,6 +37,9 @@ final class FakeKernel implements Kernel {
     boolean keepsTopMappings = true;
     DeviceInfo deviceInfo = new DeviceInfo(DeviceInfo.Bus.OTHER, true, 2, 1, List.of());
     IntFunction<IrqInfo> irqInfo = index -> new IrqInfo(index, 1, true, false, false, true);
+    /** Configuration space, if a test cares. */
+    ByteBuffer config;
+
     int vectorsAvailable;
     int eventsLeft = Integer.MAX_VALUE;
 
@@ -345,6 +351,9 @@ final class FakeKernel implements Kernel {
 
         @Override
         public RegionInfo regionInfo(int index) {
+            if (config != null && index == PciConfig.REGION) {
+                return new RegionInfo(index, true, true, config.capacity(), CONFIG, List.of(), false, Optional.empty());
+            }
             List<RegionInfo.Area> areas = index == 0 ? List.of(new RegionInfo.Area(0, 4096)) : List.of();
             return new RegionInfo(index, true, true, 4096, index * 0x1000L, areas, false, Optional.empty());
         }
@@ -381,6 +390,11 @@ final class FakeKernel implements Kernel {
         @Override
         public long read(long offset, MemorySegment target) {
             called(Operation.REGION_READ, "read");
+            if (offset >= CONFIG) {
+                MemorySegment from = MemorySegment.ofArray(config.array());
+                MemorySegment.copy(from, offset - CONFIG, target, 0, target.byteSize());
+                return target.byteSize();
+            }
             target.fill((byte) 2); // memory decode is on, if it is the command register
             return target.byteSize();
         }
@@ -388,6 +402,11 @@ final class FakeKernel implements Kernel {
         @Override
         public long write(long offset, MemorySegment source) {
             called(Operation.REGION_WRITE, "write");
+            if (offset >= CONFIG) {
+                MemorySegment to = MemorySegment.ofArray(config.array());
+                MemorySegment.copy(source, 0, to, offset - CONFIG, source.byteSize());
+                return source.byteSize();
+            }
             return source.byteSize() - 1; // a short write
         }
 

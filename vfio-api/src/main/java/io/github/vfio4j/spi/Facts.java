@@ -223,6 +223,24 @@ public interface Facts {
     }
 
     /**
+     * Is the device in a power state in which it answers configuration accesses only?
+     *
+     * @return true if so
+     */
+    default boolean poweredDown() {
+        return false;
+    }
+
+    /**
+     * Would mapped regions of the device no longer answer afterwards?
+     *
+     * @return true if some are mapped and would not
+     */
+    default boolean mappedRegionsGoDead() {
+        return false;
+    }
+
+    /**
      * Does the device decode accesses to its memory?
      *
      * @return true if the command register says so, or the device is not PCI

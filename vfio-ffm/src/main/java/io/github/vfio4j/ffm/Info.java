@@ -18,7 +18,6 @@ import java.util.function.Function;
  */
 final class Info {
     private static final ValueLayout.OfInt ARGSZ = ValueLayout.JAVA_INT;
-    private static final Errno EPROTO = new Errno(71);
 
     /** More than any kernel answers; what is larger is a broken answer. */
     private static final long MOST_BYTES = 1 << 20;
@@ -124,6 +123,6 @@ final class Info {
 
     /** The exception for an answer that no kernel should give. */
     static VfioException broken(Operation operation, String how) {
-        return new VfioException(operation, EPROTO, how);
+        return new VfioException(operation, Errno.EPROTO, how);
     }
 }

@@ -8,12 +8,14 @@ import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
- * The configuration space of a conventional PCI function as vfio-pci shows it (256 bytes): identity, command and status,
- * virtual BARs that tell their size, and capabilities for message interrupts. What a program may not write it may write
- * without effect. Offsets and bits are those of linux/pci_regs.h.
+ * The configuration space of a PCI function as vfio-pci shows it: identity, command and status, virtual BARs that tell
+ * their size, and capabilities for message interrupts; of a PCI Express function also power states, a reset of the
+ * function, and extended capabilities. What a program may not write it may write without effect. Offsets and bits are
+ * those of linux/pci_regs.h.
  */
 final class ConfigSpace {
-    static final int SIZE = 256;
+    private static final int SIZE = 256;
+    private static final int EXPRESS_SIZE = 4096;
 
     private static final int VENDOR_ID = 0x00;
     private static final int DEVICE_ID = 0x02;
@@ -44,18 +46,44 @@ final class ConfigSpace {
     private static final int MSI_ENABLE = 1;
     private static final int MSI_64BIT = 1 << 7;
     private static final int FLAGS = 2; // in a capability: message control
+    private static final int POWER = 0x01;
+    private static final int POWER_CONTROL = 4;
+    private static final int POWER_STATE = 3;
+    private static final int D3_HOT = 3;
+    private static final int EXPRESS = 0x10;
+    private static final int EXPRESS_VERSION = 2;
+    private static final int DEVICE_CAPABILITIES = 4;
+    private static final int DEVICE_CAN_RESET = 1 << 28;
+    private static final int DEVICE_CONTROL = 8;
+    private static final int DEVICE_RESET = 1 << 15;
+    private static final int EXTENDED = 0x100;
+    private static final int ERROR_REPORTING = 2 << 16 | 0x0001; // version and number
+    private static final int ERROR_REPORTING_BYTES = 0x48;
+    private static final int SERIAL_NUMBER = 1 << 16 | 0x0003;
 
     private final PciBars bars;
     private final Interrupts interrupts;
-    private final ByteBuffer bytes = ByteBuffer.allocate(SIZE).order(ByteOrder.LITTLE_ENDIAN); // guarded by this
-    private final byte[] writable = new byte[SIZE];
+    private final Runnable reset;
+    private final ByteBuffer bytes; // guarded by this
+    private final byte[] writable;
     private final int msix;
     private final int msi;
+    private final int power;
+    private final int express;
     private volatile int command; // as in bytes; DMA asks it without a lock
+    private volatile boolean off; // in D3hot
 
-    ConfigSpace(PciFunction function, Interrupts interrupts) {
+    /**
+     * Makes the configuration space of a function that was just opened.
+     *
+     * @param reset what a program does that sets the reset bit of a PCI Express function; called with the device's lock
+     */
+    ConfigSpace(PciFunction function, Interrupts interrupts, Runnable reset) {
         this.bars = function.bars;
         this.interrupts = interrupts;
+        this.reset = reset;
+        bytes = ByteBuffer.allocate(size(function)).order(ByteOrder.LITTLE_ENDIAN);
+        writable = new byte[bytes.capacity()];
         PciIdentity identity = function.model.identity();
         put16(VENDOR_ID, identity.vendorId());
         put16(DEVICE_ID, identity.deviceId());
@@ -86,8 +114,26 @@ final class ConfigSpace {
             bytes.put(previous, (byte) msi);
             bytes.put(msi, (byte) MSI);
             put16(msi + FLAGS, MSI_64BIT | Integer.numberOfTrailingZeros(function.model.msiVectors()) << 1);
+            previous = msi + 1;
+            next += 16;
         }
-        if ((msix | msi) != 0) {
+        power = function.model.express() ? next : 0;
+        express = function.model.express() ? next + 8 : 0;
+        if (function.model.express()) {
+            bytes.put(previous, (byte) power);
+            bytes.put(power, (byte) POWER);
+            bytes.put(power + 1, (byte) express);
+            put16(power + FLAGS, 3); // version
+            writable[power + POWER_CONTROL] = POWER_STATE;
+            bytes.put(express, (byte) EXPRESS);
+            put16(express + FLAGS, EXPRESS_VERSION);
+            bytes.putInt(express + DEVICE_CAPABILITIES, function.model.resettable() ? DEVICE_CAN_RESET : 0);
+            int serialNumber = EXTENDED + ERROR_REPORTING_BYTES;
+            bytes.putInt(EXTENDED, serialNumber << 20 | ERROR_REPORTING);
+            bytes.putInt(serialNumber, SERIAL_NUMBER);
+            bytes.putInt(serialNumber + 4, function.address.hashCode());
+        }
+        if ((msix | msi | power) != 0) {
             put16(STATUS, STATUS_CAPABILITIES);
         }
 
@@ -99,6 +145,11 @@ final class ConfigSpace {
         Arrays.fill(writable, BAR_0, BAR_0 + 4 * PciBars.COUNT, (byte) -1);
     }
 
+    /** Bytes of the configuration space of a function. */
+    static int size(PciFunction function) {
+        return function.model.express() ? EXPRESS_SIZE : SIZE;
+    }
+
     /** May the function reach memory? */
     boolean busMaster() {
         return (command & COMMAND_MASTER) != 0;
@@ -106,7 +157,7 @@ final class ConfigSpace {
 
     /** Does the function answer accesses to its BARs? */
     boolean memoryDecoded() {
-        return (command & COMMAND_MEMORY) != 0;
+        return !off && (command & COMMAND_MEMORY) != 0;
     }
 
     synchronized void clearBusMaster() {
@@ -120,7 +171,16 @@ final class ConfigSpace {
         return target.byteSize();
     }
 
-    synchronized long write(long offset, MemorySegment source) {
+    /** The device's lock is held. */
+    long write(long offset, MemorySegment source) {
+        if (put(offset, source)) {
+            reset.run();
+        }
+        return source.byteSize();
+    }
+
+    /** Writes what may be written, and says whether the program asked for a reset of the function. */
+    private synchronized boolean put(long offset, MemorySegment source) {
         check(offset, source);
         for (int i = 0; i < source.byteSize(); i++) {
             int at = (int) offset + i;
@@ -128,7 +188,13 @@ final class ConfigSpace {
             bytes.put(at, (byte) (bytes.get(at) & ~mask | source.get(ValueLayout.JAVA_BYTE, i) & mask));
         }
         command = Short.toUnsignedInt(bytes.getShort(COMMAND));
-        return source.byteSize();
+        off = power != 0 && (bytes.get(power + POWER_CONTROL) & POWER_STATE) == D3_HOT;
+        int high = express + DEVICE_CONTROL + 1 - (int) offset; // the byte with the reset bit, which reads as 0
+        return express != 0
+                && high >= 0
+                && high < source.byteSize()
+                && (source.get(ValueLayout.JAVA_BYTE, high) << 8 & DEVICE_RESET) != 0
+                && (bytes.getInt(express + DEVICE_CAPABILITIES) & DEVICE_CAN_RESET) != 0;
     }
 
     /** Puts in what changes without a write: the sizes of the BARs, and which interrupts are enabled. */
@@ -159,8 +225,9 @@ final class ConfigSpace {
         bytes.putShort(offset, (short) value);
     }
 
-    private static void check(long offset, MemorySegment buffer) {
-        if (offset < 0 || offset >= SIZE || buffer.byteSize() > SIZE - offset) {
+    private void check(long offset, MemorySegment buffer) {
+        int size = bytes.capacity();
+        if (offset < 0 || offset >= size || buffer.byteSize() > size - offset) {
             throw new KernelError(Errno.EFAULT);
         }
     }

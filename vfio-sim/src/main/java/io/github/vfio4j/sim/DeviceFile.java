@@ -76,7 +76,7 @@ final class DeviceFile extends SimFile {
         long size = 0;
         if (index == VFIO_PCI_CONFIG_REGION_INDEX()) {
             flags = readWrite;
-            size = ConfigSpace.SIZE;
+            size = ConfigSpace.size(device.function);
         } else if (bars.has(index)) {
             flags = readWrite | (bars.mappable(index) ? VFIO_REGION_INFO_FLAG_MMAP() : 0);
             size = bars.size(index);

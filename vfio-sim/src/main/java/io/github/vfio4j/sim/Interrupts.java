@@ -4,13 +4,14 @@ import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.KernelProfile;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.function.IntFunction;
 
 /**
  * The interrupts of a device: which index is on, and which eventfd each vector signals. Of INTx, MSI and MSI-X at most
  * one is on. A change waits for a signal in flight, so nothing is signalled any more when the call that disabled it
- * returns. No function here has an INTx line or reports PCIe errors.
+ * returns. No function here has an INTx line.
  */
 final class Interrupts {
     private static final int OFF = -1;
@@ -32,7 +33,7 @@ final class Interrupts {
     private int on = OFF; // the index of MSI or MSI-X; guarded by this
     private int enabled; // vectors that were allocated; guarded by this
     private EventFd[] triggers = {}; // guarded by this
-    private EventFd request; // guarded by this
+    private final EventFd[] notices = new EventFd[VFIO_PCI_NUM_IRQS()]; // of ERR and REQ, by index; guarded by this
 
     Interrupts(SimMachine machine, PciFunction function) {
         this.machine = machine;
@@ -49,8 +50,10 @@ final class Interrupts {
             return Optional.of(function.model.vectors());
         } else if (index == VFIO_PCI_REQ_IRQ_INDEX()) {
             return Optional.of(1);
+        } else if (index == VFIO_PCI_ERR_IRQ_INDEX() && function.model.express()) {
+            return Optional.of(1);
         }
-        return Optional.empty(); // VFIO_PCI_ERR_IRQ_INDEX is of PCIe functions
+        return Optional.empty();
     }
 
     /** What GET_IRQ_INFO says of an index. */
@@ -84,22 +87,26 @@ final class Interrupts {
 
     /** Somebody wants the device back. Returns whether the user can hear it. */
     synchronized boolean request() {
-        if (request != null) {
-            request.signal();
+        return notify(VFIO_PCI_REQ_IRQ_INDEX());
+    }
+
+    private boolean notify(int index) {
+        if (notices[index] != null) {
+            notices[index].signal();
         }
-        return request != null;
+        return notices[index] != null;
     }
 
     /** The last close. */
     synchronized void disableAll() {
         disable();
-        request = null;
+        Arrays.fill(notices, null);
     }
 
     /** VFIO_DEVICE_SET_IRQS with ACTION_TRIGGER; start and count are within the index. Returns the ioctl's result. */
     synchronized int trigger(int index, int start, int count, Data data) {
-        if (index == VFIO_PCI_REQ_IRQ_INDEX()) {
-            return triggerRequest(count, data);
+        if (index == VFIO_PCI_REQ_IRQ_INDEX() || index == VFIO_PCI_ERR_IRQ_INDEX()) {
+            return triggerNotice(index, count, data);
         }
         if (on == index && count == 0 && data instanceof Data.None) {
             disable();
@@ -167,41 +174,41 @@ final class Interrupts {
         }
     }
 
-    private int triggerRequest(int count, Data data) {
+    private int triggerNotice(int index, int count, Data data) {
         if (count > 1) {
             throw new KernelError(Errno.EINVAL);
         }
         switch (data) {
             case Data.None() -> {
-                if (request == null) {
+                if (notices[index] == null) {
                     throw new KernelError(Errno.EINVAL);
                 } else if (count == 1) {
-                    request.signal();
+                    notify(index);
                 } else {
-                    request = null;
+                    notices[index] = null;
                 }
             }
             case Data.Bools(byte[] bools) -> {
                 if (count == 0) {
                     throw new KernelError(Errno.EINVAL);
                 } else if (bools[0] != 0) {
-                    request();
+                    notify(index);
                 }
             }
-            case Data.EventFds eventFds -> setRequest(count, eventFds);
+            case Data.EventFds eventFds -> setNotice(index, count, eventFds);
         }
         return 0;
     }
 
-    private void setRequest(int count, Data.EventFds eventFds) {
+    private void setNotice(int index, int count, Data.EventFds eventFds) {
         if (count == 0) {
             throw new KernelError(Errno.EINVAL);
         }
         int descriptor = eventFds.descriptors()[0];
         if (descriptor >= 0) {
-            request = eventFds.lookup().apply(descriptor);
+            notices[index] = eventFds.lookup().apply(descriptor);
         } else if (descriptor == -1) {
-            request = null;
+            notices[index] = null;
         } else if (!machine.profile().isBefore(KernelProfile.V6_12)) {
             throw new KernelError(Errno.EINVAL); // Linux 6.1 ignores it
         }

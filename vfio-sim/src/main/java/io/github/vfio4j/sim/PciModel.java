@@ -46,6 +46,16 @@ public interface PciModel {
     }
 
     /**
+     * Returns whether the function is a PCI Express one: with 4096 bytes of configuration space, power states, a reset of
+     * the function by a write there, and extended capabilities (advanced error reporting, a serial number).
+     *
+     * @return true if it is, always the same
+     */
+    default boolean express() {
+        return false;
+    }
+
+    /**
      * Returns whether the function can be reset on its own. Where not, VFIO_DEVICE_RESET fails with EINVAL.
      *
      * @return true if it can, always the same

@@ -11,7 +11,7 @@ final class Power {
 
     private Power(VfioDevice device) {
         this.device = device;
-        this.config = new ConfigSpace(device.function, device.interrupts);
+        this.config = new ConfigSpace(device.function, device.interrupts, this::reset);
         this.bus = new DeviceBus(device, this);
     }
 

@@ -97,6 +97,11 @@ public final class NvmeModel implements PciModel {
     }
 
     @Override
+    public boolean express() {
+        return true;
+    }
+
+    @Override
     public void powerOn(PciBus bus) {
         this.bus = bus;
         health.poweredOn();
