@@ -13,6 +13,8 @@ VFIO_DEVICES=(
     0000:00:06.0    # e1000e network card
     0000:00:07.0    # virtio-net, behind the IOMMU
     0000:00:08.0    # pci-testdev with a 16 MiB memory BAR
+    0000:00:0b.0    # two more e1000e network cards, with a hub of their own
+    0000:00:0c.0
     0000:01:01.0    # pci-testdev, same group as the next
     0000:01:02.0    # edu
     0000:01:03.0    # e1000 network card, same group: has a host driver, which makes the group unusable
@@ -59,6 +61,10 @@ machine_arguments() {
         -device edu,bus=bridge,addr=02.0
         -netdev hubport,hubid=2,id=net2
         -device e1000,netdev=net2,mac=52:54:00:12:34:08,romfile=,bus=bridge,addr=03.0
+        -netdev hubport,hubid=3,id=net3
+        -device e1000e,netdev=net3,mac=52:54:00:12:34:0b,romfile=,addr=0b.0
+        -netdev hubport,hubid=3,id=net4
+        -device e1000e,netdev=net4,mac=52:54:00:12:34:0c,romfile=,addr=0c.0
     )
 }
 

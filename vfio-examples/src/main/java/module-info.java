@@ -5,5 +5,8 @@ module io.github.vfio4j.examples {
     requires io.github.vfio4j.sim;
 
     exports io.github.vfio4j.examples.driver;
+    exports io.github.vfio4j.examples.e1000e;
+    exports io.github.vfio4j.examples.models;
+    exports io.github.vfio4j.examples.net;
     exports io.github.vfio4j.examples.nvme;
 }

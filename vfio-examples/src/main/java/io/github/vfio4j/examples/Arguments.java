@@ -40,7 +40,12 @@ record Arguments(
                 1,
                 List.of("identify", "read", "write", "perf"),
                 Set.of("--overwrite", "--interrupts", "--raw"),
-                Set.of("--block", "--count", "--file", "--bytes", "--depth", "--queues", "--operations", "--seed"));
+                Set.of("--block", "--count", "--file", "--bytes", "--depth", "--queues", "--operations", "--seed")),
+        L2FWD(
+                4,
+                List.of(),
+                Set.of("--verify", "--flood"),
+                Set.of("--packets", "--bytes", "--seed", "--seconds"));
 
         private final int devices;
         private final List<String> verbs;

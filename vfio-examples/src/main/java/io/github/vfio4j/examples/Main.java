@@ -2,6 +2,7 @@ package io.github.vfio4j.examples;
 
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.examples.net.NetException;
 import io.github.vfio4j.examples.nvme.NvmeException;
 import java.io.PrintStream;
 import java.util.SplittableRandom;
@@ -31,6 +32,12 @@ public final class Main {
                             [--raw]
                             Reads and writes random blocks from one thread a queue, --depth commands at a time,
                             and compares every byte. With --raw it only reads, and compares nothing.
+              l2fwd [BDF [BDF]] [--seconds N]
+                            Forwards packets between two network cards, or back out of one, and counts them.
+              l2fwd --verify [PORT PEER [PORT PEER]] [--packets N] [--bytes N] [--flood] [--seed N]
+                            The same between cards whose wires end in other cards of this machine, from which it
+                            sends numbered packets and checks each that comes back. With --flood it sends more than
+                            the rings hold, and only counts what they drop.
 
             options
               --linux       on this machine's kernel; otherwise on a simulated machine
@@ -76,11 +83,12 @@ public final class Main {
                     new Demo(vfio, out, seed, arguments.overwrite()).run(arguments.device());
                 }
                 case LIST -> new DeviceList(vfio, out).print();
+                case L2FWD -> new L2fwdCommand(vfio, out, arguments).run();
                 case NVME -> new NvmeCommands(vfio, out, arguments).run();
                 case HELP -> throw new AssertionError();
             }
             return DONE;
-        } catch (VfioException | NvmeException | CommandException e) {
+        } catch (VfioException | NvmeException | NetException | CommandException e) {
             out.flush();
             if (arguments.trace()) {
                 e.printStackTrace(err);

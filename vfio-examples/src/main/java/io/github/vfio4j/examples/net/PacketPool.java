@@ -1,0 +1,149 @@
+package io.github.vfio4j.examples.net;
+
+import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.examples.driver.DmaSlice;
+
+/**
+ * Packets in memory that devices reach, each a buffer of 2 KiB, numbered from 0. Room for a device's own header is before
+ * each packet's data. For one thread at a time; no method but the constructor allocates.
+ */
+public final class PacketPool {
+    /** What {@link #take} returns when no packet is left. */
+    public static final int NONE = -1;
+
+    /** Bytes of a buffer before the data. */
+    public static final int HEADROOM = 64;
+
+    /** The most bytes that a packet has. */
+    public static final int MOST_BYTES = 2048 - HEADROOM;
+
+    private static final int BUFFER_SHIFT = 11;
+
+    private final DmaSlice data;
+    private final int[] lengths;
+    private final int[] free;
+    private final boolean[] taken;
+    private int freeCount;
+
+    /**
+     * Makes a pool of as many packets as fit.
+     *
+     * @param memory memory that the devices may read and write; whoever gives it closes it, after the ports
+     */
+    public PacketPool(DmaBuffer memory) {
+        this.data = new DmaSlice(memory.segment(), memory.iova());
+        int count = (int) (memory.size() >>> BUFFER_SHIFT);
+        this.lengths = new int[count];
+        this.free = new int[count];
+        this.taken = new boolean[count];
+        for (int i = 0; i < count; i++) {
+            free[i] = count - 1 - i;
+        }
+        freeCount = count;
+    }
+
+    /**
+     * Returns how much memory so many packets need.
+     *
+     * @param packets the number
+     * @return bytes
+     */
+    public static long bytesFor(int packets) {
+        return (long) packets << BUFFER_SHIFT;
+    }
+
+    /**
+     * Returns how many packets there are.
+     *
+     * @return the number, taken or not
+     */
+    public int size() {
+        return lengths.length;
+    }
+
+    /**
+     * Returns how many packets can be taken.
+     *
+     * @return the number
+     */
+    public int available() {
+        return freeCount;
+    }
+
+    /**
+     * Takes a packet.
+     *
+     * @return its number, or {@link #NONE}
+     */
+    public int take() {
+        if (freeCount == 0) {
+            return NONE;
+        }
+        int packet = free[--freeCount];
+        taken[packet] = true;
+        return packet;
+    }
+
+    /**
+     * Gives a packet back.
+     *
+     * @param packet one that was taken
+     * @throws IllegalStateException if it was given back already
+     */
+    public void give(int packet) {
+        if (!taken[packet]) {
+            throw new IllegalStateException("packet " + packet + " was given back already");
+        }
+        taken[packet] = false;
+        free[freeCount++] = packet;
+    }
+
+    /**
+     * Returns how long a packet is.
+     *
+     * @param packet the packet
+     * @return bytes
+     */
+    public int length(int packet) {
+        return lengths[packet];
+    }
+
+    /**
+     * Says how long a packet is.
+     *
+     * @param packet the packet
+     * @param bytes up to {@link #MOST_BYTES}
+     */
+    public void length(int packet, int bytes) {
+        lengths[packet] = bytes;
+    }
+
+    /**
+     * Returns where devices find a packet's data; the headroom is before it.
+     *
+     * @param packet the packet
+     * @return the IOVA
+     */
+    public long iova(int packet) {
+        return data.iova() + offset(packet);
+    }
+
+    /**
+     * Returns the memory of all packets.
+     *
+     * @return in which a packet's data is at {@link #offset}
+     */
+    public DmaSlice data() {
+        return data;
+    }
+
+    /**
+     * Returns where a packet's data begins in {@link #data}.
+     *
+     * @param packet the packet
+     * @return bytes, a multiple of 64
+     */
+    public long offset(int packet) {
+        return ((long) packet << BUFFER_SHIFT) + HEADROOM;
+    }
+}
