@@ -41,6 +41,7 @@ record Arguments(
                 List.of("identify", "read", "write", "perf"),
                 Set.of("--overwrite", "--interrupts", "--raw"),
                 Set.of("--block", "--count", "--file", "--bytes", "--depth", "--queues", "--operations", "--seed")),
+        EDU(1, List.of(), Set.of(), Set.of("--seed")),
         L2FWD(
                 4,
                 List.of(),

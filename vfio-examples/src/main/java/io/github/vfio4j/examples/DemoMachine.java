@@ -3,13 +3,14 @@ package io.github.vfio4j.examples;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.examples.models.E1000eModel;
+import io.github.vfio4j.examples.models.EduModel;
 import io.github.vfio4j.examples.models.Wire;
 import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.nvme.NvmeModel;
 
 /**
- * The simulated machine that commands run on without {@code --linux}, with everything bound to vfio-pci: an NVMe controller,
- * and four network cards, the first wired to the second, the third to the fourth.
+ * The simulated machine that commands run on without {@code --linux}, with everything bound to vfio-pci: an edu device, an
+ * NVMe controller, and four network cards, the first wired to the second, the third to the fourth.
  */
 final class DemoMachine {
     private static final PciAddress CONTROLLER = PciAddress.parse("0000:00:05.0");
@@ -26,6 +27,7 @@ final class DemoMachine {
         Wire.connect(cards[0], cards[1]);
         Wire.connect(cards[2], cards[3]);
         return SimMachine.builder()
+                .device(PciAddress.parse("0000:00:04.0"), new EduModel(), 3, SimMachine.VFIO_PCI)
                 .device(CONTROLLER, new NvmeModel(), GROUP, SimMachine.VFIO_PCI)
                 .device(PciAddress.parse("0000:00:06.0"), cards[0], 5, SimMachine.VFIO_PCI)
                 .device(PciAddress.parse("0000:00:07.0"), cards[1], 6, SimMachine.VFIO_PCI)

@@ -2,6 +2,7 @@ package io.github.vfio4j.examples;
 
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.examples.edu.EduException;
 import io.github.vfio4j.examples.net.NetException;
 import io.github.vfio4j.examples.nvme.NvmeException;
 import java.io.PrintStream;
@@ -32,6 +33,7 @@ public final class Main {
                             [--raw]
                             Reads and writes random blocks from one thread a queue, --depth commands at a time,
                             and compares every byte. With --raw it only reads, and compares nothing.
+              edu [BDF]     Drives QEMU's edu device: factorials by interrupt, DMA there and back, compared.
               l2fwd [BDF [BDF]] [--seconds N]
                             Forwards packets between two network cards, or back out of one, and counts them.
               l2fwd --verify [PORT PEER [PORT PEER]] [--packets N] [--bytes N] [--flood] [--seed N]
@@ -83,12 +85,13 @@ public final class Main {
                     new Demo(vfio, out, seed, arguments.overwrite()).run(arguments.device());
                 }
                 case LIST -> new DeviceList(vfio, out).print();
+                case EDU -> new EduCommand(vfio, out, arguments).run();
                 case L2FWD -> new L2fwdCommand(vfio, out, arguments).run();
                 case NVME -> new NvmeCommands(vfio, out, arguments).run();
                 case HELP -> throw new AssertionError();
             }
             return DONE;
-        } catch (VfioException | NvmeException | NetException | CommandException e) {
+        } catch (VfioException | NvmeException | NetException | EduException | CommandException e) {
             out.flush();
             if (arguments.trace()) {
                 e.printStackTrace(err);
