@@ -7,7 +7,7 @@
 VM_CACHE=$CACHE/vm
 
 # What a Debian kernel has as modules; an image given by path has all this built in. Loaded in this order.
-STOCK_MODULES=(virtio_pci 9pnet_virtio 9p virtio_console vfio_iommu_type1 vfio-pci e1000)
+STOCK_MODULES=(virtio_pci 9pnet_virtio 9p virtio_console vfio_iommu_type1 vfio-pci e1000 kvm-intel kvm-amd)
 
 # prepare_kernel SPEC: sets KERNEL_IMAGE and INITRAMFS.
 # shellcheck disable=SC2034 # vm/run reads them

@@ -38,7 +38,33 @@ final class LinuxMachine implements MachineUnderTest {
 
     @Override
     public Vfio open() {
-        return Vfio.on(kernel, Contract.STRICT);
+        return open(Contract.STRICT);
+    }
+
+    @Override
+    public Vfio open(Contract contract) {
+        return Vfio.on(kernel, contract);
+    }
+
+    @Override
+    public Syscalls syscalls() {
+        return recorder;
+    }
+
+    @Override
+    public String socketAddress() {
+        try {
+            Path socket = Files.createTempDirectory("handover").resolve("socket");
+            aliases.add(socket);
+            return socket.toString();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public Peer startPeer() {
+        return LinuxPeer.take();
     }
 
     @Override
@@ -171,7 +197,7 @@ final class LinuxMachine implements MachineUnderTest {
             for (Path file : files.toList()) {
                 if (Files.isSymbolicLink(file)) {
                     String target = Files.readSymbolicLink(file).toString();
-                    if (target.contains("vfio") || target.contains("[event")) {
+                    if (target.matches(".*(vfio|kvm|\\[event|socket:).*")) {
                         found.add(file + ": " + target);
                     }
                 }

@@ -1,7 +1,9 @@
 package io.github.vfio4j.sim.kernel;
 
+import io.github.vfio4j.Contract;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
+import io.github.vfio4j.ffm.port.Syscalls;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -22,6 +24,18 @@ interface MachineUnderTest extends AutoCloseable {
 
     /** Returns the VFIO of this process; its system calls are recorded. */
     Vfio open();
+
+    /** Returns the VFIO of this process under a contract. */
+    Vfio open(Contract contract);
+
+    /** Returns the system calls of this process. */
+    Syscalls syscalls();
+
+    /** Returns an address of a Unix socket that nobody uses. */
+    String socketAddress();
+
+    /** Lets another process do what {@link HandoverPeer} can, until closed. */
+    Peer startPeer();
 
     /** Returns what the process called so far that changed state. */
     List<String> changes();
@@ -58,6 +72,18 @@ interface MachineUnderTest extends AutoCloseable {
 
     @Override
     void close();
+
+    /** Another process that obeys. */
+    interface Peer extends AutoCloseable {
+        /** Returns what it says when it has done a command. */
+        String ask(String command);
+
+        /** Kills it, as SIGKILL does. */
+        void kill();
+
+        @Override
+        void close();
+    }
 
     /** A member of a group in the hands of a host driver. */
     interface HostDriver extends AutoCloseable {

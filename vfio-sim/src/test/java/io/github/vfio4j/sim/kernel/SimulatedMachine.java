@@ -4,6 +4,7 @@ import io.github.vfio4j.Contract;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
+import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
 import io.github.vfio4j.sim.PciIdentity;
@@ -32,13 +33,37 @@ final class SimulatedMachine implements MachineUnderTest {
             .device(SIBLINGS.getLast(), new EduModel(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .device(THIRD, new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .build();
+    private int addresses;
     private final SimProcess process = machine.startProcess();
     private final Recorder recorder = new Recorder(SimPorts.syscalls(process));
     private final Kernel kernel = new FfmKernel("simulated", recorder, SimPorts.sysfs(machine));
 
     @Override
     public Vfio open() {
-        return Vfio.on(kernel, Contract.STRICT);
+        return open(Contract.STRICT);
+    }
+
+    @Override
+    public Vfio open(Contract contract) {
+        return Vfio.on(kernel, contract);
+    }
+
+    @Override
+    public Syscalls syscalls() {
+        return recorder;
+    }
+
+    @Override
+    public String socketAddress() {
+        return "/tmp/socket-" + ++addresses;
+    }
+
+    @Override
+    public Peer startPeer() {
+        SimProcess other = machine.startProcess();
+        return new PipedPeer(
+                (in, out) -> HandoverPeer.serve(other.open(Contract.KERNEL), SimPorts.syscalls(other), in, out),
+                other::kill);
     }
 
     @Override

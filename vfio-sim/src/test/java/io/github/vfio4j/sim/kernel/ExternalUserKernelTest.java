@@ -1,0 +1,271 @@
+package io.github.vfio4j.sim.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.github.vfio4j.Container;
+import io.github.vfio4j.Contract;
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.ExternalUser;
+import io.github.vfio4j.Group;
+import io.github.vfio4j.GroupStatus;
+import io.github.vfio4j.IommuType;
+import io.github.vfio4j.KvmUser;
+import io.github.vfio4j.KvmVm;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.Rule;
+import io.github.vfio4j.RuleViolation;
+import io.github.vfio4j.Vfio;
+import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.lang.foreign.Arena;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** KVM as a user of groups and devices. */
+class ExternalUserKernelTest extends KernelTest {
+    private static final int KVM_CREATE_VM = 0xae01;
+
+    // ---- taking
+
+    @Test
+    void anOpenGroupAloneIsNotGivenAway() {
+        KvmVm vm = vfio.openKvmVm();
+        Container container = vfio.openContainer();
+        Group group = openGroupOf(machine.loner());
+        assertRefused(Rule.EXTERNAL_NEEDS_CONTAINER, () -> vm.add(group));
+        container.attach(group);
+        assertRefused(Rule.EXTERNAL_NEEDS_IOMMU, () -> vm.add(group));
+        container.setIommu(IommuType.TYPE1_V2);
+        KvmUser user = vm.add(group);
+        assertThat(user.group()).isSameAs(group);
+        assertThat(user.device()).isEmpty();
+        assertThat(user.released()).isFalse();
+        assertThat(group.externalUsers()).containsExactly(user);
+        assertThat(vm.users()).containsExactly(user);
+    }
+
+    @Test
+    void kvmTakesAGroupOnce() {
+        KvmVm vm = vfio.openKvmVm();
+        Stack loner = open(machine.loner());
+        KvmUser user = vm.add(loner.group());
+        assertRefused(Rule.KVM_ADD_ONCE, () -> vm.add(loner.group()));
+        user.release();
+        assertThat(vm.add(loner.group()).released()).isFalse();
+    }
+
+    @Test
+    void twoVirtualMachinesMayHaveAGroup() {
+        Stack loner = open(machine.loner());
+        KvmUser first = vfio.openKvmVm().add(loner.group());
+        KvmUser second = vfio.openKvmVm().add(loner.group());
+        assertThat(loner.group().externalUsers()).containsExactly(first, second);
+    }
+
+    @Test
+    void kvmTakesADeviceWhereTheKernelDoes() {
+        KvmVm vm = vfio.openKvmVm();
+        Stack loner = open(machine.loner());
+        if (machine.open().kernelName().contains("Linux 6.1.")) {
+            VfioException e = catchThrowableOfType(VfioException.class, () -> vm.add(loner.device()));
+            assertThat(e.operation()).isEqualTo(Operation.KVM_FILE_ADD);
+            assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+            assertThat(e.rule()).contains(Rule.KVM_ADD_FD_KIND);
+            assertThat(loner.group().externalUsers()).isEmpty();
+        } else {
+            KvmUser user = vm.add(loner.device());
+            assertThat(user.device()).contains(loner.device());
+            assertRefused(Rule.KVM_ADD_ONCE, () -> vm.add(loner.device()));
+            loner.device().close(); // takes it from KVM first, or it would stay open
+            assertThat(user.released()).isTrue();
+            loner.container().detach(loner.group());
+        }
+    }
+
+    @Test
+    void aClosedHandleIsNotGivenAway() {
+        KvmVm vm = vfio.openKvmVm();
+        Stack loner = open(machine.loner());
+        loner.device().close();
+        assertRefused(Rule.HANDLE_OPEN, () -> vm.add(loner.device()));
+        loner.group().close();
+        assertRefused(Rule.HANDLE_OPEN, () -> vm.add(loner.group()));
+        vm.close();
+        Stack again = open(machine.loner());
+        assertRefused(Rule.HANDLE_OPEN, () -> vm.add(again.group()));
+    }
+
+    // ---- holding
+
+    @Test
+    void aGroupThatKvmUsesIsNotDetachedAndTheRefusalNamesKvm() {
+        KvmVm vm = vfio.openKvmVm();
+        Stack loner = open(machine.loner());
+        ExternalUser user = vm.add(loner.group());
+        loner.device().close();
+        RuleViolation e = assertRefused(
+                Rule.UNSET_EXTERNAL_USER, () -> loner.container().detach(loner.group()));
+        assertThat(e.getMessage()).contains("KVM uses group " + loner.group().number());
+        assertThat(e.errno()).isEqualTo(Errno.EBUSY);
+        user.release();
+        loner.container().detach(loner.group());
+        assertThat(loner.group().status()).isEqualTo(new GroupStatus(true, false));
+    }
+
+    @Test
+    void underTheKernelsContractKvmHoldsTheFileAndNotTheProtection() {
+        try (Vfio lenient = machine.open(Contract.KERNEL)) {
+            KvmVm vm = lenient.openKvmVm();
+            Container container = lenient.openContainer();
+            Group group = lenient.openGroup(groupOf(machine.loner()));
+            KvmUser user = vm.add(group); // in no container yet, as QEMU does it
+            container.attach(group);
+            container.setIommu(IommuType.TYPE1_V2);
+            container.detach(group);
+            assertThat(group.status().containerSet()).isFalse();
+            assertThat(user.released()).isFalse();
+            container.attach(group);
+            user.release();
+        }
+    }
+
+    // ---- closing
+
+    @Test
+    void everyOrderOfClosingFreesTheGroup() {
+        for (List<String> order : CloseOrderKernelTest.permutations(List.of("vm", "user", "device", "group", "container"))
+                .stream()
+                .filter(order -> machine instanceof SimulatedMachine || order.hashCode() % 8 == 0)
+                .toList()) {
+            KvmVm vm = vfio.openKvmVm();
+            Stack loner = open(machine.loner());
+            KvmUser user = vm.add(loner.group());
+            for (String name : order) {
+                switch (name) {
+                    case "vm" -> vm.close();
+                    case "user" -> user.release();
+                    case "device" -> loner.device().close();
+                    case "group" -> loner.group().close();
+                    case "container" -> loner.container().close();
+                    default -> throw new AssertionError(name);
+                }
+            }
+            assertThat(user.released()).as("after %s", order).isTrue();
+            assertThat(machine.filesAndMappings()).as("after %s", order).isEmpty();
+            openGroupOf(machine.loner()).close(); // nobody holds it
+        }
+    }
+
+    @Test
+    void aClosedGroupCanBeOpenedAtOnceThoughKvmHadIt() {
+        KvmVm vm = vfio.openKvmVm();
+        Stack loner = open(machine.loner());
+        KvmUser user = vm.add(loner.group());
+        loner.group().close();
+        assertThat(user.released()).isTrue();
+        assertThat(vm.users()).isEmpty();
+        Stack again = open(machine.loner());
+        vm.add(again.group());
+    }
+
+    @Test
+    void aUserIsReleasedTwiceAndByAnotherThread() throws InterruptedException {
+        KvmVm vm = vfio.openKvmVm();
+        Stack loner = open(machine.loner());
+        KvmUser user = vm.add(loner.group());
+        Thread other = Thread.ofPlatform().start(user::release);
+        user.release();
+        other.join();
+        user.close();
+        assertThat(user.released()).isTrue();
+        assertThat(loner.group().externalUsers()).isEmpty();
+    }
+
+    @Test
+    void aUserIsReleasedAfterTheDeviceIsGone() {
+        KvmVm vm = vfio.openKvmVm();
+        Stack loner = open(machine.loner());
+        KvmUser user = vm.add(loner.group());
+        loner.device().close();
+        machine.unbind(machine.loner());
+        try {
+            VfioException e = catchThrowableOfType(VfioException.class, () -> loner.group().status());
+            assertThat(e.errno()).isEqualTo(Errno.ENODEV);
+            user.release();
+            assertThat(vm.users()).isEmpty();
+        } finally {
+            loner.group().close();
+            machine.bindToVfio(machine.loner());
+        }
+    }
+
+    // ---- virtual machines of others
+
+    @Test
+    void aVirtualMachineOfTheProgramIsAdoptedAndStaysTheProgramsOwn() {
+        Syscalls calls = machine.syscalls();
+        Frame frame = new Frame();
+        int kvm = calls.open(frame, "/dev/kvm", Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        int vm = calls.ioctl(frame, kvm, KVM_CREATE_VM, 0);
+        try {
+            assertThat(vm).isNotNegative();
+            Stack loner = open(machine.loner());
+            KvmVm adopted = vfio.adoptKvmVm(vm);
+            adopted.add(loner.group());
+            VfioException second = catchThrowableOfType(VfioException.class, () -> vfio.adoptKvmVm(vm));
+            assertThat(second.errno()).isEqualTo(Errno.EBUSY);
+            assertThat(second.rule()).contains(Rule.KVM_CREATE_DEVICE_ONCE);
+            adopted.close();
+            vfio.adoptKvmVm(vm).close(); // the descriptor is open, and room for a VFIO device again
+        } finally {
+            calls.close(frame, vm);
+            calls.close(frame, kvm);
+        }
+    }
+
+    @Test
+    void whatIsNoVirtualMachineIsNotAdopted() {
+        Syscalls calls = machine.syscalls();
+        Frame frame = new Frame();
+        int event = calls.eventfd(frame, 0, Syscalls.EFD_CLOEXEC);
+        try {
+            VfioException closed = catchThrowableOfType(VfioException.class, () -> vfio.adoptKvmVm(-1));
+            assertThat(closed.errno()).isEqualTo(Errno.EBADF);
+            VfioException other = catchThrowableOfType(VfioException.class, () -> vfio.adoptKvmVm(event));
+            assertThat(other.errno()).isEqualTo(Errno.ENOTTY);
+        } finally {
+            calls.close(frame, event);
+        }
+    }
+
+    @Test
+    void aVirtualMachineOfAnotherProcessIsEio() {
+        Syscalls calls = machine.syscalls();
+        Frame frame = new Frame();
+        String address = machine.socketAddress();
+        int kvm = calls.open(frame, "/dev/kvm", Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        int vm = calls.ioctl(frame, kvm, KVM_CREATE_VM, 0);
+        int listener = calls.socket(frame, Syscalls.SOCK_SEQPACKET);
+        try (MachineUnderTest.Peer peer = machine.startPeer()) {
+            assertThat(calls.bind(frame, listener, address)).isZero();
+            assertThat(calls.listen(frame, listener, 1)).isZero();
+            Thread sender = Thread.ofPlatform().start(() -> {
+                Frame own = new Frame();
+                int connection = calls.accept(own, listener);
+                calls.sendmsg(own, connection, Arena.ofAuto().allocate(1), new int[] {vm});
+                calls.close(own, connection);
+            });
+            assertThat(peer.ask("adopt-vm " + address)).isEqualTo("KVM_CREATE_DEVICE EIO");
+            sender.join();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        } finally {
+            calls.close(frame, listener);
+            calls.unlink(frame, address);
+            calls.close(frame, vm);
+            calls.close(frame, kvm);
+        }
+    }
+}
