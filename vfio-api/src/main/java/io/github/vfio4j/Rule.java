@@ -38,6 +38,17 @@ public enum Rule {
             "load the driver (modprobe vfio-pci); a kernel without CONFIG_VFIO_CONTAINER has no containers",
             null),
 
+    /** The program needs access to the container node. */
+    CONTAINER_NODE_ACCESS(
+            "open-container.access",
+            Operation.OPEN_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not open the container node",
+            "vfio_fops_open",
+            "give the user read and write access to the node; the kernel makes it accessible to everybody",
+            null),
+
     // ---- open of /dev/vfio/N
     /** The group node must exist. */
     GROUP_NODE_EXISTS(
@@ -69,6 +80,41 @@ public enum Rule {
             "vfio_group_fops_open",
             "bind the device to vfio-pci again",
             Facts::groupGone),
+    /** A group without an IOMMU is for privileged programs. */
+    GROUP_OPEN_PRIVILEGE(
+            "open-group.privilege",
+            Operation.OPEN_GROUP,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "the group has no IOMMU, and the program may not do raw I/O (CAP_SYS_RAWIO)",
+            "vfio_group_fops_open",
+            "run with CAP_SYS_RAWIO, or better turn the IOMMU on",
+            f -> !f.groupTranslated() && !f.mayDoRawIo()),
+    /** A group without an IOMMU is opened by a name that says so. */
+    GROUP_OPEN_UNSAFE(
+            "open-group.unsafe",
+            Operation.OPEN_GROUP,
+            EnforcedBy.API,
+            Errno.EPERM,
+            "the node is that of a group without an IOMMU: its devices reach all memory of the machine",
+            "vfio_group_fops_open",
+            "turn the IOMMU on; a program that means it calls vfio.openUnsafeNoIommuGroup(number)",
+            f -> !f.groupTranslated() && !f.unsafeAllowed()) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
+    /** A group is used through its own file or through those of its devices. */
+    GROUP_OPEN_CDEV(
+            "open-group.cdev",
+            Operation.OPEN_GROUP,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "a device of the group is bound through its own file (/dev/vfio/devices)",
+            "vfio_group_fops_open",
+            "use one of the two ways for all devices of the group",
+            null),
     /** A group is open at most once, in all the machine. */
     GROUP_OPEN_ONCE(
             "open-group.once",
@@ -142,6 +188,26 @@ public enum Rule {
             return kernel.isBefore(KernelProfile.V6_12) ? Errno.EINVAL : errno();
         }
     },
+    /** A group without an IOMMU is for privileged programs. */
+    SET_CONTAINER_PRIVILEGE(
+            "set-container.privilege",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "the group has no IOMMU, and the program may not do raw I/O (CAP_SYS_RAWIO)",
+            "vfio_container_attach_group",
+            "run with CAP_SYS_RAWIO, or better turn the IOMMU on",
+            f -> !f.groupTranslated() && !f.mayDoRawIo()),
+    /** All groups of a container have an IOMMU, or none. */
+    SET_CONTAINER_KINDS(
+            "set-container.kinds",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.API,
+            Errno.EPERM,
+            "groups without an IOMMU do not share a container with others",
+            "vfio_container_attach_group",
+            "use a container for each kind",
+            Facts::groupsOfOtherKind),
     /** No member of the group may be in the hands of a host driver. */
     SET_CONTAINER_OWNERSHIP(
             "set-container.viable",
@@ -157,6 +223,16 @@ public enum Rule {
             return kernel != KernelProfile.DOCUMENTS; // there DEVICE_VIABLE
         }
     },
+    /** The IOMMU must not serve the group for somebody else. */
+    SET_CONTAINER_DOMAIN_BUSY(
+            "set-container.domain-busy",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "the group is attached to another domain of the IOMMU",
+            "iommu_group_claim_dma_owner",
+            "end what uses the group: another driver or another program",
+            null),
     /** A group cannot join while a mapping waits for its new address. */
     SET_CONTAINER_ADDRESSES(
             "set-container.addresses",
@@ -167,6 +243,52 @@ public enum Rule {
             "vfio_iommu_type1_attach_group",
             "give every mapping its new address first",
             Facts::addressMissing),
+    /** The IOMMU must have a domain for the group. */
+    SET_CONTAINER_DOMAIN(
+            "set-container.domain",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the IOMMU has no domain for the group",
+            "iommu_paging_domain_alloc",
+            "look at the kernel's log",
+            null) {
+        @Override
+        public Errno errno(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V6_12) ? Errno.EIO : errno();
+        }
+    },
+    /** The group's IOMMU reaches what is mapped. */
+    SET_CONTAINER_APERTURE(
+            "set-container.aperture",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the group's IOMMU does not reach what is mapped, or nothing that the other groups' IOMMUs reach",
+            "vfio_iommu_aper_conflict",
+            "attach all groups before anything is mapped, or use another container",
+            f -> !f.apertureFits()),
+    /** Nothing is mapped where the group reserves IOVAs. */
+    SET_CONTAINER_RESERVED(
+            "set-container.reserved",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the group reserves IOVAs where something is mapped",
+            "vfio_iommu_resv_conflict",
+            "unmap what lies in reserved_regions of the group in sysfs, or attach the group before anything "
+                    + "is mapped",
+            f -> !f.reservedIsFree()),
+    /** Something is left that can be mapped. */
+    SET_CONTAINER_NOTHING_LEFT(
+            "set-container.nothing-left",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the groups' IOMMUs and reserved IOVAs leave nothing that could be mapped",
+            "vfio_iommu_resv_exclude",
+            "use another container",
+            f -> !f.iovasLeft()),
     /** A group that joins a container with an IOMMU needs isolated interrupts. */
     SET_CONTAINER_INTERRUPTS(
             "set-container.interrupts",
@@ -176,7 +298,44 @@ public enum Rule {
             "the platform cannot isolate interrupts (no interrupt remapping)",
             "vfio_iommu_type1_attach_group",
             "turn interrupt remapping on; vfio_iommu_type1.allow_unsafe_interrupts=1 waives it, unsafely",
-            f -> f.iommuSet() && !f.interruptsIsolated()),
+            f -> !f.interruptsIsolated()),
+    /** What is mapped is memory. */
+    SET_CONTAINER_MEMORY(
+            "set-container.memory",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EFAULT,
+            "memory that is mapped, and must now be pinned, is no longer memory of the program that mapped it",
+            "vfio_iommu_replay",
+            "unmap it from the IOMMU before it is given back",
+            f -> !f.memoryAccessible()),
+    /** Pinned memory counts against the limit on locked memory. */
+    SET_CONTAINER_MEMLOCK(
+            "set-container.memlock",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.ENOMEM,
+            "what is mapped must now be pinned, over the limit on locked memory of the program that mapped it "
+                    + "or of this one",
+            "vfio_iommu_replay",
+            "raise the limits (ulimit -l, LimitMEMLOCK= in systemd), or attach the group before anything is "
+                    + "mapped",
+            f -> !f.withinMemlock()),
+    /** What mediated devices mapped lies in reach of the IOMMU that comes later. */
+    SET_CONTAINER_REACH(
+            "set-container.reach",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "something is mapped beyond the reach of the group's IOMMU",
+            "vfio_iommu_replay",
+            "unmap it, or attach the group before anything is mapped",
+            f -> !f.mappingsInReach()) {
+        @Override
+        public Errno errno(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V7_2) ? Errno.EFAULT : errno();
+        }
+    },
 
     // ---- VFIO_SET_IOMMU
     /** An IOMMU belongs to groups: a container without one cannot have it. */
@@ -219,6 +378,51 @@ public enum Rule {
             "vfio_iommu_type1_open",
             "choose a type of IommuType",
             f -> !f.iommuTypeOpens()),
+    /** Groups without an IOMMU are for privileged programs. */
+    SET_IOMMU_PRIVILEGE(
+            "set-iommu.privilege",
+            Operation.SET_IOMMU,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "the groups have no IOMMU, and the program may not do raw I/O (CAP_SYS_RAWIO)",
+            "vfio_noiommu_open",
+            "run with CAP_SYS_RAWIO, or better turn the IOMMU on",
+            f -> !f.groupTranslated() && !f.mayDoRawIo()),
+    /** The IOMMU must have a domain for the groups. */
+    SET_IOMMU_DOMAIN(
+            "set-iommu.domain",
+            Operation.SET_IOMMU,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the IOMMU has no domain for a group",
+            "iommu_paging_domain_alloc",
+            "look at the kernel's log",
+            null) {
+        @Override
+        public Errno errno(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V6_12) ? Errno.EIO : errno();
+        }
+    },
+    /** The groups' IOMMUs reach something in common. */
+    SET_IOMMU_APERTURE(
+            "set-iommu.aperture",
+            Operation.SET_IOMMU,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the groups' IOMMUs reach no IOVA in common",
+            "vfio_iommu_aper_conflict",
+            "use another container for some of the groups",
+            f -> !f.apertureFits()),
+    /** Something is left that can be mapped. */
+    SET_IOMMU_NOTHING_LEFT(
+            "set-iommu.nothing-left",
+            Operation.SET_IOMMU,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the groups' IOMMUs and reserved IOVAs leave nothing that could be mapped",
+            "vfio_iommu_resv_exclude",
+            "use another container for some of the groups",
+            f -> !f.iovasLeft()),
     /** The groups' interrupts must be isolated. */
     SET_IOMMU_INTERRUPTS(
             "set-iommu.interrupts",
@@ -253,6 +457,17 @@ public enum Rule {
             "vfio_pci_core_match",
             "name the device by its address alone",
             f -> !f.deviceNameAccepted()),
+    /** A virtual function is opened with the token of the physical one. */
+    DEVICE_TOKEN(
+            "open-device.token",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "the device is a virtual function, or a physical one with virtual functions in use, and needs the "
+                    + "token of the physical one",
+            "vfio_pci_validate_vf_token",
+            "name the device by address and vf_token=UUID",
+            null),
     /** The device must be in the group and bound to a VFIO driver. */
     DEVICE_IN_GROUP(
             "open-device.known",
@@ -303,7 +518,6 @@ public enum Rule {
             "vfio_group_use_container",
             "set it: container.setIommu(type); it ends when the last group leaves",
             f -> !f.iommuSet()),
-
     /** A group with a host driver on a member gives no device. */
     DEVICE_VIABLE(
             "open-device.viable",
@@ -319,6 +533,26 @@ public enum Rule {
             return Kind.DOCUMENTS;
         }
     },
+    /** A group without an IOMMU is for privileged programs. */
+    DEVICE_PRIVILEGE(
+            "open-device.privilege",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "the group has no IOMMU, and the program may not do raw I/O (CAP_SYS_RAWIO)",
+            "vfio_group_use_container",
+            "run with CAP_SYS_RAWIO, or better turn the IOMMU on",
+            f -> !f.groupTranslated() && !f.mayDoRawIo()),
+    /** A device is reset when it is first opened. */
+    DEVICE_BUSY(
+            "open-device.busy",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.KERNEL,
+            Errno.EAGAIN,
+            "somebody else resets the device or its bus",
+            "vfio_pci_core_enable",
+            "open it again",
+            null),
 
     // ---- VFIO_GROUP_UNSET_CONTAINER
     /** Only a group in a container can leave it. */
@@ -369,6 +603,17 @@ public enum Rule {
             "vfio_fops_unl_ioctl",
             "set it: container.setIommu(type); it ends when the last group leaves",
             f -> !f.iommuSet()),
+    /** Only an IOMMU translates. */
+    INFO_TRANSLATED(
+            "iommu-info.translated",
+            Operation.IOMMU_GET_INFO,
+            EnforcedBy.TYPE,
+            Errno.ENOTTY,
+            "the container has no IOMMU: its groups are such without one, and devices use addresses of "
+                    + "physical memory",
+            "vfio_noiommu_ioctl",
+            "ask iommu.translates()",
+            f -> !f.dmaTranslated()),
 
     // ---- VFIO_IOMMU_MAP_DMA
     /** Only a container with its IOMMU can map. */
@@ -381,6 +626,18 @@ public enum Rule {
             "vfio_fops_unl_ioctl",
             "set it: container.setIommu(type); it ends when the last group leaves",
             f -> !f.iommuSet()),
+    /** Only an IOMMU translates. */
+    MAP_TRANSLATED(
+            "map-dma.translated",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.API,
+            Errno.ENOTTY,
+            "the container has no IOMMU: its groups are such without one, and devices use addresses of "
+                    + "physical memory",
+            "vfio_noiommu_ioctl",
+            "use groups behind an IOMMU; without one nothing can be mapped, and the library hands out no "
+                    + "physical addresses",
+            f -> !f.dmaTranslated()),
     /** A mapping has a size. */
     MAP_SIZE(
             "map-dma.size",
@@ -524,6 +781,17 @@ public enum Rule {
             "vfio_fops_unl_ioctl",
             "nothing is left to unmap",
             f -> !f.iommuSet()),
+    /** Only an IOMMU translates. */
+    UNMAP_TRANSLATED(
+            "unmap-dma.translated",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.ENOTTY,
+            "the container has no IOMMU: its groups are such without one, and devices use addresses of "
+                    + "physical memory",
+            "vfio_noiommu_ioctl",
+            "nothing is mapped",
+            f -> !f.dmaTranslated()),
     /** The dirty pages are told of what is unmapped as a range. */
     UNMAP_BITMAP_ALONE(
             "unmap-dma.bitmap-alone",
@@ -643,6 +911,17 @@ public enum Rule {
             "vfio_fops_unl_ioctl",
             "set it: container.setIommu(type); it ends when the last group leaves",
             f -> !f.iommuSet()),
+    /** Only an IOMMU translates. */
+    DIRTY_TRANSLATED(
+            "dirty-pages.translated",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.TYPE,
+            Errno.ENOTTY,
+            "the container has no IOMMU: its groups are such without one, and devices use addresses of "
+                    + "physical memory",
+            "vfio_noiommu_ioctl",
+            "use groups behind an IOMMU",
+            f -> !f.dmaTranslated()),
     /** Only a type1 v2 IOMMU tracks dirty pages. */
     DIRTY_TYPE(
             "dirty-pages.type",

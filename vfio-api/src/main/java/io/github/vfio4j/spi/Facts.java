@@ -599,4 +599,78 @@ public interface Facts {
     default boolean kvmLacksFile() {
         return false;
     }
+
+
+
+    /**
+     * May the program do raw I/O?
+     *
+     * @return true with CAP_SYS_RAWIO
+     */
+    default boolean mayDoRawIo() {
+        return true;
+    }
+
+    /**
+     * Did the program ask for a group without an IOMMU?
+     *
+     * @return true if so
+     */
+    default boolean unsafeAllowed() {
+        return true;
+    }
+
+    /**
+     * Does the container hold groups that have an IOMMU where this one has none, or the other way round?
+     *
+     * @return true if so
+     */
+    default boolean groupsOfOtherKind() {
+        return false;
+    }
+
+    /**
+     * Does an IOMMU translate the devices' addresses?
+     *
+     * @return true if so
+     */
+    default boolean dmaTranslated() {
+        return true;
+    }
+
+    /**
+     * Does the IOMMU of a group reach what is mapped, and something that the other groups' IOMMUs reach?
+     *
+     * @return true if so, or if no group is to join a type1 IOMMU
+     */
+    default boolean apertureFits() {
+        return true;
+    }
+
+    /**
+     * Is nothing mapped where a group reserves IOVAs?
+     *
+     * @return true if so
+     */
+    default boolean reservedIsFree() {
+        return true;
+    }
+
+    /**
+     * Can anything be mapped at all with the groups together?
+     *
+     * @return true if so
+     */
+    default boolean iovasLeft() {
+        return true;
+    }
+
+    /**
+     * Does the IOMMU of a group reach all that was mapped without an IOMMU?
+     *
+     * @return true if so
+     */
+    default boolean mappingsInReach() {
+        return true;
+    }
 }

@@ -21,6 +21,7 @@ import io.github.vfio4j.ffm.uapi.UapiExtras;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import java.util.Optional;
 
 /** An open {@code /dev/vfio/vfio}. */
 final class ContainerFile extends SimFile {
@@ -57,14 +58,14 @@ final class ContainerFile extends SimFile {
                 return checkExtension(argument.value());
             }
             if (request == VFIO_SET_IOMMU()) {
-                return setIommu(argument.value());
+                return setIommu(caller, argument.value());
             }
             Type1Request known = TYPE1_REQUESTS.get(request);
             Type1Iommu iommu = container.iommu().orElse(null);
-            if (iommu == null) {
+            if (!container.iommuSet()) {
                 throw withoutIommu(known);
             }
-            if (known == null) {
+            if (known == null || iommu == null) { // without an IOMMU nothing is known
                 throw new KernelError(Errno.ENOTTY);
             }
             return known.ioctl().call(this, caller, iommu, argument);
@@ -87,13 +88,28 @@ final class ContainerFile extends SimFile {
         throw new AssertionError("no rule keeps " + known.operation() + " from a container without an IOMMU");
     }
 
+    // ---- VFIO_CHECK_EXTENSION
+
+    /** Asks the driver that is set, else all that fit the groups. */
     private int checkExtension(long extension) {
-        boolean known = extension == VFIO_TYPE1_IOMMU()
+        boolean empty = container.groups().isEmpty();
+        boolean noIommu = container.holdsOnly(GroupType.NO_IOMMU);
+        boolean known = (empty || !noIommu) && type1Knows(extension) || (empty || noIommu) && noIommuKnows(extension);
+        return known ? 1 : 0;
+    }
+
+    private boolean type1Knows(long extension) {
+        Optional<Type1Iommu> iommu = container.iommu();
+        return extension == VFIO_TYPE1_IOMMU()
                 || extension == VFIO_TYPE1v2_IOMMU()
                 || extension == VFIO_UNMAP_ALL()
-                || extension == VFIO_UPDATE_VADDR() && container.iommu().isPresent()
+                || extension == VFIO_UPDATE_VADDR() && iommu.isPresent() && !iommu.get().hasEmulatedGroup()
+                || extension == VFIO_DMA_CC_IOMMU() && iommu.isPresent() && iommu.get().coherent()
                 || extension == UapiExtras.VFIO_TYPE1_NESTING_IOMMU && hasNesting();
-        return known ? 1 : 0; // 0 for VFIO_DMA_CC_IOMMU too: this IOMMU has no snoop control
+    }
+
+    private boolean noIommuKnows(long extension) {
+        return extension == VFIO_NOIOMMU_IOMMU() && machine.noIommuAllowed();
     }
 
     /** Older kernels offer the type, and an IOMMU without it refuses. */
@@ -103,11 +119,16 @@ final class ContainerFile extends SimFile {
 
     // ---- VFIO_SET_IOMMU
 
-    private int setIommu(long type) {
-        boolean type1 = type == VFIO_TYPE1_IOMMU() || type == VFIO_TYPE1v2_IOMMU();
-        boolean onlyAsked =
-                type == VFIO_UNMAP_ALL() || type == UapiExtras.VFIO_TYPE1_NESTING_IOMMU && hasNesting();
-        KernelError.check(machine.profile(), Operation.SET_IOMMU, new Facts() {
+    private int setIommu(SimProcess caller, long type) {
+        boolean noIommu = container.holdsOnly(GroupType.NO_IOMMU);
+        boolean nesting = type == UapiExtras.VFIO_TYPE1_NESTING_IOMMU && hasNesting();
+        // A type1 v2 IOMMU where there is none that could refuse to nest.
+        boolean nothingToNest = nesting && container.holdsOnly(GroupType.EMULATED);
+        boolean type1 = !noIommu && (type == VFIO_TYPE1_IOMMU() || type == VFIO_TYPE1v2_IOMMU() || nothingToNest);
+        boolean onlyAsked = !noIommu && !type1 && (type == VFIO_UNMAP_ALL() || nesting);
+        Type1Iommu made = type1 ? new Type1Iommu(machine, type != VFIO_TYPE1_IOMMU()) : null;
+        Type1Iommu.Refusal refusal = made == null ? Type1Iommu.Refusal.NONE : attachAll(made, caller);
+        KernelError.check(machine.profile(), Operation.SET_IOMMU, new AttachFacts(() -> refusal) {
             @Override
             public int groupsInContainer() {
                 return container.groups().size();
@@ -115,26 +136,46 @@ final class ContainerFile extends SimFile {
 
             @Override
             public boolean iommuSet() {
-                return container.iommu().isPresent();
+                return container.iommuSet();
             }
 
             @Override
             public boolean iommuTypeSupported() {
-                return type1 || onlyAsked;
+                return type1 || onlyAsked || noIommu && noIommuKnows(type);
             }
 
             @Override
             public boolean iommuTypeOpens() {
-                return type1;
+                return !onlyAsked;
             }
 
             @Override
-            public boolean interruptsIsolated() {
-                return machine.interruptsIsolated();
+            public boolean groupTranslated() {
+                return !noIommu;
+            }
+
+            @Override
+            public boolean mayDoRawIo() {
+                return caller.mayDoRawIo();
             }
         });
-        container.setIommu(new Type1Iommu(machine, type == VFIO_TYPE1v2_IOMMU()));
+        if (type1) {
+            container.setIommu(made);
+        } else {
+            container.setNoIommu();
+        }
         return 0;
+    }
+
+    private Type1Iommu.Refusal attachAll(Type1Iommu made, SimProcess caller) {
+        for (VfioGroup group : container.groups()) {
+            Type1Iommu.Refusal refusal = made.refusal(group.iommuGroup(), caller);
+            if (refusal != Type1Iommu.Refusal.NONE) {
+                return refusal;
+            }
+            made.attach(group.iommuGroup());
+        }
+        return Type1Iommu.Refusal.NONE;
     }
 
     // ---- VFIO_IOMMU_GET_INFO
@@ -143,7 +184,7 @@ final class ContainerFile extends SimFile {
         long capOffset = vfio_iommu_type1_info.cap_offset$offset();
         InfoStruct info = new InfoStruct(argument, vfio_iommu_type1_info.layout(), capOffset);
         vfio_iommu_type1_info.flags(info.fields, VFIO_IOMMU_INFO_PGSIZES() | VFIO_IOMMU_INFO_CAPS());
-        vfio_iommu_type1_info.iova_pgsizes(info.fields, Type1Iommu.PAGE_SIZES);
+        vfio_iommu_type1_info.iova_pgsizes(info.fields, iommu.pageSizes());
         info.write(machine.profile(), capOffset, capabilities(iommu));
         return 0;
     }
@@ -151,7 +192,7 @@ final class ContainerFile extends SimFile {
     private static MemorySegment[] capabilities(Type1Iommu iommu) {
         MemorySegment migration = UserMemory.zeroed(vfio_iommu_type1_info_cap_migration.layout());
         header(migration, VFIO_IOMMU_TYPE1_INFO_CAP_MIGRATION());
-        vfio_iommu_type1_info_cap_migration.pgsize_bitmap(migration, Long.lowestOneBit(Type1Iommu.PAGE_SIZES));
+        vfio_iommu_type1_info_cap_migration.pgsize_bitmap(migration, Long.lowestOneBit(iommu.pageSizes()));
         vfio_iommu_type1_info_cap_migration.max_dirty_bitmap_size(migration, MAX_DIRTY_BITMAP);
 
         MemorySegment available = UserMemory.zeroed(vfio_iommu_type1_info_dma_avail.layout());
@@ -159,6 +200,9 @@ final class ContainerFile extends SimFile {
         vfio_iommu_type1_info_dma_avail.avail(available, iommu.mappingsLeft());
 
         int count = iommu.ranges().size();
+        if (count == 0) { // no group behind an IOMMU
+            return new MemorySegment[] {migration, available};
+        }
         MemorySegment ranges = UserMemory.zeroed(
                 vfio_iommu_type1_info_cap_iova_range.sizeof() + count * vfio_iova_range.sizeof());
         header(ranges, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE());

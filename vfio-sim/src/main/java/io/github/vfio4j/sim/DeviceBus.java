@@ -62,6 +62,9 @@ final class DeviceBus implements PciBus {
             return new Type1Iommu.Stop(iova, Reason.BUS_MASTER_OFF);
         }
         Type1Iommu iommu = device.function.group.translation;
+        if (device.function.group.type == GroupType.NO_IOMMU) {
+            return new Type1Iommu.Stop(iova, Reason.NOT_TRANSLATED);
+        }
         if (iommu == null) {
             return new Type1Iommu.Stop(iova, Reason.NO_IOMMU);
         }

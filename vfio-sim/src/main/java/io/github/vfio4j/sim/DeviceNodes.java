@@ -1,6 +1,7 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -25,6 +26,10 @@ final class DeviceNodes {
 
     DeviceNodes(SimMachine machine) {
         this.machine = machine;
+    }
+
+    Collection<VfioGroup> groups() {
+        return groups.values();
     }
 
     /** Returns the lowest minor number that no group has. */
@@ -83,7 +88,7 @@ final class DeviceNodes {
         if (!process.privileged() && !openToAll.contains(group.iommuGroup().number)) {
             throw new KernelError(Errno.EACCES);
         }
-        return GroupFile.open(machine, group);
+        return GroupFile.open(machine, process, group);
     }
 
     private Optional<DeviceNumber> find(String path) {
@@ -97,7 +102,7 @@ final class DeviceNodes {
             return Optional.of(aliases.get(path));
         }
         return groups.entrySet().stream()
-                .filter(entry -> path.equals(DIRECTORY + "/" + entry.getValue().iommuGroup().number))
+                .filter(entry -> path.equals(entry.getValue().node()))
                 .map(Map.Entry::getKey)
                 .findFirst();
     }

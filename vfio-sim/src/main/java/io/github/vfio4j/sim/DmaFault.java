@@ -19,6 +19,8 @@ public record DmaFault(PciAddress device, boolean write, long iova, long length,
         BUS_MASTER_OFF("bus mastering is off"),
         /** The function's group is in no container with an IOMMU. */
         NO_IOMMU("the group is in no container with an IOMMU"),
+        /** The function is behind no IOMMU: on Linux it would reach physical memory at that address. */
+        NOT_TRANSLATED("no IOMMU translates the address"),
         /** Nothing is mapped there. */
         NOT_MAPPED("nothing is mapped there"),
         /** The mapping lets devices only write. */

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One VFIO_IOMMU_MAP_DMA (Linux: struct vfio_dma): pages that were pinned when it was made, whatever the process maps at
- * the same addresses later.
+ * One VFIO_IOMMU_MAP_DMA (Linux: struct vfio_dma): pages that were pinned when it was made, or when a group behind an
+ * IOMMU joined, whatever the process maps at the same addresses later.
  */
 final class DmaMapping {
     static final int READ = 1; // VFIO_DMA_MAP_FLAG_READ
@@ -16,23 +16,44 @@ final class DmaMapping {
     final long size;
     final int access;
 
-    /** The process whose limit on locked memory the pages count against. Guarded by the kernel's lock. */
+    // What follows is guarded by the kernel's lock.
+
+    /** The process's address. */
+    long address;
+
+    /** The process whose limit on locked memory the pages count against. */
     SimProcess owner;
 
-    /** VFIO_DMA_UNMAP_FLAG_VADDR took its address. Guarded by the kernel's lock. */
+    /** Was that process exempt from its limit? (CAP_IPC_LOCK) */
+    boolean lockAnything;
+
+    /** VFIO_DMA_UNMAP_FLAG_VADDR took its address. */
     boolean addressMissing;
 
-    /** While dirty pages are tracked. Guarded by the kernel's lock. */
+    /** While dirty pages are tracked. */
     DirtyPages dirty;
 
-    private final List<Vma> pages;
+    private volatile List<Vma> pages; // null while not pinned
 
-    DmaMapping(long iova, long size, int access, SimProcess owner, List<Vma> pages) {
+    DmaMapping(long iova, long address, long size, int access, SimProcess owner) {
         this.iova = iova;
+        this.address = address;
         this.size = size;
         this.access = access;
         this.owner = owner;
-        this.pages = pages;
+        this.lockAnything = owner.mayLockAnything();
+    }
+
+    void pin(List<Vma> found) {
+        pages = found;
+    }
+
+    void unpin() {
+        pages = null;
+    }
+
+    boolean isPinned() {
+        return pages != null;
     }
 
     long last() {
@@ -41,7 +62,7 @@ final class DmaMapping {
 
     /** Pages that count against the limit on locked memory: RAM does, a BAR does not. */
     long pinnedPages() {
-        return pinnedPages(pages);
+        return isPinned() ? pinnedPages(pages) : 0;
     }
 
     static long pinnedPages(List<Vma> pages) {

@@ -18,7 +18,7 @@ final class Drivers {
     void bind(PciFunction function, String driver) {
         machine.kernel().lock();
         try {
-            boolean taken = PciFunction.ownsDma(driver) && function.group.claimed;
+            boolean taken = PciFunction.ownsDma(driver) && function.group != null && function.group.claimed;
             if (function.driver().isPresent() || taken) {
                 throw new KernelError(Errno.EBUSY);
             }
@@ -26,18 +26,34 @@ final class Drivers {
                 function.bound(driver, null);
                 return;
             }
-            VfioGroup group = function.group.vfio;
-            if (group == null) {
-                group = new VfioGroup(machine, function.group, nodes.freeMinor());
-                function.group.vfio = group;
-                nodes.add(group);
+            if (function.group == null) {
+                if (!machine.noIommuAllowed()) {
+                    throw new KernelError(Errno.EINVAL);
+                }
+                function.group = new IommuGroup(machine.freeGroup(), GroupType.NO_IOMMU, null);
+                function.group.members.add(function);
             }
+            VfioGroup group = vfioGroup(function.group);
             VfioDevice device = new VfioDevice(machine, function, group);
             group.devices().add(device);
             function.bound(driver, device);
         } finally {
             machine.kernel().unlock();
         }
+    }
+
+    /** Registers a mediated device, which makes a group for it. */
+    void add(String name, MediatedModel model, int number) {
+        VfioGroup group = vfioGroup(new IommuGroup(number, GroupType.EMULATED, null));
+        group.devices().add(new EmulatedDevice(machine, name, model, group));
+    }
+
+    private VfioGroup vfioGroup(IommuGroup iommuGroup) {
+        if (iommuGroup.vfio == null) {
+            iommuGroup.vfio = new VfioGroup(machine, iommuGroup, nodes.freeMinor());
+            nodes.add(iommuGroup.vfio);
+        }
+        return iommuGroup.vfio;
     }
 
     /**
@@ -71,6 +87,9 @@ final class Drivers {
             group.end();
             group.iommuGroup().vfio = null;
             nodes.remove(group);
+            if (group.iommuGroup().type == GroupType.NO_IOMMU) {
+                function.group = null;
+            }
         }
     }
 }

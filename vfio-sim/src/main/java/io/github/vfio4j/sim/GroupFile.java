@@ -10,6 +10,7 @@ import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /** An open {@code /dev/vfio/N}. */
 final class GroupFile extends SimFile {
@@ -34,8 +35,18 @@ final class GroupFile extends SimFile {
     }
 
     /** Opens a group. The kernel's lock is held. */
-    static GroupFile open(SimMachine machine, VfioGroup group) {
+    static GroupFile open(SimMachine machine, SimProcess caller, VfioGroup group) {
         KernelError.check(machine.profile(), Operation.OPEN_GROUP, new Facts() {
+            @Override
+            public boolean groupTranslated() {
+                return group.iommuGroup().type != GroupType.NO_IOMMU;
+            }
+
+            @Override
+            public boolean mayDoRawIo() {
+                return caller.mayDoRawIo();
+            }
+
             @Override
             public boolean groupGone() {
                 return group.gone();
@@ -88,7 +99,21 @@ final class GroupFile extends SimFile {
         try {
             SimFile named = caller.files().find(fd).orElse(null);
             VfioContainer container = named instanceof ContainerFile file ? file.container : null;
-            KernelError.check(machine.profile(), Operation.GROUP_SET_CONTAINER, new GroupFacts() {
+            Supplier<Type1Iommu.Refusal> refusal = () -> container
+                    .iommu()
+                    .map(iommu -> iommu.refusal(group.iommuGroup(), caller))
+                    .orElse(Type1Iommu.Refusal.NONE);
+            KernelError.check(machine.profile(), Operation.GROUP_SET_CONTAINER, new AttachFacts(refusal) {
+                @Override
+                public boolean groupInContainer() {
+                    return group.container().isPresent();
+                }
+
+                @Override
+                public boolean groupGone() {
+                    return group.gone();
+                }
+
                 @Override
                 public boolean namedFileNegative() {
                     return fd < 0;
@@ -105,23 +130,29 @@ final class GroupFile extends SimFile {
                 }
 
                 @Override
+                public boolean groupTranslated() {
+                    return !withoutIommu();
+                }
+
+                @Override
+                public boolean mayDoRawIo() {
+                    return caller.mayDoRawIo();
+                }
+
+                @Override
+                public boolean groupsOfOtherKind() {
+                    return !container.groups().isEmpty()
+                            && container.holdsOnly(GroupType.NO_IOMMU) != withoutIommu();
+                }
+
+                @Override
                 public boolean groupOwnedByHost() {
                     return group.iommuGroup().owned();
                 }
 
                 @Override
-                public boolean iommuSet() {
-                    return container.iommu().isPresent();
-                }
-
-                @Override
                 public boolean addressMissing() {
-                    return iommuSet() && container.iommu().get().addressMissing();
-                }
-
-                @Override
-                public boolean interruptsIsolated() {
-                    return machine.interruptsIsolated();
+                    return container.iommu().isPresent() && container.iommu().get().addressMissing();
                 }
             });
             group.join(container);
@@ -144,7 +175,7 @@ final class GroupFile extends SimFile {
 
     private int getDeviceFd(SimProcess caller, UserMemory argument) {
         DeviceName name = new DeviceName(string(argument));
-        VfioDevice device;
+        GroupDevice device;
         machine.kernel().lock();
         try {
             device = find(name);
@@ -165,11 +196,11 @@ final class GroupFile extends SimFile {
     }
 
     /** Refuses what the state does not allow. The kernel's lock is held. */
-    private void check(SimProcess caller, DeviceName name, VfioDevice device) {
+    private void check(SimProcess caller, DeviceName name, GroupDevice device) {
         KernelError.check(machine.profile(), Operation.GROUP_GET_DEVICE_FD, new GroupFacts() {
             @Override
             public boolean deviceNameAccepted() {
-                return device == null || name.withoutOptions();
+                return device == null || device.takes(name);
             }
 
             @Override
@@ -181,13 +212,29 @@ final class GroupFile extends SimFile {
             public boolean descriptorFree() {
                 return caller.files().hasFree();
             }
+
+            // Newer kernels ask this of the first open alone.
+            @Override
+            public boolean groupTranslated() {
+                boolean first = device == null || !device.isOpen();
+                return !withoutIommu() || !first && !machine.profile().isBefore(KernelProfile.V6_12);
+            }
+
+            @Override
+            public boolean mayDoRawIo() {
+                return caller.mayDoRawIo();
+            }
         });
     }
 
-    private VfioDevice find(DeviceName name) {
+    private boolean withoutIommu() {
+        return group.iommuGroup().type == GroupType.NO_IOMMU;
+    }
+
+    private GroupDevice find(DeviceName name) {
         boolean leavingToo = machine.profile().isBefore(KernelProfile.V6_12);
         return group.devices().stream()
-                .filter(device -> name.names(device.function.address) && (leavingToo || !device.leaving))
+                .filter(device -> device.isNamed(name) && (leavingToo || !device.leaving))
                 .findFirst()
                 .orElse(null);
     }
@@ -237,7 +284,7 @@ final class GroupFile extends SimFile {
 
         @Override
         public boolean iommuSet() {
-            return group.container().flatMap(VfioContainer::iommu).isPresent();
+            return group.container().isPresent() && group.container().get().iommuSet();
         }
 
         @Override
@@ -268,6 +315,6 @@ final class GroupFile extends SimFile {
 
     @Override
     public String toString() {
-        return "/dev/vfio/" + group.iommuGroup().number;
+        return group.node();
     }
 }

@@ -9,7 +9,9 @@ import java.util.List;
  */
 final class IommuGroup {
     final int number;
-    final List<PciFunction> members = new ArrayList<>(); // does not change once the machine is built
+    final GroupType type;
+    final SimIommu iommu; // null without one
+    final List<PciFunction> members = new ArrayList<>(); // does not change once the group is there
 
     /** Guarded by the kernel's lock: the container of the group's VFIO user owns its DMA. */
     boolean claimed;
@@ -23,8 +25,10 @@ final class IommuGroup {
      */
     volatile Type1Iommu translation;
 
-    IommuGroup(int number) {
+    IommuGroup(int number, GroupType type, SimIommu iommu) {
         this.number = number;
+        this.type = type;
+        this.iommu = iommu;
     }
 
     /** Is the DMA of the group in somebody's hands? (owner_cnt != 0) */
@@ -34,6 +38,6 @@ final class IommuGroup {
 
     /** Is no member in the hands of a host driver? */
     boolean viable() {
-        return members.stream().noneMatch(PciFunction::ownedByHost);
+        return type != GroupType.IOMMU || members.stream().noneMatch(PciFunction::ownedByHost);
     }
 }

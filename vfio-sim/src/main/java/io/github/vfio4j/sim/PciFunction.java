@@ -12,7 +12,12 @@ final class PciFunction {
     final PciAddress address;
     final PciModel model;
     final PciBars bars;
-    final IommuGroup group;
+
+    /**
+     * Its group. Null while it has none: where it is behind no IOMMU, it has one while it is bound to vfio-pci. Changed
+     * under the kernel's lock, never while it is open.
+     */
+    volatile IommuGroup group;
 
     private Optional<String> driver = Optional.empty();
     private VfioDevice vfio; // while bound to vfio-pci

@@ -1,7 +1,6 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
-import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
@@ -10,11 +9,13 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 
 /**
  * A simulated computer: a kernel with VFIO, an IOMMU, and PCI devices that {@linkplain PciModel models} play. It answers
@@ -32,10 +33,6 @@ public final class SimMachine implements AutoCloseable {
     public static final String VFIO_PCI = "vfio-pci";
 
     private static final int MOST_FAULTS = 1000;
-    // What an Intel IOMMU of 39 bits has: all but the window of message interrupts.
-    private static final List<IovaRange> IOVA_RANGES =
-            List.of(new IovaRange(0, 0xfedf_ffffL), new IovaRange(0xfef0_0000L, 0x7f_ffff_ffffL));
-
     private final KernelProfile profile;
     private final boolean interruptRemapping;
     private final boolean unsafeInterruptsAllowed;
@@ -46,6 +43,8 @@ public final class SimMachine implements AutoCloseable {
     private final Drivers drivers = new Drivers(this, nodes);
     private final SysFs sysfs = new SimSysFs(this);
     private final Map<PciAddress, PciFunction> functions = new TreeMap<>(); // does not change once built
+    private final boolean noIommuAllowed;
+    private int groupsMade; // no group has this number or a higher one; guarded by kernel
     private final List<SimProcess> processes = new ArrayList<>(); // guarded by kernel
     private int processesStarted; // guarded by kernel
     private final Map<String, UnixSocket> sockets = new HashMap<>(); // by address; guarded by kernel
@@ -57,18 +56,26 @@ public final class SimMachine implements AutoCloseable {
         unsafeInterruptsAllowed = builder.unsafeInterruptsAllowed;
         memlockLimit = builder.memlockLimit;
         dmaEntryLimit = builder.dmaEntryLimit;
+        noIommuAllowed = builder.noIommuAllowed;
         Map<Integer, IommuGroup> groups = new HashMap<>();
         for (Builder.Slot slot : builder.slots) {
-            IommuGroup group = groups.computeIfAbsent(slot.group(), IommuGroup::new);
+            IommuGroup group = slot.group() == Builder.NO_GROUP
+                    ? null
+                    : groups.computeIfAbsent(slot.group(), number -> new IommuGroup(
+                            number, GroupType.IOMMU, builder.iommus.getOrDefault(number, SimIommu.INTEL)));
             PciFunction function = new PciFunction(slot.address(), slot.model(), group);
-            group.members.add(function);
+            if (group != null) {
+                group.members.add(function);
+            }
             functions.put(slot.address(), function);
         }
+        groupsMade = groups.keySet().stream().mapToInt(number -> number + 1).max().orElse(0);
         for (Builder.Slot slot : builder.slots) {
             if (!slot.driver().isEmpty()) {
                 drivers.bind(functions.get(slot.address()), slot.driver());
             }
         }
+        builder.mediated.forEach((name, model) -> drivers.add(name, model, freeGroup()));
     }
 
     /**
@@ -261,8 +268,18 @@ public final class SimMachine implements AutoCloseable {
         return functions.values();
     }
 
-    List<IovaRange> iovaRanges() {
-        return IOVA_RANGES;
+    Collection<VfioGroup> vfioGroups() {
+        return nodes.groups();
+    }
+
+    /** Returns a number that no group has had. */
+    int freeGroup() {
+        return groupsMade++;
+    }
+
+    /** enable_unsafe_noiommu_mode. */
+    boolean noIommuAllowed() {
+        return noIommuAllowed;
     }
 
     boolean interruptRemapping() {
@@ -302,12 +319,12 @@ public final class SimMachine implements AutoCloseable {
             StringBuilder text = new StringBuilder("simulated " + profile);
             for (PciFunction function : functions.values()) {
                 PciIdentity identity = function.model.identity();
-                text.append("%n  %s %04x:%04x driver %s group %d".formatted(
+                text.append("%n  %s %04x:%04x driver %s group %s".formatted(
                         function.address,
                         identity.vendorId(),
                         identity.deviceId(),
                         function.driver().orElse("none"),
-                        function.group.number));
+                        function.group == null ? "none" : function.group.number));
             }
             return text.toString();
         } finally {
@@ -317,6 +334,8 @@ public final class SimMachine implements AutoCloseable {
 
     /** The description of a machine. */
     public static final class Builder {
+        private static final int NO_GROUP = -1;
+
         private record Slot(PciAddress address, PciModel model, int group, String driver) {}
 
         private KernelProfile profile = KernelProfile.V7_2;
@@ -324,7 +343,10 @@ public final class SimMachine implements AutoCloseable {
         private boolean unsafeInterruptsAllowed;
         private long memlockLimit = 8 << 20;
         private int dmaEntryLimit = 65535;
+        private boolean noIommuAllowed;
         private final List<Slot> slots = new ArrayList<>();
+        private final Map<Integer, SimIommu> iommus = new HashMap<>();
+        private final Map<String, MediatedModel> mediated = new LinkedHashMap<>();
 
         private Builder() {}
 
@@ -410,13 +432,69 @@ public final class SimMachine implements AutoCloseable {
          * @return this
          */
         public Builder device(PciAddress address, PciModel model, int group, String driver) {
-            if (slots.stream().anyMatch(slot -> slot.address().equals(address) || slot.model() == model)) {
-                throw new IllegalArgumentException("there is a function at " + address + " already, or of this model");
-            }
             if (group < 0) {
                 throw new IllegalArgumentException("a group number is not negative: " + group);
             }
-            slots.add(new Slot(address, model, group, driver));
+            return add(new Slot(address, model, group, driver));
+        }
+
+        /**
+         * Adds a function that is behind no IOMMU, and has no group before it is bound to vfio-pci.
+         *
+         * @param address where it is
+         * @param model what plays it; a model plays one function
+         * @param driver what it is bound to: {@link #VFIO_PCI} if {@link #allowNoIommu} comes before, the name of a host
+         *     driver, or "" for nothing
+         * @return this
+         */
+        public Builder deviceWithoutIommu(PciAddress address, PciModel model, String driver) {
+            if (driver.equals(VFIO_PCI) && !noIommuAllowed) {
+                throw new IllegalArgumentException("vfio-pci takes no function without an IOMMU unless that is allowed");
+            }
+            return add(new Slot(address, model, NO_GROUP, driver));
+        }
+
+        private Builder add(Slot slot) {
+            if (slots.stream().anyMatch(s -> s.address().equals(slot.address()) || s.model() == slot.model())) {
+                throw new IllegalArgumentException(
+                        "there is a function at " + slot.address() + " already, or of this model");
+            }
+            slots.add(slot);
+            return this;
+        }
+
+        /**
+         * Adds a mediated device, in a group of its own whose number comes after those of the PCI functions.
+         *
+         * @param uuid its name
+         * @param model what plays it
+         * @return this
+         */
+        public Builder mediatedDevice(UUID uuid, MediatedModel model) {
+            mediated.put(uuid.toString(), model);
+            return this;
+        }
+
+        /**
+         * Puts a group behind an IOMMU of its own; otherwise it is behind {@link SimIommu#INTEL}.
+         *
+         * @param group the group's number
+         * @param iommu the IOMMU
+         * @return this
+         */
+        public Builder iommu(int group, SimIommu iommu) {
+            iommus.put(group, iommu);
+            return this;
+        }
+
+        /**
+         * Lets programs have devices without an IOMMU ({@code vfio.enable_unsafe_noiommu_mode}).
+         *
+         * @param allowed whether they may
+         * @return this
+         */
+        public Builder allowNoIommu(boolean allowed) {
+            noIommuAllowed = allowed;
             return this;
         }
 

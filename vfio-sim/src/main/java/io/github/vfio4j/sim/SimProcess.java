@@ -23,12 +23,15 @@ public final class SimProcess {
     private final Syscalls syscalls;
     private final Kernel kernel;
     private final List<SimFile> filesInCalls = new ArrayList<>(); // one for each call; guarded by the kernel's lock
+    private boolean rawIoDropped; // guarded by the kernel's lock
+    private long memlockLimit; // guarded by the kernel's lock
     private volatile boolean dead;
 
     SimProcess(SimMachine machine, int id, boolean privileged, DeviceNodes nodes) {
         this.machine = machine;
         this.id = id;
         this.privileged = privileged;
+        this.memlockLimit = machine.memlockLimit();
         this.memory = new AddressSpace(machine.kernel());
         this.syscalls = new SimSyscalls(this, machine.kernel(), nodes);
         this.kernel = new FfmKernel("simulated " + machine.profile(), syscalls, machine.sysfs());
@@ -79,6 +82,34 @@ public final class SimProcess {
     /** CAP_IPC_LOCK. */
     boolean mayLockAnything() {
         return privileged;
+    }
+
+    /** CAP_SYS_RAWIO. */
+    boolean mayDoRawIo() {
+        return privileged && !rawIoDropped;
+    }
+
+    /** Takes CAP_SYS_RAWIO from the process, which groups without an IOMMU need. */
+    public void dropRawIo() {
+        machine.kernel().lock();
+        rawIoDropped = true;
+        machine.kernel().unlock();
+    }
+
+    /** RLIMIT_MEMLOCK, in pages. */
+    long memlockPages() {
+        return memlockLimit / Memory.PAGE;
+    }
+
+    /**
+     * Sets how much memory it may pin (RLIMIT_MEMLOCK), if it is unprivileged.
+     *
+     * @param bytes the limit; at first that of the machine
+     */
+    public void limitLockedMemory(long bytes) {
+        machine.kernel().lock();
+        memlockLimit = bytes;
+        machine.kernel().unlock();
     }
 
     boolean dead() {

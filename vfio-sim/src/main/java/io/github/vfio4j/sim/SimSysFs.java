@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** The sysfs tree of a machine, as far as VFIO programs look at it. Made anew from the machine's state for each look. */
 final class SimSysFs implements SysFs {
@@ -56,6 +57,18 @@ final class SimSysFs implements SysFs {
             tree.directory("/sys/bus/pci/drivers/vfio-pci");
             tree.directory("/sys/kernel/iommu_groups");
             machine.functions().forEach(function -> add(tree, function));
+            for (VfioGroup group : machine.vfioGroups()) {
+                DeviceNumber number = DeviceNumber.group(group.minor());
+                tree.link(
+                        "/sys/dev/char/%d:%d".formatted(number.major(), number.minor()),
+                        "../../devices/virtual/vfio/" + group.node().substring("/dev/vfio/".length()));
+                for (GroupDevice device : group.devices()) {
+                    if (device instanceof EmulatedDevice mediated) {
+                        addMediated(tree, mediated);
+                    }
+                }
+            }
+            tree.text("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", machine.noIommuAllowed() ? "Y" : "N");
             String parameters = "/sys/module/vfio_iommu_type1/parameters/";
             tree.text(parameters + "allow_unsafe_interrupts", machine.unsafeInterruptsAllowed() ? "Y" : "N");
             tree.text(parameters + "dma_entry_limit", String.valueOf(machine.dmaEntryLimit()));
@@ -84,11 +97,34 @@ final class SimSysFs implements SysFs {
             tree.link(at + "driver", "../../../bus/pci/drivers/" + driver);
             tree.link("/sys/bus/pci/drivers/" + driver + "/" + address, "../../../../" + home);
         });
-        String group = "kernel/iommu_groups/" + function.group.number;
-        tree.link(at + "iommu_group", "../../../" + group);
-        tree.link("/sys/" + group + "/devices/" + address, "../../../../" + home);
-        tree.text("/sys/" + group + "/type", "DMA-FQ");
-        tree.text("/sys/" + group + "/reserved_regions", "0x00000000fee00000 0x00000000feefffff msi");
+        if (function.group != null) {
+            addGroup(tree, function.group, home);
+        }
+    }
+
+    /** Adds a group and a member of it. */
+    private static void addGroup(Tree tree, IommuGroup group, String home) {
+        String name = home.substring(home.lastIndexOf('/') + 1);
+        String up = "../".repeat(home.split("/").length);
+        String path = "kernel/iommu_groups/" + group.number;
+        tree.link("/sys/" + home + "/iommu_group", up + path);
+        tree.link("/sys/" + path + "/devices/" + name, "../../../../" + home);
+        if (group.type != GroupType.IOMMU) {
+            tree.text("/sys/" + path + "/name", "vfio-noiommu"); // of mediated devices too
+            return;
+        }
+        tree.text("/sys/" + path + "/type", "DMA-FQ");
+        tree.text(
+                "/sys/" + path + "/reserved_regions",
+                group.iommu.reserved().stream()
+                        .map(range -> "0x%016x 0x%016x msi".formatted(range.first(), range.last()))
+                        .collect(Collectors.joining("\n")));
+    }
+
+    private static void addMediated(Tree tree, EmulatedDevice device) {
+        String home = "devices/virtual/mdev/" + device.name;
+        addGroup(tree, device.group.iommuGroup(), home);
+        tree.link("/sys/bus/mdev/devices/" + device.name, "../../../" + home);
     }
 
     private sealed interface Node {

@@ -9,6 +9,7 @@ import io.github.vfio4j.sim.DmaFault.Reason;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -20,18 +21,21 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * waiting, so a device reaches nothing any more when the system call that unmapped it returns.
  */
 final class Type1Iommu {
-    /** Sizes of pages that the IOMMU can map: 4 KiB, 2 MiB, 1 GiB. */
-    static final long PAGE_SIZES = 0x4020_1000L;
-
-    private static final long GRANULE = Long.lowestOneBit(PAGE_SIZES);
+    private static final long WITHOUT_IOMMU = -Memory.PAGE; // every power of two from a page on
 
     private final SimMachine machine;
     private final boolean v2;
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     // By IOVA, unsigned. Changed under both locks.
     private final TreeMap<Long, DmaMapping> mappings = new TreeMap<>(Long::compareUnsigned);
-    private int mappingsLeft; // guarded by the kernel's lock
-    private boolean tracksDirtyPages; // guarded by the kernel's lock
+    // The rest is guarded by the kernel's lock.
+    private final List<DmaMapping> lost = new ArrayList<>(); // that older kernels never find again
+    private final List<IommuGroup> backed = new ArrayList<>(); // the groups behind an IOMMU
+    private int emulated; // the number of the others
+    private IovaWindow window = IovaWindow.EMPTY;
+    private long pageSizes = WITHOUT_IOMMU;
+    private int mappingsLeft;
+    private boolean tracksDirtyPages;
 
     Type1Iommu(SimMachine machine, boolean v2) {
         this.machine = machine;
@@ -40,11 +44,24 @@ final class Type1Iommu {
     }
 
     List<IovaRange> ranges() {
-        return machine.iovaRanges();
+        return window.ranges();
+    }
+
+    long pageSizes() {
+        return pageSizes;
     }
 
     int mappingsLeft() {
         return mappingsLeft;
+    }
+
+    /** Do all its IOMMUs make DMA coherent? Also where there is none. */
+    boolean coherent() {
+        return backed.stream().allMatch(group -> group.iommu.coherent());
+    }
+
+    boolean hasEmulatedGroup() {
+        return emulated > 0;
     }
 
     /** Has a mapping lost its address, so that no group may join? */
@@ -52,7 +69,87 @@ final class Type1Iommu {
         return mappings.values().stream().anyMatch(mapping -> mapping.addressMissing);
     }
 
+    private long granule() {
+        return Long.lowestOneBit(pageSizes);
+    }
+
+    // ---- groups
+
+    /** Why a group cannot be attached, in the order in which it is found out. */
+    enum Refusal {
+        NONE, APERTURE, RESERVED, NOTHING_LEFT, INTERRUPTS, NOT_ACCESSIBLE, MEMLOCK, OUT_OF_REACH
+    }
+
+    Refusal refusal(IommuGroup group, SimProcess caller) {
+        if (group.type == GroupType.EMULATED) {
+            return Refusal.NONE;
+        }
+        if (window.conflicts(group.iommu.lastIova(), this::mapped)) {
+            return Refusal.APERTURE;
+        }
+        if (group.iommu.reserved().stream().anyMatch(this::mapped)) {
+            return Refusal.RESERVED;
+        }
+        if (windowWith(group).isEmpty()) {
+            return Refusal.NOTHING_LEFT;
+        }
+        if (!machine.interruptsIsolated()) {
+            return Refusal.INTERRUPTS;
+        }
+        return backed.stream().anyMatch(other -> other.iommu.sharesDomain(group.iommu))
+                ? Refusal.NONE
+                : replayRefusal(group, caller);
+    }
+
+    /** What is mapped is mapped into the new domain, too, and pinned for it if it was not. */
+    private Refusal replayRefusal(IommuGroup group, SimProcess caller) {
+        Map<SimProcess, Long> pinned = new HashMap<>();
+        for (DmaMapping mapping : mappings.values()) {
+            if (!mapping.isPinned()) {
+                List<Vma> pages = pages(mapping.owner, mapping.address, mapping.size, mapping.access);
+                long count = pinned.merge(mapping.owner, DmaMapping.pinnedPages(pages), Long::sum);
+                // The limit of whoever attaches is looked at for each page, that of whoever mapped when they are counted.
+                long limit = Math.min(caller.memlockPages(), mapping.owner.memlockPages());
+                if (!mapping.lockAnything && count > limit - mapping.owner.memory().pinnedPages()) {
+                    return Refusal.MEMLOCK;
+                }
+                if (pages.stream().mapToLong(Vma::size).sum() != mapping.size) {
+                    return Refusal.NOT_ACCESSIBLE;
+                }
+            }
+            if (Long.compareUnsigned(mapping.last(), group.iommu.lastIova()) > 0) {
+                return Refusal.OUT_OF_REACH;
+            }
+        }
+        return Refusal.NONE;
+    }
+
+    private boolean mapped(IovaRange range) {
+        return !overlapping(range.first(), range.last()).isEmpty();
+    }
+
+    private IovaWindow windowWith(IommuGroup group) {
+        return window.upTo(group.iommu.lastIova()).without(group.iommu.reserved());
+    }
+
+    /** Adds a group that nothing refuses. Its devices reach nothing before it is {@linkplain #translate translated}. */
     void attach(IommuGroup group) {
+        if (group.type == GroupType.EMULATED) {
+            emulated++;
+            return;
+        }
+        window = windowWith(group);
+        backed.add(group);
+        pageSizes &= group.iommu.pageSizes() & WITHOUT_IOMMU;
+        for (DmaMapping mapping : mappings.values()) {
+            if (!mapping.isPinned()) {
+                pin(mapping, pages(mapping.owner, mapping.address, mapping.size, mapping.access));
+            }
+        }
+    }
+
+    /** Lets the devices of a group reach what is mapped. */
+    void translate(IommuGroup group) {
         lock.writeLock().lock();
         try {
             group.translation = this;
@@ -62,17 +159,59 @@ final class Type1Iommu {
     }
 
     void detach(IommuGroup group) {
+        if (group.type == GroupType.EMULATED) {
+            emulated--;
+            return;
+        }
         lock.writeLock().lock();
         try {
             group.translation = null;
         } finally {
             lock.writeLock().unlock();
         }
+        backed.remove(group);
+        long last = window.ranges().getLast().last();
+        if (backed.stream().noneMatch(other -> other.iommu.sharesDomain(group.iommu))) {
+            last = -1;
+            pageSizes = WITHOUT_IOMMU;
+            for (IommuGroup other : backed) {
+                last = Long.compareUnsigned(other.iommu.lastIova(), last) < 0 ? other.iommu.lastIova() : last;
+                pageSizes &= other.iommu.pageSizes() & WITHOUT_IOMMU;
+            }
+        }
+        window = window.refreshed(
+                last, backed.stream().flatMap(other -> other.iommu.reserved().stream()).toList());
+        if (backed.isEmpty()) {
+            mappings.values().forEach(Type1Iommu::unpin);
+        }
+        if (tracksDirtyPages) {
+            mappings.values().forEach(mapping -> mapping.dirty.setAll()); // the group may have written every page
+        }
     }
 
     /** The last group left: every mapping goes. */
     void end() {
         remove(List.copyOf(mappings.values()));
+        removeLost();
+    }
+
+    private static void pin(DmaMapping mapping, List<Vma> pages) {
+        mapping.pin(pages);
+        mapping.owner.memory().pin(mapping.pinnedPages());
+    }
+
+    private static void unpin(DmaMapping mapping) {
+        mapping.owner.memory().unpin(mapping.pinnedPages());
+        mapping.unpin();
+    }
+
+    /** The pages from an address on that are a process's and may be used for DMA. */
+    private static List<Vma> pages(SimProcess process, long address, long size, int access) {
+        int needed = (access & DmaMapping.WRITE) != 0 ? Syscalls.PROT_WRITE : Syscalls.PROT_READ;
+        return process.memory().mapped(address, address + size).stream()
+                .takeWhile(vma -> (vma.prot() & needed) != 0)
+                .takeWhile(vma -> vma.file() == null || vma.file().mappingAnswers())
+                .toList();
     }
 
     // ---- VFIO_IOMMU_MAP_DMA
@@ -80,11 +219,17 @@ final class Type1Iommu {
     void map(SimProcess caller, long iova, long address, long size, int access) {
         MapFacts facts = new MapFacts(caller, iova, address, size, access);
         KernelError.check(machine.profile(), Operation.IOMMU_MAP_DMA, facts);
-        DmaMapping mapping = new DmaMapping(iova, size, access, caller, facts.pages());
+        DmaMapping mapping = new DmaMapping(iova, address, size, access, caller);
         mappingsLeft--;
-        caller.memory().pin(mapping.pinnedPages());
+        if (!backed.isEmpty()) {
+            pin(mapping, facts.pages());
+        }
         if (tracksDirtyPages) {
-            mapping.dirty = new DirtyPages(size / GRANULE);
+            mapping.dirty = new DirtyPages(size / granule());
+        }
+        if (losesTop(iova, size)) {
+            lost.add(mapping);
+            return;
         }
         lock.writeLock().lock();
         try {
@@ -94,11 +239,16 @@ final class Type1Iommu {
         }
     }
 
+    /** Before Linux 7 the end of a range that reaches the very top is 0, and nothing lies before it. */
+    private boolean losesTop(long iova, long size) {
+        return iova + size == 0 && size != 0 && machine.profile().isBefore(KernelProfile.V7_2);
+    }
+
     /** Gives a mapping that lost its address a new one (VFIO_DMA_MAP_FLAG_VADDR). Its pages stay what they are. */
     void giveAddress(SimProcess caller, long iova, long address, long size, int access) {
         List<DmaMapping> inRange = size == 0 ? List.of() : overlapping(iova, iova + size - 1);
         DmaMapping mapping = inRange.isEmpty() ? null : inRange.getFirst();
-        KernelError.check(machine.profile(), Operation.IOMMU_MAP_DMA, new RangeFacts(iova, address, size) {
+        KernelError.check(machine.profile(), Operation.IOMMU_MAP_DMA, new RangeFacts(iova, address, size, granule()) {
             @Override
             public boolean accessGiven() {
                 return access == 0;
@@ -120,16 +270,18 @@ final class Type1Iommu {
             }
         });
         mapping.addressMissing = false;
+        mapping.address = address;
         mapping.owner.memory().unpin(mapping.pinnedPages());
         caller.memory().pin(mapping.pinnedPages());
         mapping.owner = caller;
+        mapping.lockAnything = caller.mayLockAnything();
     }
 
     /** How many pages a process may still pin. */
-    private long pagesLeft(SimProcess process) {
+    private static long pagesLeft(SimProcess process) {
         return process.mayLockAnything()
                 ? Long.MAX_VALUE
-                : machine.memlockLimit() / Memory.PAGE - process.memory().pinnedPages();
+                : process.memlockPages() - process.memory().pinnedPages();
     }
 
     /** What was asked for. */
@@ -137,11 +289,13 @@ final class Type1Iommu {
         final long iova;
         final long address;
         final long size;
+        private final long granule;
 
-        RangeFacts(long iova, long address, long size) {
+        RangeFacts(long iova, long address, long size, long granule) {
             this.iova = iova;
             this.address = address;
             this.size = size;
+            this.granule = granule;
         }
 
         @Override
@@ -161,7 +315,7 @@ final class Type1Iommu {
 
         @Override
         public long granule() {
-            return GRANULE;
+            return granule;
         }
     }
 
@@ -171,7 +325,7 @@ final class Type1Iommu {
         private final int access;
 
         MapFacts(SimProcess caller, long iova, long address, long size, int access) {
-            super(iova, address, size);
+            super(iova, address, size, Type1Iommu.this.granule());
             this.caller = caller;
             this.access = access;
         }
@@ -183,7 +337,7 @@ final class Type1Iommu {
 
         @Override
         public boolean overlapsMapping() {
-            return !overlapping(iova, iova + size - 1).isEmpty();
+            return !losesTop(iova, size) && !overlapping(iova, iova + size - 1).isEmpty();
         }
 
         @Override
@@ -193,30 +347,25 @@ final class Type1Iommu {
 
         @Override
         public boolean insideIovaRange() {
-            IovaRange wanted = new IovaRange(iova, iova + size - 1);
-            return ranges().stream().anyMatch(range -> range.contains(wanted));
+            return window.allows(new IovaRange(iova, iova + size - 1));
         }
 
-        // Pages are pinned and counted one after the other: what comes first, a bad page or the limit, decides.
+        // Pages are pinned and counted one after the other: what comes first, a bad page or the limit, decides. Without an
+        // IOMMU nothing is pinned.
         @Override
         public boolean memoryAccessible() {
             List<Vma> pages = pages();
             boolean whole = pages.stream().mapToLong(Vma::size).sum() == size;
-            return whole || DmaMapping.pinnedPages(pages) > pagesLeft(caller);
+            return backed.isEmpty() || whole || DmaMapping.pinnedPages(pages) > pagesLeft(caller);
         }
 
         @Override
         public boolean withinMemlock() {
-            return DmaMapping.pinnedPages(pages()) <= pagesLeft(caller);
+            return backed.isEmpty() || DmaMapping.pinnedPages(pages()) <= pagesLeft(caller);
         }
 
-        /** The pages from the start on that are the program's and may be used so. */
         List<Vma> pages() {
-            int needed = (access & DmaMapping.WRITE) != 0 ? Syscalls.PROT_WRITE : Syscalls.PROT_READ;
-            return caller.memory().mapped(address, address + size).stream()
-                    .takeWhile(vma -> (vma.prot() & needed) != 0)
-                    .takeWhile(vma -> vma.file() == null || vma.file().mappingAnswers())
-                    .toList();
+            return Type1Iommu.pages(caller, address, size, access);
         }
     }
 
@@ -235,7 +384,7 @@ final class Type1Iommu {
     /** Removes what is mapped in a range, or everything, or only takes the addresses; returns how many bytes that was. */
     long unmap(long iova, long size, Unmap how) {
         List<DmaMapping> inRange = size == 0 ? List.of() : overlapping(iova, iova + size - 1);
-        KernelError.check(machine.profile(), Operation.IOMMU_UNMAP_DMA, new RangeFacts(iova, 0, size) {
+        KernelError.check(machine.profile(), Operation.IOMMU_UNMAP_DMA, new RangeFacts(iova, 0, size, granule()) {
             @Override
             public boolean dirtyBitmapPossible() {
                 return !how.dirty() || how.bitmap() != null;
@@ -247,13 +396,23 @@ final class Type1Iommu {
             }
 
             @Override
+            public boolean addressesToTake() {
+                return how.addressOnly();
+            }
+
+            @Override
+            public boolean emulatedGroupAttached() {
+                return emulated > 0;
+            }
+
+            @Override
             public boolean unmapAll() {
                 return how.all();
             }
 
             @Override
             public boolean dirtyTracking() {
-                return !how.dirty() || tracksDirtyPages && how.bitmap().pageSize() == GRANULE;
+                return !how.dirty() || tracksDirtyPages && how.bitmap().pageSize() == granule();
             }
 
             @Override
@@ -278,7 +437,8 @@ final class Type1Iommu {
         } else {
             remove(chosen);
         }
-        return chosen.stream().mapToLong(mapping -> mapping.size).sum();
+        long bytes = chosen.stream().mapToLong(mapping -> mapping.size).sum();
+        return how.all() && !how.addressOnly() ? bytes + removeLost() : bytes;
     }
 
     private static boolean cuts(List<DmaMapping> inRange, long iova, long size) {
@@ -291,8 +451,7 @@ final class Type1Iommu {
         if (all) {
             return List.copyOf(mappings.values());
         }
-        // Before Linux 7 the end of a range that reaches the very top is 0, and nothing lies before it.
-        if (iova + size == 0 && machine.profile().isBefore(KernelProfile.V7_2)) {
+        if (losesTop(iova, size)) {
             return List.of();
         }
         // Type1 v1 stops at a mapping that starts before the range, and removes what it removes entirely.
@@ -314,19 +473,18 @@ final class Type1Iommu {
 
     void trackDirtyPages(boolean on) {
         if (on != tracksDirtyPages) {
-            mappings.values().forEach(mapping -> mapping.dirty = on ? new DirtyPages(mapping.size / GRANULE) : null);
+            mappings.values().forEach(mapping -> mapping.dirty = on ? new DirtyPages(mapping.size / granule()) : null);
             tracksDirtyPages = on;
         }
     }
 
     /** Writes a program's bitmap of the pages of a range that were written since it was last asked. */
     void tellDirtyPages(long iova, long size, BitmapRequest bitmap) {
-        boolean older = machine.profile().isBefore(KernelProfile.V7_2);
-        if (older && size != 0 && iova + size == 0) { // the end of a range that reaches the very top is 0
+        if (losesTop(iova, size)) {
             throw new KernelError(Errno.EINVAL);
         }
         List<DmaMapping> inRange = size == 0 ? List.of() : overlapping(iova, iova + size - 1);
-        KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, new RangeFacts(iova, 0, size) {
+        KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, new RangeFacts(iova, 0, size, granule()) {
             @Override
             public boolean dirtyBitmapFits() {
                 return bitmap.fits(size);
@@ -334,7 +492,7 @@ final class Type1Iommu {
 
             @Override
             public boolean dirtyTracking() {
-                return tracksDirtyPages && bitmap.pageSize() == GRANULE;
+                return tracksDirtyPages && bitmap.pageSize() == granule();
             }
 
             @Override
@@ -348,9 +506,11 @@ final class Type1Iommu {
         }
     }
 
-    private static void tell(DmaMapping mapping, BitmapRequest bitmap, long start) {
-        mapping.dirty.setAll(); // a device behind the IOMMU may have written every page
-        mapping.dirty.tell(bitmap.memory(), (mapping.iova - start) / GRANULE);
+    private void tell(DmaMapping mapping, BitmapRequest bitmap, long start) {
+        if (mapping.isPinned()) { // a device behind the IOMMU may have written every page
+            mapping.dirty.setAll();
+        }
+        mapping.dirty.tell(bitmap.memory(), (mapping.iova - start) / granule());
     }
 
     // ---- mappings
@@ -364,8 +524,16 @@ final class Type1Iommu {
         }
         for (DmaMapping mapping : gone) {
             mappingsLeft++;
-            mapping.owner.memory().unpin(mapping.pinnedPages());
+            unpin(mapping);
         }
+    }
+
+    private long removeLost() {
+        long bytes = lost.stream().mapToLong(mapping -> mapping.size).sum();
+        lost.forEach(Type1Iommu::unpin);
+        mappingsLeft += lost.size();
+        lost.clear();
+        return bytes;
     }
 
     private List<DmaMapping> overlapping(long first, long last) {

@@ -11,6 +11,7 @@ import java.util.Optional;
 final class VfioContainer {
     private final List<VfioGroup> groups = new ArrayList<>();
     private Type1Iommu iommu;
+    private boolean noIommuSet;
 
     List<VfioGroup> groups() {
         return groups;
@@ -21,16 +22,38 @@ final class VfioContainer {
         return Optional.ofNullable(iommu);
     }
 
+    /** Is VFIO_SET_IOMMU done, with whatever type? */
+    boolean iommuSet() {
+        return iommu != null || noIommuSet;
+    }
+
+    /** Are there groups, all of a type? */
+    boolean holdsOnly(GroupType type) {
+        return !groups.isEmpty() && groups.stream().allMatch(group -> group.iommuGroup().type == type);
+    }
+
+    /** Sets a type1 IOMMU that the groups were attached to. */
     void setIommu(Type1Iommu type1) {
-        groups.forEach(group -> type1.attach(group.iommuGroup()));
         iommu = type1;
+        groups.forEach(this::translate);
+    }
+
+    void setNoIommu() {
+        noIommuSet = true;
     }
 
     void add(VfioGroup group) {
         groups.add(group);
-        group.iommuGroup().claimed = true;
+        group.iommuGroup().claimed = group.iommuGroup().type == GroupType.IOMMU;
         if (iommu != null) {
             iommu.attach(group.iommuGroup());
+            translate(group);
+        }
+    }
+
+    private void translate(VfioGroup group) {
+        if (group.iommuGroup().type == GroupType.IOMMU) {
+            iommu.translate(group.iommuGroup());
         }
     }
 
@@ -39,10 +62,13 @@ final class VfioContainer {
         groups.remove(group);
         if (iommu != null) {
             iommu.detach(group.iommuGroup());
-            if (groups.isEmpty()) {
+        }
+        if (groups.isEmpty()) {
+            if (iommu != null) {
                 iommu.end();
-                iommu = null;
             }
+            iommu = null;
+            noIommuSet = false;
         }
         group.iommuGroup().claimed = false;
     }

@@ -1,41 +1,28 @@
 package io.github.vfio4j.sim;
 
-import java.util.concurrent.locks.ReentrantLock;
-
-/**
- * A function that is bound to vfio-pci (Linux: struct vfio_pci_core_device). The first open gives it power, the last
- * close takes it; a mapping of a BAR counts as an open file. All that reaches the model goes through the device's lock,
- * one at a time.
- */
-final class VfioDevice {
+/** A function that is bound to vfio-pci (Linux: struct vfio_pci_core_device). */
+final class VfioDevice extends GroupDevice {
     final PciFunction function;
-    final VfioGroup group;
 
     /** Interrupts that ask or tell the user something; they outlive a power cycle of the model, not the last close. */
     final Interrupts interrupts;
 
-    /** Before the kernel's lock in order. Held while the model is called. */
-    final ReentrantLock lock = new ReentrantLock();
-
-    /** Opens, and open files; unbinding waits for 0. Guarded by the kernel's lock. */
-    int references;
-
-    /** It is about to be unbound: newer kernels no longer open it. Guarded by the kernel's lock. */
-    boolean leaving;
-
-    private final SimMachine machine;
-    private int openCount; // guarded by the kernel's lock
     private volatile Power power; // while open
 
     VfioDevice(SimMachine machine, PciFunction function, VfioGroup group) {
-        this.machine = machine;
+        super(machine, group);
         this.function = function;
-        this.group = group;
         this.interrupts = new Interrupts(machine, function);
     }
 
-    SimMachine machine() {
-        return machine;
+    @Override
+    boolean isNamed(DeviceName name) {
+        return name.names(function.address);
+    }
+
+    @Override
+    boolean takes(DeviceName name) {
+        return name.withoutOptions();
     }
 
     /** The state of the powered device; a caller has the device open. */
@@ -43,93 +30,19 @@ final class VfioDevice {
         return power;
     }
 
-    /** Is it open, so that the model has power? The kernel's lock is held. */
-    boolean isOpen() {
-        return openCount > 0;
+    @Override
+    void powerOn() {
+        power = Power.on(this);
     }
 
-    /** Drops a reference. The kernel's lock is held. */
-    void unreference() {
-        references--;
-        machine.kernel().changed();
+    @Override
+    void powerOff() {
+        power.off();
+        power = null;
     }
 
-    /**
-     * Opens the device.
-     *
-     * @param caller who gets the descriptor
-     * @param check what refuses; runs under the kernel's lock
-     * @return the descriptor
-     */
-    int open(SimProcess caller, Runnable check) {
-        lock.lock();
-        try {
-            int fd;
-            boolean first;
-            machine.kernel().lock();
-            try {
-                check.run();
-                fd = caller.files().reserve();
-                first = openCount++ == 0;
-                references++;
-                group.deviceOpened(first);
-            } finally {
-                machine.kernel().unlock();
-            }
-            boolean done = false;
-            try {
-                if (first) {
-                    power = Power.on(this);
-                }
-                machine.kernel().lock();
-                try {
-                    caller.install(fd, new DeviceFile(this));
-                } finally {
-                    machine.kernel().unlock();
-                }
-                done = true;
-                return fd;
-            } finally {
-                if (!done) { // the model threw
-                    machine.kernel().lock();
-                    caller.files().cancel(fd);
-                    closed();
-                    machine.kernel().unlock();
-                }
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** A file of the device is released: with the last one the model loses its power. */
-    void close() {
-        lock.lock();
-        try {
-            boolean last;
-            machine.kernel().lock();
-            try {
-                last = openCount == 1;
-            } finally {
-                machine.kernel().unlock();
-            }
-            try {
-                if (last) {
-                    power.off();
-                    power = null;
-                }
-            } finally {
-                machine.kernel().lock();
-                closed();
-                machine.kernel().unlock();
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void closed() {
-        group.deviceClosed(--openCount == 0);
-        unreference();
+    @Override
+    SimFile newFile() {
+        return new DeviceFile(this);
     }
 }

@@ -14,7 +14,7 @@ final class VfioGroup {
     private final boolean documents; // the counts are those of KernelProfile.DOCUMENTS
     private final IommuGroup iommuGroup;
     private final int minor;
-    private final List<VfioDevice> devices = new ArrayList<>();
+    private final List<GroupDevice> devices = new ArrayList<>();
     private boolean gone;
 
     /** The one file that the group is open through; null while it is not. */
@@ -45,8 +45,13 @@ final class VfioGroup {
         return minor;
     }
 
-    /** The members that are bound to vfio-pci. */
-    List<VfioDevice> devices() {
+    /** Its node. */
+    String node() {
+        return "/dev/vfio/" + (iommuGroup.type == GroupType.NO_IOMMU ? "noiommu-" : "") + iommuGroup.number;
+    }
+
+    /** The members that are bound to a VFIO driver. */
+    List<GroupDevice> devices() {
         return devices;
     }
 

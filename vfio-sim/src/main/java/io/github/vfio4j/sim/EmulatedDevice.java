@@ -1,0 +1,38 @@
+package io.github.vfio4j.sim;
+
+/** A mediated device: its driver registers it with an emulated IOMMU (Linux: vfio_register_emulated_iommu_dev). */
+final class EmulatedDevice extends GroupDevice {
+    final String name;
+    final MediatedModel model;
+
+    EmulatedDevice(SimMachine machine, String name, MediatedModel model, VfioGroup group) {
+        super(machine, group);
+        this.name = name;
+        this.model = model;
+    }
+
+    @Override
+    boolean isNamed(DeviceName asked) {
+        return asked.text().equals(name);
+    }
+
+    @Override
+    boolean takes(DeviceName asked) {
+        return true;
+    }
+
+    @Override
+    void powerOn() {
+        model.powerOn();
+    }
+
+    @Override
+    void powerOff() {
+        model.powerOff();
+    }
+
+    @Override
+    SimFile newFile() {
+        return new EmulatedDeviceFile(this);
+    }
+}

@@ -1,0 +1,43 @@
+package io.github.vfio4j.sim;
+
+/**
+ * The behaviour of a simulated mediated device: its driver plays a device, and does DMA, if any, on its behalf. It looks
+ * like a PCI device with the nine regions of vfio-pci, none of which can be mapped, and without interrupts.
+ *
+ * <p>The device is powered while it is open. One call comes at a time.
+ */
+public interface MediatedModel {
+    /**
+     * Returns the size of a region.
+     *
+     * @param index the region: 0 to 5 are BARs, 7 is configuration space
+     * @return bytes, always the same; 0 for a region that it lacks
+     */
+    long size(int index);
+
+    /** The device was opened: start from the state after a reset. */
+    void powerOn();
+
+    /** The device was closed. */
+    void powerOff();
+
+    /**
+     * A read of a region.
+     *
+     * @param index the region
+     * @param offset bytes from its start, a multiple of {@code width}
+     * @param width 1, 2 or 4 bytes
+     * @return the value
+     */
+    long read(int index, long offset, int width);
+
+    /**
+     * A write to a region.
+     *
+     * @param index the region
+     * @param offset bytes from its start, a multiple of {@code width}
+     * @param width 1, 2 or 4 bytes
+     * @param value the value
+     */
+    void write(int index, long offset, int width, long value);
+}
