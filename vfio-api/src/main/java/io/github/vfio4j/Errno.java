@@ -109,6 +109,21 @@ public record Errno(int number) implements Serializable {
         return named ? NAMES[number] : "errno " + number;
     }
 
+    /** Says what to do about an errno that no rule explains. */
+    String next() {
+        return switch (name()) {
+            case "EPERM", "EACCES" -> "run as a user who may do this; the kernel's log (dmesg) may say what forbids it";
+            case "ENOENT" -> "check the name, and that the driver which makes it is loaded";
+            case "EINTR", "EAGAIN", "EBUSY" -> "try again, or find out who else uses it at the moment";
+            case "EMFILE" -> "close files, or raise the limit (ulimit -n, LimitNOFILE= in systemd)";
+            case "ENFILE" -> "the whole machine has too many files open: close some, or raise fs.file-max";
+            case "ENOMEM", "ENOSPC" -> "close what is not needed: memory, or a limit of the kernel, is used up";
+            case "EIO", "ENXIO", "ENODEV", "ETIMEDOUT" ->
+                "look at the kernel's log (dmesg): the device may be unplugged, without power or broken";
+            default -> "look at the kernel's log (dmesg); this kernel may know less than those the library was made for";
+        };
+    }
+
     /** Returns name and number, such as {@code EBUSY (16)}. */
     @Override
     public String toString() {

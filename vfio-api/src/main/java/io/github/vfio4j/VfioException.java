@@ -74,9 +74,13 @@ public class VfioException extends RuntimeException {
                 .append(errno)
                 .append(": ")
                 .append(subject);
-        for (Rule rule : Rule.thatAnswer(operation, errno)) {
+        List<Rule> rules = Rule.thatAnswer(operation, errno);
+        for (Rule rule : rules) {
             text.append("\n  means    ").append(rule.broken());
             text.append("\n  next     ").append(rule.instead());
+        }
+        if (rules.isEmpty()) {
+            text.append("\n  next     ").append(errno.next());
         }
         if (!detail.isEmpty()) {
             text.append("\n  found    ").append(detail);

@@ -184,13 +184,14 @@ public final class Waiter implements AutoCloseable {
     /** Ends all waits. The interrupts stay enabled. Idempotent. */
     @Override
     public void close() {
+        Teardown teardown = new Teardown();
         lock.lock();
         try {
             if (closed) {
                 return;
             }
             closed = true;
-            wake.write();
+            teardown.step(wake::write);
             for (Interrupt member : members) {
                 if (member != null) {
                     member.waiters.remove(this);
@@ -202,6 +203,7 @@ public final class Waiter implements AutoCloseable {
             lock.unlock();
         }
         onClose.accept(this);
+        teardown.finish();
     }
 
     boolean isEmpty() {

@@ -31,9 +31,11 @@ class VfioExceptionTest {
     }
 
     @Test
-    void anErrnoThatNoRuleExplainsIsStillNamed() {
+    void anErrnoThatNoRuleExplainsIsNamedAndSaysWhatToDoNext() {
         VfioException refusal = new VfioException(Operation.DEVICE_RESET, Errno.EAGAIN, "0000:00:04.0");
-        assertThat(refusal).hasMessage("VFIO_DEVICE_RESET failed with EAGAIN (11): 0000:00:04.0");
+        assertThat(refusal).hasMessage("""
+                        VFIO_DEVICE_RESET failed with EAGAIN (11): 0000:00:04.0
+                          next     try again, or find out who else uses it at the moment""");
     }
 
     @Test

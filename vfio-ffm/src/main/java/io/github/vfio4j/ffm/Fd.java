@@ -35,7 +35,10 @@ final class Fd {
     /** Opens a path, always close-on-exec. */
     static Fd open(Operation operation, Syscalls syscalls, String path) {
         Frame frame = new Frame();
-        int number = syscalls.open(frame, path, Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        int number;
+        do {
+            number = syscalls.open(frame, path, Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        } while (interrupted(number));
         return opened(operation, syscalls, frame, number, path);
     }
 
@@ -84,6 +87,11 @@ final class Fd {
         if (closed && calls == 0) {
             notifyAll();
         }
+    }
+
+    /** Did a signal end the call before it did anything? Then it is made again. */
+    static boolean interrupted(long result) {
+        return result == -Errno.EINTR.number();
     }
 
     /** Returns a result, or throws what {@code -errno} means. */

@@ -90,7 +90,11 @@ final class FfmDevice implements DevicePort {
     public long read(long offset, MemorySegment target) {
         Frame frame = fd.begin(Operation.REGION_READ);
         try {
-            return fd.check(Operation.REGION_READ, fd.syscalls.pread(frame, fd.number, target, offset));
+            long result;
+            do {
+                result = fd.syscalls.pread(frame, fd.number, target, offset);
+            } while (Fd.interrupted(result));
+            return fd.check(Operation.REGION_READ, result);
         } finally {
             fd.end(frame);
         }
@@ -100,7 +104,11 @@ final class FfmDevice implements DevicePort {
     public long write(long offset, MemorySegment source) {
         Frame frame = fd.begin(Operation.REGION_WRITE);
         try {
-            return fd.check(Operation.REGION_WRITE, fd.syscalls.pwrite(frame, fd.number, source, offset));
+            long result;
+            do {
+                result = fd.syscalls.pwrite(frame, fd.number, source, offset);
+            } while (Fd.interrupted(result));
+            return fd.check(Operation.REGION_WRITE, result);
         } finally {
             fd.end(frame);
         }

@@ -30,7 +30,10 @@ final class FfmEvent implements EventPort {
     public long read() {
         Frame frame = fd.begin(Operation.EVENTFD_READ);
         try {
-            long result = fd.syscalls.read(frame, fd.number, frame.arg);
+            long result;
+            do {
+                result = fd.syscalls.read(frame, fd.number, frame.arg);
+            } while (Fd.interrupted(result));
             if (result == -Errno.EAGAIN.number()) {
                 return 0;
             }
@@ -45,7 +48,13 @@ final class FfmEvent implements EventPort {
     public void write() {
         Frame frame = fd.begin(Operation.EVENTFD_WRITE);
         try {
-            fd.check(Operation.EVENTFD_WRITE, fd.syscalls.write(frame, fd.number, ONE));
+            long result;
+            do {
+                result = fd.syscalls.write(frame, fd.number, ONE);
+            } while (Fd.interrupted(result));
+            if (result != -Errno.EAGAIN.number()) { // the counter is full: it can be read, which is all that matters
+                fd.check(Operation.EVENTFD_WRITE, result);
+            }
         } finally {
             fd.end(frame);
         }

@@ -57,6 +57,22 @@ public final class SimProcess {
         return Vfio.on(kernel, contract);
     }
 
+    /**
+     * Returns VFIO as this process sees it when some of its system calls fail.
+     *
+     * @param contract what to refuse
+     * @param filter which calls fail
+     * @return a new object; it does not know of the groups that others have open
+     */
+    public Vfio open(Contract contract, CallFilter filter) {
+        return Vfio.on(
+                new FfmKernel(
+                        "simulated " + machine.profile(),
+                        FilteredCalls.of(syscalls, filter),
+                        FilteredCalls.of(machine.sysfs(), filter)),
+                contract);
+    }
+
     /** Its system calls. */
     Syscalls syscalls() {
         return syscalls;
