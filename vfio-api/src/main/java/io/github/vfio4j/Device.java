@@ -1,14 +1,21 @@
 package io.github.vfio4j;
 
 import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.Collectors;
 
 /**
  * An open VFIO device: its regions, its configuration space, its interrupts, its reset. Opened through {@link Type1#openDevice}, so the
@@ -18,6 +25,9 @@ import java.util.concurrent.locks.ReentrantLock;
  * where a raw mapping would kill the program.
  */
 public final class Device implements AutoCloseable {
+    private static final int BARS = 6;
+    private static final int MOST_IO_EVENT_FDS = 1000; // VFIO_PCI_IOEVENTFD_MAX
+
     private final Type1 iommu; // null for one that another process opened
     private final Group group; // null for one of a group that this process has no handle of
     private final OpenDevices owner;
@@ -29,6 +39,7 @@ public final class Device implements AutoCloseable {
     private final Region[] regions;
     private final Irq[] irqs;
     private final Deque<MemorySegment> mappings = new ArrayDeque<>();
+    private final List<IoEventFd> ioEventFds = new ArrayList<>();
     private Arena arena;
     private List<Runnable> owned = List.of(); // what to do after its close
     private PciConfig config;
@@ -187,6 +198,62 @@ public final class Device implements AutoCloseable {
     }
 
     /**
+     * Lists the devices that a hot reset resets ({@code VFIO_DEVICE_GET_PCI_HOT_RESET_INFO}): all on the same bus, or in
+     * the same slot.
+     *
+     * @return the devices, this one among them
+     * @throws RuleViolation if the device is closed
+     * @throws VfioException {@code ENODEV} if neither slot nor bus can be reset, as on a root bus
+     */
+    public List<AffectedDevice> affectedByHotReset() {
+        checkOpen(Operation.GET_PCI_HOT_RESET_INFO);
+        return port.hotResetInfo();
+    }
+
+    /**
+     * Resets the slot or bus of the device, and with it every device that {@link #affectedByHotReset} lists
+     * ({@code VFIO_DEVICE_PCI_HOT_RESET}). The affected devices must be bound to vfio-pci and in groups that the program
+     * has open. Mappings of BARs stay valid; the kernel restores configuration space. Takes a second and more.
+     *
+     * @param others the groups of the affected devices besides this device's own, which counts if this process opened it
+     * @throws RuleViolation if an affected device is in none of these groups, or a handle is closed
+     * @throws VfioException {@code ENODEV} if neither slot nor bus can be reset; {@code EINVAL} if an affected device is
+     *     not bound to vfio-pci; {@code EBUSY} while a thread accesses one of them
+     */
+    public void hotReset(Group... others) {
+        List<AffectedDevice> affected = affectedByHotReset();
+        Map<Integer, Group> given = new LinkedHashMap<>();
+        if (group != null) {
+            given.put(group.number(), group);
+        }
+        for (Group other : others) {
+            if (other.vfio().kernel() != vfio().kernel()) {
+                throw new IllegalArgumentException("group " + other.number() + " belongs to another kernel");
+            }
+            given.put(other.number(), other);
+        }
+        Set<Integer> needed = new HashSet<>();
+        affected.forEach(one -> needed.add(one.group()));
+        given.keySet().retainAll(needed); // the kernel takes no more groups than there are devices
+        String foreign = affected.stream()
+                .filter(one -> !given.containsKey(one.group()))
+                .map(one -> one.address() + " of group " + one.group())
+                .collect(Collectors.joining(", "));
+        Rule.check(vfio().contract(), Operation.PCI_HOT_RESET, new Facts() {
+            @Override
+            public boolean handleOpen() {
+                return !closed && given.values().stream().noneMatch(Group::closed);
+            }
+
+            @Override
+            public boolean affectedNotOwned() {
+                return !foreign.isEmpty();
+            }
+        }, () -> foreign);
+        port.hotReset(given.values().stream().map(one -> one.port).toList());
+    }
+
+    /**
      * Ends all mappings of the device's regions: an access to one throws from now on. Regions can be mapped again.
      *
      * @throws RuleViolation if the device is closed
@@ -270,6 +337,8 @@ public final class Device implements AutoCloseable {
                     teardown.step(irq::disable);
                 }
             }
+            ioEventFds.forEach(one -> end(teardown, one));
+            ioEventFds.clear();
             unmap(teardown);
             if (group != null) {
                 teardown.step(() -> group.dropKvm(this));
@@ -290,6 +359,78 @@ public final class Device implements AutoCloseable {
         } finally {
             owner.lock.unlock();
         }
+    }
+
+    IoEventFd ioEventFd(RegionInfo region, long offset, int width, long value) {
+        lock.lock();
+        try {
+            Rule.check(vfio().contract(), Operation.IOEVENTFD, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !closed;
+                }
+
+                @Override
+                public boolean registerInBar() {
+                    return info.pci() && region.index() < BARS;
+                }
+
+                @Override
+                public boolean registerInside() {
+                    return offset >= 0 && offset <= region.size() - width;
+                }
+
+                @Override
+                public boolean registerInMsixTable() {
+                    return config()
+                            .msixTable()
+                            .filter(table -> table.overlaps(region.index(), offset, width))
+                            .isPresent();
+                }
+
+                @Override
+                public boolean registerEventSet() {
+                    long at = region.offset() + offset;
+                    return ioEventFds.stream()
+                            .anyMatch(one -> one.offset == at && one.width == width && one.value == value);
+                }
+
+                @Override
+                public long registerEventsLeft() {
+                    return MOST_IO_EVENT_FDS - ioEventFds.size();
+                }
+            });
+            EventPort event = vfio().kernel().openEvent();
+            try {
+                port.ioEventFd(region.offset() + offset, width, value, event);
+            } catch (RuntimeException e) {
+                event.close();
+                throw e;
+            }
+            IoEventFd made = new IoEventFd(this, event, region.offset() + offset, width, value);
+            ioEventFds.add(made);
+            return made;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    void close(IoEventFd ioEventFd) {
+        lock.lock();
+        try {
+            if (ioEventFds.remove(ioEventFd)) {
+                Teardown teardown = new Teardown();
+                end(teardown, ioEventFd);
+                teardown.finish();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void end(Teardown teardown, IoEventFd one) {
+        teardown.step(() -> port.ioEventFd(one.offset, one.width, one.value, null));
+        teardown.step(one.event::close);
     }
 
     MemorySegment map(RegionInfo region, long offset, long size) {

@@ -30,6 +30,12 @@ public enum Operation {
     DEVICE_SET_IRQS("VFIO_DEVICE_SET_IRQS"),
     /** Resetting a device. */
     DEVICE_RESET("VFIO_DEVICE_RESET"),
+    /** Asking which devices a reset of the slot or bus resets. */
+    GET_PCI_HOT_RESET_INFO("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO"),
+    /** Resetting the slot or bus of a device. */
+    PCI_HOT_RESET("VFIO_DEVICE_PCI_HOT_RESET"),
+    /** Having the kernel write a register when an eventfd is signalled. */
+    IOEVENTFD("VFIO_DEVICE_IOEVENTFD"),
     /** Reading a device region. */
     REGION_READ("pread of a VFIO device region"),
     /** Writing a device region. */

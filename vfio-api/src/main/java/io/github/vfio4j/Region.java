@@ -93,6 +93,26 @@ public final class Region {
         writeAny(offset, source);
     }
 
+    /**
+     * Has the kernel write a value to a register of this BAR each time an eventfd is signalled
+     * ({@code VFIO_DEVICE_IOEVENTFD}). Of use where somebody else signals, such as KVM.
+     *
+     * @param offset bytes from the start of the BAR
+     * @param width 1, 2 or 4 bytes; 8 before Linux 7
+     * @param value what to write; bits beyond the width mean nothing
+     * @return the eventfd
+     * @throws RuleViolation if the region is no BAR, the register is not inside it or overlaps the MSI-X table, an
+     *     eventfd writes the same value there already, the device has 1000 of them, or is closed
+     * @throws VfioException {@code EINVAL} for 8 bytes since Linux 7
+     */
+    public IoEventFd ioEventFd(long offset, int width, long value) {
+        if (width < 1 || width > Long.BYTES || Integer.bitCount(width) != 1) {
+            throw new IllegalArgumentException("a register has 1, 2, 4 or 8 bytes, not " + width);
+        }
+        long bits = width == Long.BYTES ? value : value & (1L << 8 * width) - 1;
+        return device.ioEventFd(info, offset, width, bits);
+    }
+
     /** The device's lock is held. */
     void unmapped() {
         mapping = null;

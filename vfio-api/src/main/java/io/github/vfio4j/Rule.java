@@ -1420,6 +1420,244 @@ public enum Rule {
             "vfio_pci_ioctl_reset",
             "ask device.info().resettable()",
             f -> !f.resettable()),
+    /** A function is reset alone while nobody configures it. */
+    RESET_BUSY(
+            "device-reset.busy",
+            Operation.DEVICE_RESET,
+            EnforcedBy.KERNEL,
+            Errno.EAGAIN,
+            "somebody else configures or resets the device",
+            "pci_try_reset_function",
+            "try again",
+            null),
+
+    // ---- VFIO_DEVICE_GET_PCI_HOT_RESET_INFO
+    /** Not every device can be reset with its slot or bus. */
+    HOT_RESET_INFO_SUPPORTED(
+            "hot-reset-info.supported",
+            Operation.GET_PCI_HOT_RESET_INFO,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "neither the slot nor the bus of the device can be reset, as on a root bus",
+            "vfio_pci_ioctl_get_pci_hot_reset_info",
+            "reset the function alone: device.reset()",
+            f -> !f.busResettable()),
+    /** The answer needs room for every affected device. */
+    HOT_RESET_INFO_ROOM(
+            "hot-reset-info.room",
+            Operation.GET_PCI_HOT_RESET_INFO,
+            EnforcedBy.TYPE,
+            Errno.ENOSPC,
+            "argsz has no room for all affected devices; the kernel wrote how many there are",
+            "vfio_pci_ioctl_get_pci_hot_reset_info",
+            "ask again with as much room",
+            f -> f.roomForAffected() < f.devicesAffected()),
+    /** The devices must stay while they are listed. */
+    HOT_RESET_INFO_STABLE(
+            "hot-reset-info.stable",
+            Operation.GET_PCI_HOT_RESET_INFO,
+            EnforcedBy.KERNEL,
+            Errno.EAGAIN,
+            "a device came while the affected ones were listed",
+            "vfio_pci_fill_devs",
+            "ask again",
+            null),
+    /** An affected device must be in an IOMMU group. */
+    HOT_RESET_INFO_GROUPS(
+            "hot-reset-info.groups",
+            Operation.GET_PCI_HOT_RESET_INFO,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "an affected device is in no IOMMU group",
+            "vfio_pci_fill_devs",
+            "reset the function alone: device.reset()",
+            null),
+
+    // ---- VFIO_DEVICE_PCI_HOT_RESET
+    /** A hot reset names the groups that it may reset. */
+    HOT_RESET_GROUPS(
+            "hot-reset.groups",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "no group is given",
+            "vfio_pci_ioctl_pci_hot_reset",
+            "give the groups of all affected devices",
+            f -> f.groupsGiven() == 0),
+    /** Not every device can be reset with its slot or bus. */
+    HOT_RESET_SUPPORTED(
+            "hot-reset.supported",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "neither the slot nor the bus of the device can be reset, as on a root bus",
+            "vfio_pci_ioctl_pci_hot_reset",
+            "reset the function alone: device.reset()",
+            f -> !f.busResettable()),
+    /** No more groups than affected devices are named. */
+    HOT_RESET_FEWER_GROUPS(
+            "hot-reset.fewer-groups",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "more groups are given than devices are affected",
+            "vfio_pci_ioctl_pci_hot_reset_groups",
+            "give the groups of the affected devices alone",
+            f -> f.groupsGiven() > f.devicesAffected()),
+    /** The descriptors that are named must be open. */
+    HOT_RESET_FD_OPEN(
+            "hot-reset.fd-open",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at a descriptor that should be a group",
+            "vfio_pci_ioctl_pci_hot_reset_groups",
+            "open the group: vfio.openGroup(number)",
+            f -> !f.namedFileOpen()),
+    /** The files that are named must be groups. */
+    HOT_RESET_FD_KIND(
+            "hot-reset.fd-kind",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "a file that should be a group is something else",
+            "vfio_pci_ioctl_pci_hot_reset_groups",
+            "give groups, not their devices",
+            f -> !f.namedFilesAreGroups()),
+    /** Every affected device must be bound to a VFIO driver. */
+    HOT_RESET_BOUND(
+            "hot-reset.bound",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "an affected device is not bound to a VFIO driver",
+            "vfio_pci_dev_set_resettable",
+            "bind every affected device to vfio-pci",
+            Facts::affectedUnbound),
+    /** Every affected device must be ours. */
+    HOT_RESET_OWNED(
+            "hot-reset.owned",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "an affected device is in none of the groups that were given",
+            "vfio_pci_dev_set_hot_reset",
+            "open the groups of all device.affectedByHotReset(), and give them",
+            Facts::affectedNotOwned),
+    /** A bus is reset while nobody uses it. */
+    HOT_RESET_BUSY(
+            "hot-reset.busy",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "a thread accesses an affected device just now",
+            "vfio_pci_dev_set_hot_reset",
+            "try again",
+            null),
+    /** The link must come back. */
+    HOT_RESET_LINK(
+            "hot-reset.link",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.KERNEL,
+            Errno.ENOTTY,
+            "the link below the root port did not come back in time",
+            "pci_bridge_secondary_bus_reset",
+            "the device may be unusable: close it",
+            null),
+
+    // ---- VFIO_DEVICE_IOEVENTFD
+    /** The kernel writes registers of BARs. */
+    IOEVENTFD_BAR(
+            "ioeventfd.bar",
+            Operation.IOEVENTFD,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the region is no BAR",
+            "vfio_pci_ioeventfd",
+            "choose a register in one of the regions 0 to 5",
+            f -> !f.registerInBar()),
+    /** A register lies in its BAR. */
+    IOEVENTFD_INSIDE(
+            "ioeventfd.inside",
+            Operation.IOEVENTFD,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the register is not inside the BAR",
+            "vfio_pci_ioeventfd",
+            "stay below region.info().size()",
+            f -> !f.registerInside()),
+    /** The MSI-X table belongs to the kernel. */
+    IOEVENTFD_MSIX(
+            "ioeventfd.msix",
+            Operation.IOEVENTFD,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the register overlaps the MSI-X table",
+            "vfio_pci_ioeventfd",
+            "stay out of device.config().msixTable()",
+            Facts::registerInMsixTable),
+    /** The kernel writes up to 4 bytes. */
+    IOEVENTFD_WIDTH(
+            "ioeventfd.width",
+            Operation.IOEVENTFD,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "since Linux 7 the kernel writes no 8 bytes at once",
+            "vfio_pci_ioeventfd",
+            "choose a register of 1, 2 or 4 bytes",
+            f -> !f.registerWidthSupported()),
+    /** One eventfd writes one value to a register. */
+    IOEVENTFD_ONCE(
+            "ioeventfd.once",
+            Operation.IOEVENTFD,
+            EnforcedBy.API,
+            Errno.EEXIST,
+            "an eventfd writes the same value to the register already",
+            "vfio_pci_ioeventfd",
+            "use that one, or close it first",
+            Facts::registerEventSet),
+    /** Only what was set is taken away. */
+    IOEVENTFD_KNOWN(
+            "ioeventfd.known",
+            Operation.IOEVENTFD,
+            EnforcedBy.TYPE,
+            Errno.ENODEV,
+            "no eventfd writes that value to the register",
+            "vfio_pci_ioeventfd",
+            "close what region.ioEventFd returned",
+            Facts::registerEventMissing),
+    /** A device has a thousand of them at most. */
+    IOEVENTFD_LIMIT(
+            "ioeventfd.limit",
+            Operation.IOEVENTFD,
+            EnforcedBy.API,
+            Errno.ENOSPC,
+            "the device has 1000 eventfds for its registers",
+            "vfio_pci_ioeventfd",
+            "close one that is not needed",
+            f -> f.registerEventsLeft() == 0),
+    /** The descriptor that is named must be open. */
+    IOEVENTFD_FD_OPEN(
+            "ioeventfd.fd-open",
+            Operation.IOEVENTFD,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor that should be the eventfd",
+            "vfio_virqfd_enable",
+            "open an eventfd",
+            f -> !f.namedFileOpen()),
+    /** The file that is named must be an eventfd. */
+    IOEVENTFD_FD_KIND(
+            "ioeventfd.fd-kind",
+            Operation.IOEVENTFD,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the file that should be the eventfd is something else",
+            "vfio_virqfd_enable",
+            "open an eventfd",
+            f -> !f.namedFileIsEvent()),
+
+    // ---- regions
     /** A memory BAR is read only while the device decodes its memory. */
     REGION_READ_DECODED(
             "region-read.decoded",

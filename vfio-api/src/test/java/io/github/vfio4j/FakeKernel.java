@@ -388,6 +388,22 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
+        public List<AffectedDevice> hotResetInfo() {
+            return List.of(new AffectedDevice(ADDRESS, 4));
+        }
+
+        @Override
+        public void hotReset(List<GroupPort> groups) {
+            called(Operation.PCI_HOT_RESET, "hot reset of " + groups.size());
+        }
+
+        @Override
+        public void ioEventFd(long offset, int width, long value, EventPort event) {
+            String when = event == null ? "never" : "at " + event;
+            called(Operation.IOEVENTFD, "write %x to %x as %d %s".formatted(value, offset, width, when));
+        }
+
+        @Override
         public long read(long offset, MemorySegment target) {
             called(Operation.REGION_READ, "read");
             if (offset >= CONFIG) {

@@ -1,10 +1,12 @@
 package io.github.vfio4j.spi;
 
+import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.DeviceInfo;
 import io.github.vfio4j.IrqInfo;
 import io.github.vfio4j.RegionInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /** An open device file. */
 public interface DevicePort extends AutoCloseable {
@@ -64,6 +66,30 @@ public interface DevicePort extends AutoCloseable {
 
     /** {@code VFIO_DEVICE_RESET}. */
     void reset();
+
+    /**
+     * {@code VFIO_DEVICE_GET_PCI_HOT_RESET_INFO}.
+     *
+     * @return the devices that a hot reset resets, this one among them
+     */
+    List<AffectedDevice> hotResetInfo();
+
+    /**
+     * {@code VFIO_DEVICE_PCI_HOT_RESET}.
+     *
+     * @param groups groups of the same kernel
+     */
+    void hotReset(List<GroupPort> groups);
+
+    /**
+     * {@code VFIO_DEVICE_IOEVENTFD}.
+     *
+     * @param offset of the register in the device file
+     * @param width of the register: 1, 2, 4 or 8 bytes
+     * @param value what to write
+     * @param event when; null takes away what was set
+     */
+    void ioEventFd(long offset, int width, long value, EventPort event);
 
     /**
      * pread of the device file.

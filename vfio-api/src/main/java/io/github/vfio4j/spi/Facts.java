@@ -673,4 +673,139 @@ public interface Facts {
     default boolean mappingsInReach() {
         return true;
     }
+
+    /**
+     * Can the slot or the bus of the device be reset?
+     *
+     * @return true if one of them can
+     */
+    default boolean busResettable() {
+        return true;
+    }
+
+    /**
+     * How many devices does a reset of the slot or bus reset?
+     *
+     * @return the number, at least 1
+     */
+    default int devicesAffected() {
+        return 1;
+    }
+
+    /**
+     * For how many affected devices does the answer have room?
+     *
+     * @return the number
+     */
+    default long roomForAffected() {
+        return devicesAffected();
+    }
+
+    /**
+     * How many groups were given?
+     *
+     * @return the number
+     */
+    default long groupsGiven() {
+        return 1;
+    }
+
+    /**
+     * Are the files that the argument names groups?
+     *
+     * @return true if all are
+     */
+    default boolean namedFilesAreGroups() {
+        return true;
+    }
+
+    /**
+     * Is an affected device not bound to a VFIO driver?
+     *
+     * @return true if one is not
+     */
+    default boolean affectedUnbound() {
+        return false;
+    }
+
+    /**
+     * Is an affected device in none of the groups that were given?
+     *
+     * @return true if one is not
+     */
+    default boolean affectedNotOwned() {
+        return false;
+    }
+
+    /**
+     * Is the register that the kernel is to write in a BAR?
+     *
+     * @return true if so
+     */
+    default boolean registerInBar() {
+        return true;
+    }
+
+    /**
+     * Does that register end before its BAR does?
+     *
+     * @return true if so
+     */
+    default boolean registerInside() {
+        return true;
+    }
+
+    /**
+     * Does that register overlap the MSI-X table?
+     *
+     * @return true if so
+     */
+    default boolean registerInMsixTable() {
+        return false;
+    }
+
+    /**
+     * Does the kernel write registers as wide as that?
+     *
+     * @return true if so
+     */
+    default boolean registerWidthSupported() {
+        return true;
+    }
+
+    /**
+     * Does an eventfd have the kernel write the same value to that register already, and is another one given?
+     *
+     * @return true if so
+     */
+    default boolean registerEventSet() {
+        return false;
+    }
+
+    /**
+     * Is an eventfd to be taken off that register that is not there?
+     *
+     * @return true if so
+     */
+    default boolean registerEventMissing() {
+        return false;
+    }
+
+    /**
+     * How many more eventfds may the device have for its registers?
+     *
+     * @return the number
+     */
+    default long registerEventsLeft() {
+        return 1;
+    }
+
+    /**
+     * Is the file that the argument names an eventfd?
+     *
+     * @return true if it is, or none is named
+     */
+    default boolean namedFileIsEvent() {
+        return true;
+    }
 }

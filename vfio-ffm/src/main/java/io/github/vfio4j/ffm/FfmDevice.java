@@ -3,25 +3,30 @@ package io.github.vfio4j.ffm;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_INFO;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_IRQ_INFO;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_REGION_INFO;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_IOEVENTFD;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_RESET;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_AUTOMASKED;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_EVENTFD;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_MASKABLE;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_NORESIZE;
 
+import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.DeviceInfo;
 import io.github.vfio4j.IrqInfo;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.RegionInfo;
+import io.github.vfio4j.ffm.gen.vfio_device_ioeventfd;
 import io.github.vfio4j.ffm.gen.vfio_irq_info;
 import io.github.vfio4j.ffm.gen.vfio_region_info;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
+import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.IrqAction;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /** A device file: its ioctls, its reads and writes, its mappings. */
 final class FfmDevice implements DevicePort {
@@ -84,6 +89,43 @@ final class FfmDevice implements DevicePort {
     @Override
     public void reset() {
         fd.ioctl(Operation.DEVICE_RESET, VFIO_DEVICE_RESET(), 0);
+    }
+
+    @Override
+    public List<AffectedDevice> hotResetInfo() {
+        return HotReset.info(fd);
+    }
+
+    @Override
+    public void hotReset(List<GroupPort> groups) {
+        HotReset.reset(fd, groups);
+    }
+
+    @Override
+    public void ioEventFd(long offset, int width, long value, EventPort event) {
+        Fd eventFd = event == null ? null : ((FfmEvent) event).fd;
+        if (eventFd != null) {
+            eventFd.hold(Operation.IOEVENTFD);
+        }
+        try {
+            Frame frame = fd.begin(Operation.IOEVENTFD);
+            try {
+                MemorySegment set = frame.arg;
+                vfio_device_ioeventfd.argsz(set, (int) vfio_device_ioeventfd.sizeof());
+                vfio_device_ioeventfd.flags(set, width); // VFIO_DEVICE_IOEVENTFD_8 and so on are the bytes
+                vfio_device_ioeventfd.offset(set, offset);
+                vfio_device_ioeventfd.data(set, value);
+                vfio_device_ioeventfd.fd(set, eventFd == null ? -1 : eventFd.number);
+                vfio_device_ioeventfd.reserved(set, 0);
+                fd.ioctl(Operation.IOEVENTFD, frame, VFIO_DEVICE_IOEVENTFD());
+            } finally {
+                fd.end(frame);
+            }
+        } finally {
+            if (eventFd != null) {
+                eventFd.release();
+            }
+        }
     }
 
     @Override

@@ -9,8 +9,6 @@ import io.github.vfio4j.ffm.gen.vfio_device_info;
 import io.github.vfio4j.ffm.gen.vfio_info_cap_header;
 import io.github.vfio4j.ffm.gen.vfio_irq_info;
 import io.github.vfio4j.ffm.gen.vfio_irq_set;
-import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset;
-import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset_info;
 import io.github.vfio4j.ffm.gen.vfio_region_info;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
@@ -30,9 +28,10 @@ final class DeviceFile extends SimFile {
             VFIO_DEVICE_SET_IRQS(), DeviceFile::setIrqs,
             VFIO_DEVICE_RESET(), DeviceFile::reset,
             VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), DeviceFile::getHotResetInfo,
-            VFIO_DEVICE_PCI_HOT_RESET(), DeviceFile::hotReset);
+            VFIO_DEVICE_PCI_HOT_RESET(), DeviceFile::hotReset,
+            VFIO_DEVICE_IOEVENTFD(), DeviceFile::ioEventFd);
 
-    private static final int REGION_SHIFT = 40; // VFIO_PCI_OFFSET_SHIFT
+    static final int REGION_SHIFT = 40; // VFIO_PCI_OFFSET_SHIFT
 
     private final VfioDevice device;
     private final SimMachine machine;
@@ -193,20 +192,21 @@ final class DeviceFile extends SimFile {
         return 0;
     }
 
-    /** Every function sits on a root bus, which has neither a slot nor a bridge to reset. */
     private int getHotResetInfo(SimProcess caller, UserMemory argument) {
-        new InfoStruct(argument, vfio_pci_hot_reset_info.layout(), vfio_pci_hot_reset_info.devices$offset());
-        throw new KernelError(Errno.ENODEV);
+        return new BusReset(machine, device.function.address).info(argument);
     }
 
     private int hotReset(SimProcess caller, UserMemory argument) {
-        MemorySegment reset =
-                new InfoStruct(argument, vfio_pci_hot_reset.layout(), vfio_pci_hot_reset.group_fds$offset()).fields;
-        boolean countFirst = !machine.profile().isBefore(KernelProfile.V6_12);
-        if (vfio_pci_hot_reset.flags(reset) != 0 || countFirst && vfio_pci_hot_reset.count(reset) == 0) {
-            throw new KernelError(Errno.EINVAL);
+        return new BusReset(machine, device.function.address).reset(caller, argument);
+    }
+
+    private int ioEventFd(SimProcess caller, UserMemory argument) {
+        device.lock.lock();
+        try {
+            return device.power().ioEventFds.set(caller, argument);
+        } finally {
+            device.lock.unlock();
         }
-        throw new KernelError(Errno.ENODEV);
     }
 
     // ---- read, write, mmap

@@ -1,7 +1,9 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 
@@ -15,6 +17,7 @@ final class EventFd {
 
     private final boolean semaphore;
     private final Set<EpollFile> watchers = new HashSet<>(); // guarded by this
+    private final List<Runnable> consumers = new ArrayList<>(); // guarded by this
     private long count; // unsigned; guarded by this
 
     EventFd(long initial, boolean semaphore) {
@@ -50,7 +53,25 @@ final class EventFd {
         watchers.clear();
     }
 
+    /**
+     * Has the kernel take the count whenever there is one, and call somebody (virqfd). What is called must not wait.
+     *
+     * @param consumer what to call, from now on and now if there is a count
+     */
+    synchronized void consume(Runnable consumer) {
+        consumers.add(consumer);
+        changed();
+    }
+
+    synchronized void release(Runnable consumer) {
+        consumers.remove(consumer);
+    }
+
     private void changed() {
+        if (count != 0 && !consumers.isEmpty()) {
+            count = 0;
+            consumers.forEach(Runnable::run);
+        }
         notifyAll();
         watchers.forEach(EpollFile::changed);
     }

@@ -62,6 +62,10 @@ final class GroupFile extends SimFile {
         return file;
     }
 
+    VfioGroup group() {
+        return group;
+    }
+
     @Override
     int ioctl(SimProcess caller, int request, UserMemory argument) {
         Ioctl ioctl = IOCTLS.get(request);

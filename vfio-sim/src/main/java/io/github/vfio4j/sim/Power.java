@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 /** What a device has from its first open to its last close: configuration space, the memory of its BARs, its bus. */
 final class Power {
     final ConfigSpace config;
+    final IoEventFds ioEventFds;
     private final VfioDevice device;
     private final Memory[] bars = new Memory[PciBars.COUNT]; // made when first used; guarded by itself
     private final DeviceBus bus;
@@ -12,6 +13,7 @@ final class Power {
     private Power(VfioDevice device) {
         this.device = device;
         this.config = new ConfigSpace(device.function, device.interrupts, this::reset);
+        this.ioEventFds = new IoEventFds(device);
         this.bus = new DeviceBus(device, this);
     }
 
@@ -33,6 +35,7 @@ final class Power {
     /** Interrupts and bus mastering stop before the model does. The device's lock is held. */
     void off() {
         device.interrupts.disableAll();
+        ioEventFds.clear();
         config.clearBusMaster();
         try {
             device.function.model.powerOff();

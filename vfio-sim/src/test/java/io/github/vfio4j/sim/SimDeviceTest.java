@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Device files: info, regions, configuration space, access, mmap, reset. */
 class SimDeviceTest {
-    private static final PciAddress DEVICE = PciAddress.parse("0000:01:00.0");
+    private static final PciAddress DEVICE = PciAddress.parse("0000:00:0d.0");
     private static final long BAR0 = 0;
     private static final long BAR2 = 2L << 40;
     private static final long BAR4 = 4L << 40; // MSI-X

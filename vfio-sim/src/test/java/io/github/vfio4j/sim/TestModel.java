@@ -5,7 +5,7 @@ import java.util.Collections;
 import java.util.List;
 
 /** A device that notes what is done to it and does what a test tells it. BAR 0 is mappable, BAR 2 is not. */
-final class TestModel implements PciModel {
+class TestModel implements PciModel {
     static final int VENDOR = 0x1af4;
     static final int DEVICE = 0x1110;
 

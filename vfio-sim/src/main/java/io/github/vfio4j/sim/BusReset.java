@@ -1,0 +1,161 @@
+package io.github.vfio4j.sim;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.ffm.gen.vfio_pci_dependent_device;
+import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset;
+import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset_info;
+import io.github.vfio4j.spi.Facts;
+import java.lang.foreign.MemorySegment;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The hot reset of a device: that of its bus, for there are no slots. Bus 0 is a root bus, which cannot be reset; every
+ * other bus is behind a bridge, which is no function of the machine and can.
+ */
+final class BusReset {
+    private final SimMachine machine;
+    private final List<PciFunction> affected;
+    private final boolean possible;
+
+    BusReset(SimMachine machine, PciAddress address) {
+        this.machine = machine;
+        this.possible = address.bus() != 0;
+        this.affected = machine.functions().stream()
+                .filter(function -> function.address.domain() == address.domain()
+                        && function.address.bus() == address.bus())
+                .toList();
+    }
+
+    /** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO. */
+    int info(UserMemory argument) {
+        long least = vfio_pci_hot_reset_info.devices$offset();
+        long each = vfio_pci_dependent_device.sizeof();
+        InfoStruct struct = new InfoStruct(argument, vfio_pci_hot_reset_info.layout(), least);
+        vfio_pci_hot_reset_info.flags(struct.fields, 0);
+        try {
+            KernelError.check(machine.profile(), Operation.GET_PCI_HOT_RESET_INFO, new BusFacts() {
+                @Override
+                public long roomForAffected() {
+                    return (struct.argsz() - least) / each;
+                }
+            });
+        } catch (KernelError e) {
+            if (e.errno() == Errno.ENOSPC.number()) {
+                vfio_pci_hot_reset_info.count(struct.fields, affected.size());
+                struct.write();
+            }
+            throw e;
+        }
+        vfio_pci_hot_reset_info.count(struct.fields, affected.size());
+        struct.write();
+        long at = least;
+        for (PciFunction function : affected) {
+            MemorySegment entry = UserMemory.zeroed(vfio_pci_dependent_device.layout());
+            PciAddress address = function.address;
+            vfio_pci_dependent_device.group_id(entry, function.group.number);
+            vfio_pci_dependent_device.segment(entry, (short) address.domain());
+            vfio_pci_dependent_device.bus(entry, (byte) address.bus());
+            vfio_pci_dependent_device.devfn(entry, (byte) (address.device() << 3 | address.function()));
+            argument.write(at, entry, each);
+            at += each;
+        }
+        return 0;
+    }
+
+    /** VFIO_DEVICE_PCI_HOT_RESET. */
+    int reset(SimProcess caller, UserMemory argument) {
+        long groupsAt = vfio_pci_hot_reset.group_fds$offset();
+        InfoStruct struct = new InfoStruct(argument, vfio_pci_hot_reset.layout(), groupsAt);
+        if (vfio_pci_hot_reset.flags(struct.fields) != 0) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        long count = Integer.toUnsignedLong(vfio_pci_hot_reset.count(struct.fields));
+        KernelError.check(machine.profile(), Operation.PCI_HOT_RESET, new ResetFacts(count));
+        int[] descriptors = new int[(int) count];
+        for (int i = 0; i < count; i++) {
+            descriptors[i] = argument.readInt(groupsAt + (long) i * Integer.BYTES);
+        }
+        List<VfioDevice> devices =
+                affected.stream().flatMap(function -> function.vfio().stream()).toList();
+        devices.forEach(device -> device.lock.lock()); // always in the order of their addresses
+        try {
+            machine.kernel().lock();
+            try {
+                check(caller, descriptors);
+            } finally {
+                machine.kernel().unlock();
+            }
+            devices.stream().filter(device -> device.power() != null).forEach(device -> device.power()
+                    .reset());
+        } finally {
+            devices.forEach(device -> device.lock.unlock());
+        }
+        return 0;
+    }
+
+    /** The kernel's lock is held. */
+    private void check(SimProcess caller, int[] descriptors) {
+        Set<VfioGroup> groups = new HashSet<>();
+        for (int descriptor : descriptors) { // one after the other: the first wrong one decides
+            SimFile file = caller.files().find(descriptor).orElse(null);
+            KernelError.check(machine.profile(), Operation.PCI_HOT_RESET, new ResetFacts(descriptors.length) {
+                @Override
+                public boolean namedFileOpen() {
+                    return file != null;
+                }
+
+                @Override
+                public boolean namedFilesAreGroups() {
+                    return file instanceof GroupFile;
+                }
+            });
+            groups.add(((GroupFile) file).group());
+        }
+        KernelError.check(machine.profile(), Operation.PCI_HOT_RESET, new ResetFacts(descriptors.length) {
+            @Override
+            public boolean affectedUnbound() {
+                return affected.stream().anyMatch(function -> function.vfio().isEmpty());
+            }
+
+            @Override
+            public boolean affectedNotOwned() {
+                return affected.stream()
+                        .flatMap(function -> function.vfio().stream())
+                        .anyMatch(device -> !groups.contains(device.group));
+            }
+        });
+    }
+
+    private class BusFacts implements Facts {
+        @Override
+        public boolean busResettable() {
+            return possible;
+        }
+
+        @Override
+        public int devicesAffected() {
+            return affected.size();
+        }
+    }
+
+    private class ResetFacts extends BusFacts {
+        private final long groups;
+
+        ResetFacts(long groups) {
+            this.groups = groups;
+        }
+
+        @Override
+        public long groupsGiven() {
+            boolean askedLater = machine.profile().isBefore(KernelProfile.V6_12) && !possible;
+            return askedLater ? 1 : groups; // Linux 6.1 first asks whether there is anything to reset
+        }
+    }
+}
