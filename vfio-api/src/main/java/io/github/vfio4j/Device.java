@@ -28,6 +28,7 @@ public final class Device implements AutoCloseable {
     private static final int BARS = 6;
     private static final int MOST_IO_EVENT_FDS = 1000; // VFIO_PCI_IOEVENTFD_MAX
 
+    private final Features features;
     private final Type1 iommu; // null for one that another process opened
     private final Group group; // null for one of a group that this process has no handle of
     private final OpenDevices owner;
@@ -40,6 +41,7 @@ public final class Device implements AutoCloseable {
     private final Irq[] irqs;
     private final Deque<MemorySegment> mappings = new ArrayDeque<>();
     private final List<IoEventFd> ioEventFds = new ArrayList<>();
+    private final List<AutoCloseable> handles = new ArrayList<>(); // what else ends with the device
     private Arena arena;
     private List<Runnable> owned = List.of(); // what to do after its close
     private PciConfig config;
@@ -65,6 +67,7 @@ public final class Device implements AutoCloseable {
         this.name = name;
         this.regions = new Region[info.regions()];
         this.irqs = new Irq[info.irqs()];
+        this.features = new Features(this, port.features());
     }
 
     /**
@@ -195,6 +198,15 @@ public final class Device implements AutoCloseable {
             }
         });
         port.reset();
+    }
+
+    /**
+     * Returns what the device can do beyond the rest: low power, migration, logs of its DMA and others.
+     *
+     * @return always the same object
+     */
+    public Features features() {
+        return features;
     }
 
     /**
@@ -337,6 +349,9 @@ public final class Device implements AutoCloseable {
                     teardown.step(irq::disable);
                 }
             }
+            for (AutoCloseable handle : List.copyOf(handles)) {
+                teardown.step(() -> close(handle));
+            }
             ioEventFds.forEach(one -> end(teardown, one));
             ioEventFds.clear();
             unmap(teardown);
@@ -372,7 +387,7 @@ public final class Device implements AutoCloseable {
 
                 @Override
                 public boolean registerInBar() {
-                    return info.pci() && region.index() < BARS;
+                    return isBar(region);
                 }
 
                 @Override
@@ -428,6 +443,36 @@ public final class Device implements AutoCloseable {
         }
     }
 
+    private static void close(AutoCloseable handle) {
+        try {
+            handle.close();
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IllegalStateException(e); // no handle of a device throws one
+        }
+    }
+
+    /** Keeps a handle, to be closed with the device. The lock is held. */
+    <T extends AutoCloseable> T keep(T handle) {
+        handles.add(handle);
+        return handle;
+    }
+
+    /** A handle was closed. */
+    void forget(AutoCloseable handle) {
+        lock.lock();
+        try {
+            handles.remove(handle);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean isBar(RegionInfo region) {
+        return info.pci() && region.index() < BARS;
+    }
+
     private void end(Teardown teardown, IoEventFd one) {
         teardown.step(() -> port.ioEventFd(one.offset, one.width, one.value, null));
         teardown.step(one.event::close);
@@ -459,7 +504,7 @@ public final class Device implements AutoCloseable {
 
                 @Override
                 public boolean poweredDown() {
-                    return info.pci() && config().inD3();
+                    return info.pci() && (features().inLowPower() || config().inD3());
                 }
             });
             if (arena == null) {

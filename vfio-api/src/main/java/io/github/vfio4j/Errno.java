@@ -17,6 +17,8 @@ public record Errno(int number) implements Serializable {
     public static final Errno EINTR = new Errno(4);
     /** Input/output error. */
     public static final Errno EIO = new Errno(5);
+    /** Argument list too long. */
+    public static final Errno E2BIG = new Errno(7);
     /** No such device or address. */
     public static final Errno ENXIO = new Errno(6);
     /** Bad file descriptor. */
@@ -55,6 +57,8 @@ public record Errno(int number) implements Serializable {
     public static final Errno ERANGE = new Errno(34);
     /** Function not implemented. */
     public static final Errno ENOSYS = new Errno(38);
+    /** No message of the desired type. */
+    public static final Errno ENOMSG = new Errno(42);
     /** The answer makes no sense. */
     public static final Errno EPROTO = new Errno(71);
     /** Not a message of the kind that was expected. */

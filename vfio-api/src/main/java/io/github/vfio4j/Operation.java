@@ -36,6 +36,38 @@ public enum Operation {
     PCI_HOT_RESET("VFIO_DEVICE_PCI_HOT_RESET"),
     /** Having the kernel write a register when an eventfd is signalled. */
     IOEVENTFD("VFIO_DEVICE_IOEVENTFD"),
+    /** Asking whether a device has a feature. */
+    DEVICE_FEATURE("VFIO_DEVICE_FEATURE"),
+    /** Setting the token of a device's virtual functions. */
+    PCI_VF_TOKEN("VFIO_DEVICE_FEATURE_PCI_VF_TOKEN"),
+    /** Letting a device go into low power. */
+    LOW_POWER_ENTRY("VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY"),
+    /** Taking a device out of low power. */
+    LOW_POWER_EXIT("VFIO_DEVICE_FEATURE_LOW_POWER_EXIT"),
+    /** Asking whether a device can be moved to another machine. */
+    MIGRATION("VFIO_DEVICE_FEATURE_MIGRATION"),
+    /** Asking for or changing the state of a device in a move. */
+    MIG_DEVICE_STATE("VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE"),
+    /** Asking how much of a device there is to move. */
+    MIG_DATA_SIZE("VFIO_DEVICE_FEATURE_MIG_DATA_SIZE"),
+    /** Asking to be told when estimates begin anew. */
+    MIG_PRECOPY_INFO_V2("VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2"),
+    /** Asking for an estimate of what is left to move. */
+    MIG_GET_PRECOPY_INFO("VFIO_MIG_GET_PRECOPY_INFO"),
+    /** Reading the state of a device. */
+    MIG_DATA_READ("read of a VFIO migration data file"),
+    /** Writing the state of a device. */
+    MIG_DATA_WRITE("write of a VFIO migration data file"),
+    /** Having a device log the memory that it writes. */
+    DMA_LOGGING_START("VFIO_DEVICE_FEATURE_DMA_LOGGING_START"),
+    /** Ending such a log. */
+    DMA_LOGGING_STOP("VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP"),
+    /** Reading such a log. */
+    DMA_LOGGING_REPORT("VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT"),
+    /** Changing whether a device may access memory. */
+    BUS_MASTER("VFIO_DEVICE_FEATURE_BUS_MASTER"),
+    /** Sharing parts of a BAR. */
+    DMA_BUF("VFIO_DEVICE_FEATURE_DMA_BUF"),
     /** Reading a device region. */
     REGION_READ("pread of a VFIO device region"),
     /** Writing a device region. */

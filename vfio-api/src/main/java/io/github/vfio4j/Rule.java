@@ -25,6 +25,16 @@ public enum Rule {
             "fdget",
             "open it again; a handle never comes back once it or its owner was closed",
             f -> !f.handleOpen()),
+    /** A device does what it has. */
+    FEATURE_SUPPORTED(
+            "feature.supported",
+            null,
+            EnforcedBy.API,
+            Errno.ENOTTY,
+            "the device, or this kernel, does not have the feature",
+            "vfio_ioctl_device_feature",
+            "ask device.features().has(feature)",
+            f -> !f.featureSupported()),
 
     // ---- open of /dev/vfio/vfio
     /** The container node must exist. */
@@ -1656,6 +1666,191 @@ public enum Rule {
             "vfio_virqfd_enable",
             "open an eventfd",
             f -> !f.namedFileIsEvent()),
+
+    // ---- VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY
+    /** A mapped region must keep answering: an access would kill the program (SIGBUS). */
+    LOW_POWER_MAPPED(
+            "low-power.mapped",
+            Operation.LOW_POWER_ENTRY,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "a region of the device is mapped",
+            "vfio_pci_mmap_page_fault",
+            "unmap the regions first: device.unmapRegions()",
+            Facts::mappedRegionsGoDead) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
+    /** The descriptor that is named must be open. */
+    LOW_POWER_FD_OPEN(
+            "low-power.fd-open",
+            Operation.LOW_POWER_ENTRY,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor that should be the eventfd",
+            "vfio_pci_core_pm_entry_with_wakeup",
+            "open an eventfd",
+            f -> !f.namedFileOpen()),
+    /** The file that is named must be an eventfd. */
+    LOW_POWER_FD_KIND(
+            "low-power.fd-kind",
+            Operation.LOW_POWER_ENTRY,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the file that should be the eventfd is something else",
+            "vfio_pci_core_pm_entry_with_wakeup",
+            "open an eventfd",
+            f -> !f.namedFileIsEvent()),
+    /** A device goes into low power once. */
+    LOW_POWER_ONCE(
+            "low-power.once",
+            Operation.LOW_POWER_ENTRY,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the device is in low power already",
+            "vfio_pci_runtime_pm_entry",
+            "take it out first: device.features().exitLowPower()",
+            Facts::lowPowerEngaged),
+
+    // ---- VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE
+    /** A device goes to states that it has. */
+    MIGRATION_STATE_SUPPORTED(
+            "migration-state.supported",
+            Operation.MIG_DEVICE_STATE,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the device does not have the state",
+            "vfio_mig_get_next_state",
+            "ask migration.support()",
+            f -> !f.migrationStateSupported()),
+    /** Not every state can be reached from every other. */
+    MIGRATION_STATE_REACHABLE(
+            "migration-state.reachable",
+            Operation.MIG_DEVICE_STATE,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the device cannot go to that state from the one that it is in",
+            "vfio_mig_get_next_state",
+            "pre-copy is reached from a device that works; a device that failed must be reset",
+            f -> !f.migrationStateReachable()),
+
+    // ---- VFIO_MIG_GET_PRECOPY_INFO
+    /** There are estimates in pre-copy alone. */
+    PRECOPY_INFO_STATE(
+            "precopy-info.state",
+            Operation.MIG_GET_PRECOPY_INFO,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the device is not in pre-copy",
+            "vfio_mig_get_precopy_info",
+            "ask migration.dataSize(), or just read to the end",
+            null),
+
+    // ---- VFIO_DEVICE_FEATURE_DMA_LOGGING_START
+    /** A log is of something. */
+    DMA_LOGGING_RANGES(
+            "dma-logging.ranges",
+            Operation.DMA_LOGGING_START,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "no range is given",
+            "vfio_ioctl_device_feature_logging_start",
+            "name the ranges that are mapped for the device",
+            f -> f.loggedRanges() == 0),
+    /** A log is of a page full of ranges at most. */
+    DMA_LOGGING_MOST(
+            "dma-logging.most",
+            Operation.DMA_LOGGING_START,
+            EnforcedBy.API,
+            Errno.E2BIG,
+            "more ranges are given than fit into a page",
+            "vfio_ioctl_device_feature_logging_start",
+            "join ranges that lie close to each other",
+            f -> f.loggedRanges() > f.loggedRangesMost()),
+    /** A log is of whole pages. */
+    DMA_LOGGING_ALIGNED(
+            "dma-logging.aligned",
+            Operation.DMA_LOGGING_START,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "a range does not begin and end with a page",
+            "vfio_ioctl_device_feature_logging_start",
+            "widen the range to whole pages",
+            f -> !f.loggedRangesAligned()),
+    /** A range that is logged ends before the address space does. */
+    DMA_LOGGING_WRAP(
+            "dma-logging.wrap",
+            Operation.DMA_LOGGING_START,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "a range reaches the end of the address space",
+            "vfio_ioctl_device_feature_logging_start",
+            "end it a page before",
+            Facts::loggedRangesWrap),
+    /** The ranges of a log are apart. */
+    DMA_LOGGING_OVERLAP(
+            "dma-logging.overlap",
+            Operation.DMA_LOGGING_START,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "two ranges overlap",
+            "vfio_ioctl_device_feature_logging_start",
+            "join them",
+            Facts::loggedRangesOverlap),
+
+    // ---- VFIO_DEVICE_FEATURE_DMA_BUF
+    /** Not every device's memory can be shared. */
+    DMA_BUF_POSSIBLE(
+            "dma-buf.possible",
+            Operation.DMA_BUF,
+            EnforcedBy.KERNEL,
+            Errno.EOPNOTSUPP,
+            "the device's driver, or the machine, cannot share the memory of the device",
+            "vfio_pci_core_feature_dma_buf",
+            "copy through memory",
+            null),
+    /** Something is shared. */
+    DMA_BUF_PARTS(
+            "dma-buf.parts",
+            Operation.DMA_BUF,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "no part is given",
+            "vfio_pci_core_feature_dma_buf",
+            "name at least one part of the BAR",
+            f -> f.sharedParts() == 0),
+    /** BARs are shared. */
+    DMA_BUF_BAR(
+            "dma-buf.bar",
+            Operation.DMA_BUF,
+            EnforcedBy.API,
+            Errno.ENODEV,
+            "the region is no BAR that can be mapped",
+            "vfio_pci_core_feature_dma_buf",
+            "choose one of the regions 0 to 5 of which region.info().mappable() is true",
+            f -> !f.registerInBar()),
+    /** Whole pages are shared. */
+    DMA_BUF_PAGES(
+            "dma-buf.pages",
+            Operation.DMA_BUF,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "a part is empty or not of whole pages",
+            "validate_dmabuf_input",
+            "share whole pages",
+            f -> !f.sharedPartsAligned()),
+    /** Parts of the BAR are shared. */
+    DMA_BUF_INSIDE(
+            "dma-buf.inside",
+            Operation.DMA_BUF,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "a part is not inside the BAR",
+            "validate_dmabuf_input",
+            "stay below region.info().size()",
+            f -> !f.sharedPartsInside()),
 
     // ---- regions
     /** A memory BAR is read only while the device decodes its memory. */

@@ -3,6 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
+import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.HandoverPort;
 import io.github.vfio4j.spi.IrqAction;
@@ -385,6 +386,11 @@ final class FakeKernel implements Kernel {
         @Override
         public void reset() {
             called(Operation.DEVICE_RESET, "reset");
+        }
+
+        @Override
+        public FeaturePort features() {
+            return null; // no test with this kernel asks for features
         }
 
         @Override

@@ -92,6 +92,13 @@ public interface DevicePort extends AutoCloseable {
     void ioEventFd(long offset, int width, long value, EventPort event);
 
     /**
+     * Returns {@code VFIO_DEVICE_FEATURE}.
+     *
+     * @return the features of the device
+     */
+    FeaturePort features();
+
+    /**
      * pread of the device file.
      *
      * @param offset where in the file

@@ -808,4 +808,112 @@ public interface Facts {
     default boolean namedFileIsEvent() {
         return true;
     }
+
+    /**
+     * Do device and kernel have the feature?
+     *
+     * @return true if they do
+     */
+    default boolean featureSupported() {
+        return true;
+    }
+
+    /**
+     * Is the device in low power already?
+     *
+     * @return true if it is
+     */
+    default boolean lowPowerEngaged() {
+        return false;
+    }
+
+    /**
+     * Does the device have the state that it should go to?
+     *
+     * @return true if it has
+     */
+    default boolean migrationStateSupported() {
+        return true;
+    }
+
+    /**
+     * Can the device go there from where it is?
+     *
+     * @return true if it can
+     */
+    default boolean migrationStateReachable() {
+        return true;
+    }
+
+    /**
+     * How many ranges are to be logged?
+     *
+     * @return the number
+     */
+    default long loggedRanges() {
+        return 1;
+    }
+
+    /**
+     * How many ranges can be logged at most?
+     *
+     * @return the number
+     */
+    default long loggedRangesMost() {
+        return Long.MAX_VALUE;
+    }
+
+    /**
+     * Are the ranges that are to be logged whole pages?
+     *
+     * @return true if all are
+     */
+    default boolean loggedRangesAligned() {
+        return true;
+    }
+
+    /**
+     * Does a range that is to be logged reach the end of the address space?
+     *
+     * @return true if one does
+     */
+    default boolean loggedRangesWrap() {
+        return false;
+    }
+
+    /**
+     * Do the ranges that are to be logged overlap?
+     *
+     * @return true if two do
+     */
+    default boolean loggedRangesOverlap() {
+        return false;
+    }
+
+    /**
+     * How many parts of the BAR are to be shared?
+     *
+     * @return the number
+     */
+    default long sharedParts() {
+        return 1;
+    }
+
+    /**
+     * Are the parts that are to be shared whole pages?
+     *
+     * @return true if all are
+     */
+    default boolean sharedPartsAligned() {
+        return true;
+    }
+
+    /**
+     * Are the parts that are to be shared inside the BAR?
+     *
+     * @return true if all are
+     */
+    default boolean sharedPartsInside() {
+        return true;
+    }
 }

@@ -22,6 +22,7 @@ import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
+import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.IrqAction;
 import java.lang.foreign.Arena;
@@ -126,6 +127,11 @@ final class FfmDevice implements DevicePort {
                 eventFd.release();
             }
         }
+    }
+
+    @Override
+    public FeaturePort features() {
+        return new FfmFeatures(fd);
     }
 
     @Override

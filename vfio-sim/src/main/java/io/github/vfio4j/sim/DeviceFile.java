@@ -29,7 +29,8 @@ final class DeviceFile extends SimFile {
             VFIO_DEVICE_RESET(), DeviceFile::reset,
             VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), DeviceFile::getHotResetInfo,
             VFIO_DEVICE_PCI_HOT_RESET(), DeviceFile::hotReset,
-            VFIO_DEVICE_IOEVENTFD(), DeviceFile::ioEventFd);
+            VFIO_DEVICE_IOEVENTFD(), DeviceFile::ioEventFd,
+            VFIO_DEVICE_FEATURE(), DeviceFile::feature);
 
     static final int REGION_SHIFT = 40; // VFIO_PCI_OFFSET_SHIFT
 
@@ -44,11 +45,21 @@ final class DeviceFile extends SimFile {
 
     @Override
     int ioctl(SimProcess caller, int request, UserMemory argument) {
+        wakeDevice();
         Ioctl ioctl = IOCTLS.get(request);
         if (ioctl == null) {
             throw new KernelError(Errno.ENOTTY);
         }
         return ioctl.call(this, caller, argument);
+    }
+
+    private void wakeDevice() {
+        device.lock.lock();
+        try {
+            device.power().features.wake();
+        } finally {
+            device.lock.unlock();
+        }
     }
 
     private int getInfo(SimProcess caller, UserMemory argument) {
@@ -209,6 +220,15 @@ final class DeviceFile extends SimFile {
         }
     }
 
+    private int feature(SimProcess caller, UserMemory argument) {
+        device.lock.lock();
+        try {
+            return device.power().features.call(caller, argument);
+        } finally {
+            device.lock.unlock();
+        }
+    }
+
     // ---- read, write, mmap
 
     @Override
@@ -243,6 +263,7 @@ final class DeviceFile extends SimFile {
         long offset = fileOffset & (1L << REGION_SHIFT) - 1;
         device.lock.lock();
         try {
+            device.power().features.wake();
             ConfigSpace config = device.power().config;
             if (index == VFIO_PCI_CONFIG_REGION_INDEX()) {
                 return write ? config.write(offset, buffer) : config.read(offset, buffer);
@@ -313,7 +334,7 @@ final class DeviceFile extends SimFile {
 
     @Override
     boolean mappingAnswers() {
-        return device.power().config.memoryDecoded();
+        return device.power().config.memoryDecoded() && !device.power().features.lowPower();
     }
 
     @Override

@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 final class Power {
     final ConfigSpace config;
     final IoEventFds ioEventFds;
+    final Features features;
     private final VfioDevice device;
     private final Memory[] bars = new Memory[PciBars.COUNT]; // made when first used; guarded by itself
     private final DeviceBus bus;
@@ -14,6 +15,7 @@ final class Power {
         this.device = device;
         this.config = new ConfigSpace(device.function, device.interrupts, this::reset);
         this.ioEventFds = new IoEventFds(device);
+        this.features = new Features(device);
         this.bus = new DeviceBus(device, this);
     }
 

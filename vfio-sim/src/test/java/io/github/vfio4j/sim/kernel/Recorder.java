@@ -4,6 +4,7 @@ import io.github.vfio4j.ffm.gen.vfio_h;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -91,7 +92,11 @@ final class Recorder implements Syscalls {
     @Override
     public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
         calls.incrementAndGet();
-        ioctl(fd, request);
+        boolean probe = request == vfio_h.VFIO_DEVICE_FEATURE()
+                && (argument.get(ValueLayout.JAVA_INT, 4) & vfio_h.VFIO_DEVICE_FEATURE_PROBE()) != 0;
+        if (!probe) {
+            ioctl(fd, request);
+        }
         return kernel.ioctl(frame, fd, request, argument);
     }
 

@@ -1,0 +1,22 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.PciAddress;
+
+/** An open dma-buf. Nobody in the machine imports one, so it can be held and closed alone. */
+final class DmaBufFile extends SimFile {
+    private final PciAddress device;
+
+    DmaBufFile(PciAddress device) {
+        this.device = device;
+    }
+
+    @Override
+    void release() {
+        // The device does not hold it.
+    }
+
+    @Override
+    public String toString() {
+        return "dma-buf of vfio device " + device;
+    }
+}

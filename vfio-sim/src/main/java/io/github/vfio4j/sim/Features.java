@@ -1,0 +1,198 @@
+package io.github.vfio4j.sim;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.ffm.gen.vfio_device_feature;
+import io.github.vfio4j.ffm.gen.vfio_device_feature_dma_buf;
+import io.github.vfio4j.ffm.gen.vfio_device_low_power_entry_with_wakeup;
+import io.github.vfio4j.ffm.gen.vfio_region_dma_range;
+import io.github.vfio4j.spi.Facts;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * VFIO_DEVICE_FEATURE of vfio-pci. No function here has virtual functions, migration or a log of its DMA, so what is left
+ * is low power and, since Linux 7, sharing BARs. Guarded by the device's lock.
+ */
+final class Features {
+    private static final long DATA = vfio_device_feature.data$offset();
+
+    private final VfioDevice device;
+    private final SimMachine machine;
+    private volatile boolean lowPower; // asked under the kernel's lock, too
+    private EventFd wakeup; // null for none
+
+    Features(VfioDevice device) {
+        this.device = device;
+        this.machine = device.machine();
+    }
+
+    /** Does the device have no power, so that a touch of its BARs is an error? */
+    boolean lowPower() {
+        return lowPower;
+    }
+
+    /** The program does something with the device: with a wakeup event that ends low power. */
+    void wake() {
+        if (wakeup != null) {
+            wakeup.signal();
+            exit();
+        }
+    }
+
+    private void exit() {
+        lowPower = false;
+        wakeup = null;
+    }
+
+    /** The device's lock is held. */
+    int call(SimProcess caller, UserMemory argument) {
+        InfoStruct feature = new InfoStruct(argument, vfio_device_feature.layout(), DATA);
+        int flags = vfio_device_feature.flags(feature.fields);
+        int ways = VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_SET();
+        int known = VFIO_DEVICE_FEATURE_MASK() | ways | VFIO_DEVICE_FEATURE_PROBE();
+        boolean bothWays = (flags & ways) == ways && (flags & VFIO_DEVICE_FEATURE_PROBE()) == 0;
+        if ((flags & ~known) != 0 || bothWays) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        Call call = new Call(caller, argument, flags, feature.argsz() - DATA);
+        int number = flags & VFIO_DEVICE_FEATURE_MASK();
+        boolean newest = !machine.profile().isBefore(KernelProfile.V7_2);
+        if (number == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY()) {
+            return call.checked(VFIO_DEVICE_FEATURE_SET(), 0) ? enter(call, null) : 0;
+        } else if (number == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP()) {
+            long size = vfio_device_low_power_entry_with_wakeup.sizeof();
+            return call.checked(VFIO_DEVICE_FEATURE_SET(), size) ? enterWithWakeup(call, size) : 0;
+        } else if (number == VFIO_DEVICE_FEATURE_LOW_POWER_EXIT()) {
+            if (call.checked(VFIO_DEVICE_FEATURE_SET(), 0)) {
+                exit();
+            }
+            return 0;
+        } else if (number == VFIO_DEVICE_FEATURE_DMA_BUF() && newest) {
+            long size = vfio_device_feature_dma_buf.sizeof();
+            return call.checked(VFIO_DEVICE_FEATURE_GET(), size) ? share(call, size) : 0;
+        } else if (number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2() && newest) {
+            throw new KernelError(Errno.EINVAL); // not ENOTTY, for a device without pre-copy
+        }
+        throw new KernelError(Errno.ENOTTY);
+    }
+
+    /** The arguments of a call. */
+    private record Call(SimProcess caller, UserMemory argument, int flags, long room) {
+        /** Checks the way and the size (vfio_check_feature). Returns whether there is more to do than to agree. */
+        boolean checked(int way, long size) {
+            int ways = flags & (VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_SET());
+            if ((ways & ~way) != 0) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            if ((flags & VFIO_DEVICE_FEATURE_PROBE()) != 0) {
+                return false;
+            }
+            if (ways == 0 || room < size) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            return true;
+        }
+    }
+
+    // ---- low power
+
+    private int enterWithWakeup(Call call, long size) {
+        MemorySegment entry = UserMemory.zeroed(size);
+        call.argument().read(DATA, entry, size);
+        int fd = vfio_device_low_power_entry_with_wakeup.wakeup_eventfd(entry);
+        if (fd < 0) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        machine.kernel().lock();
+        try {
+            return enter(call, fd);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    private int enter(Call call, Integer fd) {
+        SimFile file = fd == null ? null : call.caller().files().find(fd).orElse(null);
+        KernelError.check(machine.profile(), Operation.LOW_POWER_ENTRY, new Facts() {
+            @Override
+            public boolean namedFileOpen() {
+                return fd == null || file != null;
+            }
+
+            @Override
+            public boolean namedFileIsEvent() {
+                return fd == null || file instanceof EventFdFile;
+            }
+
+            @Override
+            public boolean lowPowerEngaged() {
+                return lowPower;
+            }
+        });
+        lowPower = true;
+        wakeup = fd == null ? null : ((EventFdFile) file).event;
+        return 0;
+    }
+
+    // ---- sharing parts of BARs
+
+    private int share(Call call, long size) {
+        MemorySegment share = UserMemory.zeroed(size);
+        call.argument().read(DATA, share, size);
+        long count = Integer.toUnsignedLong(vfio_device_feature_dma_buf.nr_ranges(share));
+        int bar = vfio_device_feature_dma_buf.region_index(share);
+        if (vfio_device_feature_dma_buf.flags(share) != 0) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        KernelError.check(machine.profile(), Operation.DMA_BUF, new Parts(bar, count));
+        long each = vfio_region_dma_range.sizeof();
+        for (long i = 0; i < count; i++) {
+            MemorySegment range = UserMemory.zeroed(each);
+            call.argument().read(DATA + size + i * each, range, each);
+            long offset = vfio_region_dma_range.offset(range);
+            long length = vfio_region_dma_range.length(range);
+            KernelError.check(machine.profile(), Operation.DMA_BUF, new Parts(bar, count) {
+                @Override
+                public boolean sharedPartsAligned() {
+                    return length != 0 && (offset | length) % Memory.PAGE == 0;
+                }
+
+                @Override
+                public boolean sharedPartsInside() {
+                    long most = device.function.bars.size(bar);
+                    return Long.compareUnsigned(offset, most) <= 0
+                            && Long.compareUnsigned(length, most - offset) <= 0;
+                }
+            });
+        }
+        machine.kernel().lock();
+        try {
+            return call.caller().files().add(new DmaBufFile(device.function.address));
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    private class Parts implements Facts {
+        private final int bar;
+        private final long count;
+
+        Parts(int bar, long count) {
+            this.bar = bar;
+            this.count = count;
+        }
+
+        @Override
+        public long sharedParts() {
+            return count;
+        }
+
+        @Override
+        public boolean registerInBar() {
+            return device.function.bars.mappable(bar);
+        }
+    }
+}
