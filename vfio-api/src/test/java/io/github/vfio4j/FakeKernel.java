@@ -41,6 +41,9 @@ final class FakeKernel implements Kernel {
     /** Configuration space, if a test cares. */
     ByteBuffer config;
 
+    /** The device's features, if a test cares. */
+    FeaturePort features;
+
     int vectorsAvailable;
     int eventsLeft = Integer.MAX_VALUE;
 
@@ -390,7 +393,7 @@ final class FakeKernel implements Kernel {
 
         @Override
         public FeaturePort features() {
-            return null; // no test with this kernel asks for features
+            return features;
         }
 
         @Override
