@@ -67,7 +67,7 @@ public final class Migration {
                 public boolean migrationStateReachable() {
                     return now.leadsTo(next);
                 }
-            }, now + " to " + next);
+            }, () -> now + " to " + next);
             Optional<MigrationPort> opened = port.setMigrationState(next);
             return opened.map(stream -> device.keep(new MigrationStream(device, stream)));
         } finally {
