@@ -192,6 +192,15 @@ public final class Group implements AutoCloseable {
         });
     }
 
+    /** Is it viable, as the kernel says; or is it gone, which the next operation will say? */
+    boolean viableOrGone() {
+        try {
+            return port.status().viable();
+        } catch (VfioException e) {
+            return true;
+        }
+    }
+
     /** The lock is held. */
     void add(ExternalUser user) {
         externalUsers.add(user);

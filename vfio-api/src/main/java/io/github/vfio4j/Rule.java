@@ -532,7 +532,7 @@ public enum Rule {
     DEVICE_VIABLE(
             "open-device.viable",
             Operation.GROUP_GET_DEVICE_FD,
-            EnforcedBy.KERNEL,
+            EnforcedBy.API,
             Errno.EINVAL,
             "a member of the group is bound to a host driver",
             "vfio_group_get_device_fd",

@@ -109,6 +109,11 @@ public final class Type1 {
                 public boolean iommuSet() {
                     return !ended;
                 }
+
+                @Override
+                public boolean groupViable() {
+                    return group.viableOrGone();
+                }
             });
             DevicePort port;
             try {

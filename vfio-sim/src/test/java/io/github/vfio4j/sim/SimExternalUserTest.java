@@ -86,66 +86,7 @@ class SimExternalUserTest {
         return p.calls.dup(new Frame(), fd);
     }
 
-    // ---- duplicates
-
-    @Test
-    void aDuplicateKeepsTheFileOpen() {
-        int group = p.openGroup(GROUP);
-        int copy = dup(group);
-        assertThat(p.close(group)).isZero();
-        assertThat(p.openGroup(GROUP)).isEqualTo(-EBUSY);
-        assertThat(p.status(copy)).isEqualTo(VIABLE);
-        p.close(copy);
-        assertThat(p.openGroup(GROUP)).isPositive();
-        assertThat(dup(99)).isEqualTo(-EBADF);
-    }
-
     // ---- KVM
-
-    @Test
-    void aVirtualMachineHasOneVfioDevice() {
-        int kvm = p.open("/dev/kvm");
-        assertThat(p.ioctl(kvm, 0xae00, 0)).isEqualTo(12); // KVM_GET_API_VERSION
-        assertThat(p.ioctl(kvm, 0xae00, 1)).isEqualTo(-EINVAL);
-        assertThat(p.ioctl(kvm, 0xae01, 77)).isEqualTo(-EINVAL);
-        assertThat(p.ioctl(kvm, GROUP_GET_STATUS, 0)).isEqualTo(-EINVAL);
-        int vm = p.ioctl(kvm, 0xae01, 0);
-        assertThat(createDevice(p, vm, 99, 0)).isEqualTo(-ENODEV);
-        assertThat(createDevice(p, vm, 4, 1)).isEqualTo(-1); // KVM_CREATE_DEVICE_TEST leaves the descriptor alone
-        int device = createDevice(p, vm, 4, 0);
-        assertThat(device).isPositive();
-        assertThat(createDevice(p, vm, 4, 0)).isEqualTo(-EBUSY);
-        assertThat(createDevice(p, vm, 4, 1)).isEqualTo(-1);
-        p.close(device);
-        assertThat(createDevice(p, vm, 4, 0)).isPositive();
-        assertThat(p.ioctl(vm, GROUP_GET_STATUS, 0)).isEqualTo(-ENOTTY);
-    }
-
-    @Test
-    void theDeviceOutlivesTheDescriptorOfItsVirtualMachine() {
-        Kvm kvm = kvm();
-        int group = p.openGroup(GROUP);
-        p.close(kvm.vm());
-        assertThat(add(kvm, group)).isZero();
-        p.close(group);
-        assertThat(p.openGroup(GROUP)).isEqualTo(-EBUSY);
-        p.close(kvm.device());
-        assertThat(p.openGroup(GROUP)).isPositive();
-    }
-
-    @Test
-    void itsAttributesAreFilesToAddAndToRemove() {
-        Kvm kvm = kvm();
-        int has = 0x4018aee3;
-        assertThat(attribute(p, kvm.device(), has, 1, 1, 0)).isZero();
-        assertThat(attribute(p, kvm.device(), has, 1, 2, 0)).isZero();
-        assertThat(attribute(p, kvm.device(), has, 1, 3, 0)).isEqualTo(-ENXIO);
-        assertThat(attribute(p, kvm.device(), has, 2, 1, 0)).isEqualTo(-ENXIO);
-        assertThat(attribute(p, kvm.device(), 0x4018aee2, 1, 1, 0)).isEqualTo(-EPERM);
-        assertThat(attribute(p, kvm.device(), 0x4018aee1, 1, 3, 0)).isEqualTo(-ENXIO);
-        assertThat(p.ioctl(kvm.device(), 0x4018aee1, 0)).isEqualTo(-EFAULT);
-        assertThat(p.ioctl(kvm.device(), GROUP_GET_STATUS, 0)).isEqualTo(-ENOTTY);
-    }
 
     @ParameterizedTest
     @EnumSource(mode = Mode.EXCLUDE, names = "DOCUMENTS")
@@ -169,16 +110,6 @@ class SimExternalUserTest {
         assertThat(p.unsetContainer(group)).isEqualTo(kernel == KernelProfile.V6_1 ? 0 : -EBUSY);
         assertThat(remove(kvm, dup(group))).isZero();
         assertThat(remove(kvm, group)).isEqualTo(-ENOENT);
-    }
-
-    @Test
-    void kvmDoesNotKeepAGroupInItsContainer() {
-        Kvm kvm = kvm();
-        int container = p.openContainer();
-        int group = p.openGroup(GROUP);
-        check(p.setContainer(group, container));
-        assertThat(add(kvm, group)).isZero();
-        assertThat(p.unsetContainer(group)).isZero();
     }
 
     @Test
@@ -264,48 +195,6 @@ class SimExternalUserTest {
         assertThat(other.openGroup(GROUP)).isEqualTo(-EBUSY);
         other.close(device);
         assertThat(other.openGroup(GROUP)).isPositive();
-    }
-
-    @Test
-    void whatNobodyReceivesIsClosedWithTheSocket() {
-        int[] ends = pair();
-        int group = p.openGroup(GROUP);
-        send(ends[0], group);
-        send(ends[0], group, group);
-        p.close(group);
-        p.close(ends[0]);
-        assertThat(p.openGroup(GROUP)).isEqualTo(-EBUSY);
-        p.close(ends[1]);
-        assertThat(p.openGroup(GROUP)).isPositive();
-    }
-
-    @Test
-    void aConnectionThatNobodyAcceptsIsClosedWithItsListener() {
-        Frame frame = new Frame();
-        int listener = check(p.calls.socket(frame, Syscalls.SOCK_SEQPACKET));
-        assertThat(p.calls.listen(frame, listener, 1)).isEqualTo(-EINVAL);
-        assertThat(p.calls.bind(frame, listener, "/tmp/s")).isZero();
-        assertThat(p.calls.bind(frame, listener, "/tmp/t")).isEqualTo(-EINVAL);
-        assertThat(p.calls.accept(frame, listener)).isEqualTo(-EINVAL);
-        check(p.calls.listen(frame, listener, 1));
-        int client = check(p.calls.socket(frame, Syscalls.SOCK_SEQPACKET));
-        assertThat(p.calls.sendmsg(frame, client, p.memory(1), new int[0])).isEqualTo(-107); // ENOTCONN
-        assertThat(p.calls.recvmsg(frame, client, p.memory(1), new int[0])).isEqualTo(-107);
-        check(p.calls.connect(frame, client, "/tmp/s"));
-        assertThat(p.calls.connect(frame, client, "/tmp/s")).isEqualTo(-106); // EISCONN
-        int group = p.openGroup(GROUP);
-        send(client, group);
-        p.close(group);
-        assertThat(p.openGroup(GROUP)).isEqualTo(-EBUSY);
-        p.close(listener);
-        assertThat(p.openGroup(GROUP)).isPositive();
-        assertThat(p.calls.recvmsg(frame, client, p.memory(1), new int[0])).isEqualTo(-104); // ECONNRESET, once
-        assertThat(p.calls.recvmsg(frame, client, p.memory(1), new int[0])).isZero();
-        assertThat(p.calls.sendmsg(frame, client, p.memory(1), new int[0])).isEqualTo(-32); // EPIPE
-        int second = check(p.calls.socket(frame, Syscalls.SOCK_SEQPACKET));
-        assertThat(p.calls.connect(frame, second, "/tmp/s")).isEqualTo(-111); // ECONNREFUSED: the file is there
-        assertThat(p.calls.unlink(frame, "/tmp/s")).isZero();
-        assertThat(p.calls.connect(frame, second, "/tmp/s")).isEqualTo(-ENOENT);
     }
 
     @Test
