@@ -65,6 +65,11 @@ machine_arguments() {
         -device e1000e,netdev=net3,mac=52:54:00:12:34:0b,romfile=,addr=0b.0
         -netdev hubport,hubid=3,id=net4
         -device e1000e,netdev=net4,mac=52:54:00:12:34:0c,romfile=,addr=0c.0
+
+        # A second host bridge, its bus 64, that the IOMMU does not cover: its device has no IOMMU group.
+        -device pxb-pcie,id=outside,bus_nr=64,bypass_iommu=on,addr=0d.0
+        -device pcie-root-port,id=outsideport,bus=outside,chassis=1,addr=00.0
+        -device edu,bus=outsideport,addr=00.0
     )
 }
 

@@ -1,10 +1,12 @@
 package io.github.vfio4j;
 
 import io.github.vfio4j.spi.ContainerPort;
+import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.Facts;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 
 /**
@@ -14,6 +16,8 @@ import java.util.stream.Collectors;
  * <p>All methods are safe from any thread. Lock order: container, then group, then device, then IOMMU.
  */
 public final class Container implements AutoCloseable {
+    private static final int NOIOMMU = 8; // VFIO_NOIOMMU_IOMMU
+
     final ReentrantLock lock = new ReentrantLock();
     final ContainerPort port;
 
@@ -21,6 +25,7 @@ public final class Container implements AutoCloseable {
     // Guarded by lock.
     private final List<Group> groups = new ArrayList<>();
     private Type1 iommu;
+    private NoIommu noIommu; // one of the two at most
     private boolean groupsLost; // a group is in the kernel's container still that is none of groups
     private volatile boolean closed;
 
@@ -122,32 +127,109 @@ public final class Container implements AutoCloseable {
     public Type1 setIommu(IommuType type) {
         lock.lock();
         try {
-            Rule.check(vfio.contract(), Operation.SET_IOMMU, new Facts() {
-                @Override
-                public boolean handleOpen() {
-                    return !closed;
-                }
-
-                @Override
-                public int groupsInContainer() {
-                    return groups.size();
-                }
-
-                @Override
-                public boolean iommuSet() {
-                    return iommu != null;
-                }
-
-                @Override
-                public boolean iommuTypeSupported() {
-                    return port.checkExtension(type.number()) > 0;
-                }
-            });
-            port.setIommu(type.number());
+            setType(type.number());
             iommu = new Type1(this, type);
             return iommu;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /**
+     * Lets the devices of groups without an IOMMU be opened ({@code VFIO_SET_IOMMU} with {@code VFIO_NOIOMMU_IOMMU}).
+     * <strong>Unsafe:</strong> nothing keeps such a device from any memory of the machine.
+     *
+     * @return the way to the devices, valid until the last group leaves
+     * @throws RuleViolation if the container holds no group, it is set already, or the groups have an IOMMU
+     * @throws VfioException {@code EPERM} without CAP_SYS_RAWIO
+     */
+    public NoIommu setUnsafeNoIommu() {
+        lock.lock();
+        try {
+            setType(NOIOMMU);
+            noIommu = new NoIommu(this);
+            return noIommu;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void setType(int type) {
+        Rule.check(vfio.contract(), Operation.SET_IOMMU, new Facts() {
+            @Override
+            public boolean handleOpen() {
+                return !closed;
+            }
+
+            @Override
+            public int groupsInContainer() {
+                return groups.size();
+            }
+
+            @Override
+            public boolean iommuSet() {
+                return Container.this.iommuSet();
+            }
+
+            @Override
+            public boolean iommuTypeSupported() {
+                return port.checkExtension(type) > 0;
+            }
+        });
+        port.setIommu(type);
+    }
+
+    /**
+     * Opens a device of a group.
+     *
+     * @param through the IOMMU that protects from it; null for none
+     * @param set whether the IOMMU is still there
+     */
+    Device openDevice(Group group, String name, Type1 through, BooleanSupplier set) {
+        group.lock.lock();
+        try {
+            Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !group.closed();
+                }
+
+                @Override
+                public boolean groupInContainer() {
+                    return group.container != null;
+                }
+
+                @Override
+                public boolean groupInThisContainer() {
+                    return group.container == Container.this;
+                }
+
+                @Override
+                public boolean iommuSet() {
+                    return set.getAsBoolean();
+                }
+
+                @Override
+                public boolean groupViable() {
+                    return group.viableOrGone();
+                }
+            });
+            DevicePort device;
+            try {
+                device = group.port.openDevice(name);
+            } catch (VfioException e) {
+                throw e.withDetail(Diagnosis.ofGroup(vfio.kernel(), group.number()));
+            }
+            try {
+                Device handle = new Device(through, group, device, device.info(), name);
+                group.devices.add(handle);
+                return handle;
+            } catch (RuntimeException e) {
+                device.close();
+                throw e;
+            }
+        } finally {
+            group.lock.unlock();
         }
     }
 
@@ -222,7 +304,7 @@ public final class Container implements AutoCloseable {
 
     /** The lock is held. */
     boolean iommuSet() {
-        return iommu != null;
+        return iommu != null || noIommu != null;
     }
 
     /** Takes a group out as part of a close: nothing is refused for order. Locks of both are held. */
@@ -266,6 +348,10 @@ public final class Container implements AutoCloseable {
         groups.remove(group);
         if (groups.isEmpty()) {
             iommu = null;
+            if (noIommu != null) {
+                noIommu.end();
+                noIommu = null;
+            }
         } else if (iommu != null) {
             iommu.limitsChanged();
         }
@@ -296,6 +382,11 @@ public final class Container implements AutoCloseable {
             @Override
             public int externalUsers() {
                 return group.externalUsers().size();
+            }
+
+            @Override
+            public boolean groupsOfOtherKind() {
+                return groups.stream().anyMatch(other -> other.translated() != group.translated());
             }
 
             @Override

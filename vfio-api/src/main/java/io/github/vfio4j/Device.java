@@ -83,9 +83,16 @@ public final class Device implements AutoCloseable {
      * Returns the IOMMU that stands between the device and memory.
      *
      * @return the IOMMU of its container
+     * @throws RuleViolation if there is none: the device is of a group without an IOMMU ({@link NoIommu})
      * @throws UnsupportedOperationException if another process handed the device or its group over: memory is mapped there
      */
     public Type1 iommu() {
+        Rule.check(vfio().contract(), Operation.IOMMU_MAP_DMA, new Facts() {
+            @Override
+            public boolean dmaTranslated() {
+                return group == null || group.translated();
+            }
+        });
         if (iommu == null) {
             throw new UnsupportedOperationException(
                     "the container of " + name + " is in the process that handed it over: map memory there");

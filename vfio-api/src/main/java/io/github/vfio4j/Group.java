@@ -23,6 +23,7 @@ public final class Group implements AutoCloseable {
 
     private final Vfio vfio;
     private final int number;
+    private final boolean translated;
     // Guarded by lock; oldest first.
     private final List<ExternalUser> externalUsers = new ArrayList<>();
     /** It may be in a container of the kernel's that no handle of this process stands for. Guarded by lock. */
@@ -30,8 +31,9 @@ public final class Group implements AutoCloseable {
 
     private volatile boolean closed;
 
-    private Group(Vfio vfio, int number, GroupPort port) {
+    private Group(Vfio vfio, int number, GroupPort port, boolean translated) {
         this.vfio = vfio;
+        this.translated = translated;
         this.number = number;
         this.port = port;
         this.devices = new OpenDevices(vfio);
@@ -43,12 +45,24 @@ public final class Group implements AutoCloseable {
         if (!vfio.kernel().openGroups().take(port.deviceNumber())) {
             throw new RuleViolation(Rule.GROUP_OPEN_ONCE, Operation.OPEN_GROUP, "group " + number);
         }
-        return new Group(vfio, number, port);
+        return new Group(vfio, number, port, !vfio.kernel().isWithoutIommu(port.deviceNumber()));
     }
 
-    static Group open(Vfio vfio, int number, String node) {
+    static Group open(Vfio vfio, int number, String node, boolean unsafe) {
         Kernel kernel = vfio.kernel();
         long deviceNumber = kernel.deviceNumber(node);
+        boolean translated = !kernel.isWithoutIommu(deviceNumber);
+        Rule.check(vfio.contract(), Operation.OPEN_GROUP, new Facts() {
+            @Override
+            public boolean groupTranslated() {
+                return translated;
+            }
+
+            @Override
+            public boolean unsafeAllowed() {
+                return unsafe;
+            }
+        });
         if (!kernel.openGroups().take(deviceNumber)) {
             throw new RuleViolation(Rule.GROUP_OPEN_ONCE, Operation.OPEN_GROUP, node);
         }
@@ -58,7 +72,7 @@ public final class Group implements AutoCloseable {
                 port.close();
                 throw new VfioException(Operation.OPEN_GROUP, Errno.EAGAIN, node + " was replaced while it was opened");
             }
-            return new Group(vfio, number, port);
+            return new Group(vfio, number, port, translated);
         } catch (RuntimeException e) {
             kernel.openGroups().giveBack(deviceNumber);
             throw e;
@@ -72,6 +86,15 @@ public final class Group implements AutoCloseable {
      */
     public int number() {
         return number;
+    }
+
+    /**
+     * Tells whether an IOMMU, or the driver of mediated devices, translates the DMA of the group's devices.
+     *
+     * @return false for a group that was opened with {@link Vfio#openUnsafeNoIommuGroup}
+     */
+    public boolean translated() {
+        return translated;
     }
 
     /**

@@ -1,6 +1,5 @@
 package io.github.vfio4j;
 
-import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.Kernel;
 import java.util.HashSet;
@@ -8,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
@@ -21,6 +21,7 @@ public final class Type1 {
     /** Page 0 is never handed out: many devices take address 0 for "none". */
     private static final long LOWEST_IOVA = 0x10000;
 
+    private static final int DMA_CC = 4; // VFIO_DMA_CC_IOMMU
     private static final int UPDATE_VADDR = 10; // VFIO_UPDATE_VADDR
 
     private static final IovaRange EVERYTHING = new IovaRange(0, -1);
@@ -87,50 +88,37 @@ public final class Type1 {
      * @throws VfioException {@code ENODEV} if the group has no such device on a VFIO driver, or what opening it gives
      */
     public Device openDevice(Group group, PciAddress address) {
-        group.lock.lock();
+        return container.openDevice(group, address.toString(), this, () -> !ended);
+    }
+
+    /**
+     * Opens a mediated device of a group in this IOMMU's container ({@code VFIO_GROUP_GET_DEVICE_FD}). Its driver in the
+     * kernel does all DMA for it, and reaches no more than what is mapped here.
+     *
+     * @param group the device's group: {@link Vfio#groupOf}
+     * @param mediatedDevice the device's name
+     * @return the device
+     * @throws RuleViolation as {@link #openDevice(Group, PciAddress)}
+     * @throws VfioException as {@link #openDevice(Group, PciAddress)}
+     */
+    public Device openDevice(Group group, UUID mediatedDevice) {
+        return container.openDevice(group, mediatedDevice.toString(), this, () -> !ended);
+    }
+
+    /**
+     * Tells whether all IOMMUs of the container make DMA coherent with the caches, whatever a device asks for
+     * ({@code VFIO_DMA_CC_IOMMU}). On x86 DMA is coherent in any case, unless a device asks for no snooping.
+     *
+     * @return true if they do, and with mediated devices alone
+     * @throws RuleViolation if this IOMMU has ended
+     */
+    public boolean coherent() {
+        lock.lock();
         try {
-            Rule.check(contract, Operation.GROUP_GET_DEVICE_FD, new Facts() {
-                @Override
-                public boolean handleOpen() {
-                    return !group.closed();
-                }
-
-                @Override
-                public boolean groupInContainer() {
-                    return group.container != null;
-                }
-
-                @Override
-                public boolean groupInThisContainer() {
-                    return group.container == container;
-                }
-
-                @Override
-                public boolean iommuSet() {
-                    return !ended;
-                }
-
-                @Override
-                public boolean groupViable() {
-                    return group.viableOrGone();
-                }
-            });
-            DevicePort port;
-            try {
-                port = group.port.openDevice(address.toString());
-            } catch (VfioException e) {
-                throw e.withDetail(Diagnosis.ofGroup(kernel, group.number()));
-            }
-            try {
-                Device device = new Device(this, group, port, port.info(), address.toString());
-                group.devices.add(device);
-                return device;
-            } catch (RuntimeException e) {
-                port.close();
-                throw e;
-            }
+            Rule.check(contract, Operation.IOMMU_GET_INFO, alive());
+            return container.port.checkExtension(DMA_CC) > 0;
         } finally {
-            group.lock.unlock();
+            lock.unlock();
         }
     }
 

@@ -7,7 +7,9 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.ServiceLoader;
+import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -125,6 +127,17 @@ public final class Vfio implements AutoCloseable {
     }
 
     /**
+     * Looks up the group of a mediated device in sysfs.
+     *
+     * @param mediatedDevice the device's name
+     * @return the group's number; empty if the device is bound to no VFIO driver
+     * @throws VfioException {@code ENOENT} if there is no such device
+     */
+    public OptionalInt groupOf(UUID mediatedDevice) {
+        return kernel.mediatedDeviceGroup(mediatedDevice);
+    }
+
+    /**
      * Opens a container, an empty IO address space ({@code open("/dev/vfio/vfio")}, {@code VFIO_GET_API_VERSION}).
      *
      * @return the container
@@ -167,17 +180,36 @@ public final class Vfio implements AutoCloseable {
      * @param number the group's number
      * @param node its node
      * @return the group
-     * @throws RuleViolation if this process has the group open, under whatever name
+     * @throws RuleViolation if this process has the group open, under whatever name, or the node is that of a group without
+     *     an IOMMU
      * @throws VfioException as {@link #openGroup(int)}
      */
     public Group openGroup(int number, Path node) {
+        return openGroup(number, node, false);
+    }
+
+    /**
+     * Opens a group without an IOMMU ({@code open("/dev/vfio/noiommu-N")}). <strong>Unsafe:</strong> its devices reach all
+     * memory of the machine, and a program with such a device can do anything. The kernel must be told to allow it
+     * ({@code vfio.enable_unsafe_noiommu_mode=1}, which taints it), and the program needs CAP_SYS_RAWIO.
+     *
+     * @param number the group's number
+     * @return the group; {@link Container#setUnsafeNoIommu} opens its devices
+     * @throws RuleViolation if this process has the group open
+     * @throws VfioException {@code EPERM} without CAP_SYS_RAWIO, or as {@link #openGroup(int)}
+     */
+    public Group openUnsafeNoIommuGroup(int number) {
+        return openGroup(number, Path.of("/dev/vfio/noiommu-" + number), true);
+    }
+
+    private Group openGroup(int number, Path node, boolean unsafe) {
         if (number < 0) {
             throw new IllegalArgumentException("a group number is not negative: " + number);
         }
         checkOpen(Operation.OPEN_GROUP);
         Group group;
         try {
-            group = Group.open(this, number, node.toString());
+            group = Group.open(this, number, node.toString(), unsafe);
         } catch (RuleViolation e) {
             throw e;
         } catch (VfioException e) {

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.UUID;
 import java.util.function.IntFunction;
 
 /** A kernel that agrees to everything, writes down what it is asked, and fails where a test says so. */
@@ -259,6 +260,16 @@ final class FakeKernel implements Kernel {
     @Override
     public PciDevice pciDevice(PciAddress address) {
         return new PciDevice(address, 1, 2, 3, Optional.of("vfio-pci"), OptionalInt.of(4));
+    }
+
+    @Override
+    public boolean isWithoutIommu(long deviceNumber) {
+        return deviceNumber == "/dev/vfio/noiommu-9".hashCode();
+    }
+
+    @Override
+    public OptionalInt mediatedDeviceGroup(UUID name) {
+        return OptionalInt.of(7);
     }
 
     @Override

@@ -5,6 +5,8 @@ import io.github.vfio4j.PciDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.OptionalInt;
+import java.util.UUID;
 
 /** One kernel as one process sees it: Linux, or a simulated one. */
 public interface Kernel {
@@ -128,6 +130,22 @@ public interface Kernel {
      * @return the function
      */
     PciDevice pciDevice(PciAddress address);
+
+    /**
+     * Is a node that of a group without an IOMMU, whatever its name? As sysfs says.
+     *
+     * @param deviceNumber the node's device number
+     * @return true if so; false also if sysfs does not say
+     */
+    boolean isWithoutIommu(long deviceNumber);
+
+    /**
+     * Reads the group of a mediated device from sysfs.
+     *
+     * @param name the device
+     * @return the group's number; empty if it has none
+     */
+    OptionalInt mediatedDeviceGroup(UUID name);
 
     /**
      * Lists the members of an IOMMU group by the names of their devices; PCI functions are named by their address.

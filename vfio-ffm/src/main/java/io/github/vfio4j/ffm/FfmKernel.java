@@ -21,6 +21,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.OptionalInt;
+import java.util.UUID;
 
 /** A kernel behind its two ports. Linux or a simulated one: what is here cannot tell. */
 public final class FfmKernel implements Kernel {
@@ -156,6 +158,16 @@ public final class FfmKernel implements Kernel {
     @Override
     public PciDevice pciDevice(PciAddress address) {
         return tree.device(address);
+    }
+
+    @Override
+    public boolean isWithoutIommu(long deviceNumber) {
+        return tree.isWithoutIommu(deviceNumber >>> 32, deviceNumber & 0xffff_ffffL);
+    }
+
+    @Override
+    public OptionalInt mediatedDeviceGroup(UUID name) {
+        return tree.mediatedDeviceGroup(name);
     }
 
     @Override

@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.UUID;
 
 /** The PCI functions and IOMMU groups of a sysfs tree. */
 final class PciTree {
@@ -47,9 +48,7 @@ final class PciTree {
                     hex(path + "/device"),
                     hex(path + "/class"),
                     link(path + "/driver"),
-                    link(path + "/iommu_group")
-                            .map(group -> OptionalInt.of(Integer.parseInt(group)))
-                            .orElse(OptionalInt.empty()));
+                    group(path));
         } catch (SysFs.Failure e) {
             throw refused(e);
         }
@@ -57,6 +56,31 @@ final class PciTree {
 
     List<String> groupMembers(int group) {
         return list(GROUPS + "/" + group + "/devices").stream().sorted().toList();
+    }
+
+    /** A group's node is called as the device that sysfs has for its number. */
+    boolean isWithoutIommu(long major, long minor) {
+        try {
+            return link("/sys/dev/char/" + major + ":" + minor).orElse("").startsWith("noiommu-");
+        } catch (SysFs.Failure e) {
+            return false; // a container of the system may hide this part of sysfs
+        }
+    }
+
+    OptionalInt mediatedDeviceGroup(UUID name) {
+        String path = "/sys/bus/mdev/devices/" + name;
+        try {
+            sysfs.list(path);
+            return group(path);
+        } catch (SysFs.Failure e) {
+            throw refused(e);
+        }
+    }
+
+    private OptionalInt group(String path) throws SysFs.Failure {
+        return link(path + "/iommu_group")
+                .map(group -> OptionalInt.of(Integer.parseInt(group)))
+                .orElse(OptionalInt.empty());
     }
 
     private int hex(String path) throws SysFs.Failure {

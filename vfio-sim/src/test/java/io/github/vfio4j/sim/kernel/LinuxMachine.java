@@ -12,8 +12,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 import java.util.stream.Stream;
 
 /** The machine that this JVM runs on, which has the devices of vm/machine.sh. */
@@ -29,6 +33,7 @@ final class LinuxMachine implements MachineUnderTest {
     private final List<String> atStart = ofThisProcess();
     private final List<PciDevice> devices;
     private final List<Path> aliases = new ArrayList<>();
+    private final Deque<Runnable> atEnd = new ArrayDeque<>(); // the newest first
 
     LinuxMachine() {
         try (Vfio vfio = open()) {
@@ -100,11 +105,45 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     @Override
-    public Path aliasOf(int group) {
+    public Optional<UUID> mediatedDevice() {
+        Path create = Path.of("/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-2/create");
+        if (!Files.exists(create)) {
+            return Optional.empty();
+        }
+        UUID name = UUID.randomUUID();
+        write(create, name.toString());
+        atEnd.push(() -> write(Path.of("/sys/bus/mdev/devices/" + name + "/remove"), "1"));
+        return Optional.of(name);
+    }
+
+    @Override
+    public Optional<PciAddress> deviceWithoutIommu() {
+        Path allowed = Path.of("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+        PciAddress address = PciAddress.parse("0000:41:00.0"); // of vm/machine.sh
+        if (!Files.exists(allowed)) {
+            return Optional.empty();
+        }
+        write(allowed, "Y");
+        atEnd.push(() -> write(allowed, "N"));
+        bind(address, "vfio-pci");
+        atEnd.push(() -> unbind(address));
+        return Optional.of(address);
+    }
+
+    private static void write(Path file, String text) {
+        try {
+            Files.writeString(file, text);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public Path aliasOf(String node) {
         try {
             Path alias = Files.createTempDirectory("alias").resolve("group");
             aliases.add(alias);
-            return Files.createSymbolicLink(alias, Path.of("/dev/vfio/" + group));
+            return Files.createSymbolicLink(alias, Path.of("/dev/vfio/" + node));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -217,6 +256,9 @@ final class LinuxMachine implements MachineUnderTest {
 
     @Override
     public void close() {
+        while (!atEnd.isEmpty()) {
+            atEnd.pop().run();
+        }
         try {
             for (Path alias : aliases) {
                 Files.deleteIfExists(alias);

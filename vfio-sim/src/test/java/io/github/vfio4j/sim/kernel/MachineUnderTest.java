@@ -6,6 +6,8 @@ import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 
 /**
  * A machine with VFIO devices, and what a test can do to it from outside. The simulated one and the one that Linux runs
@@ -52,8 +54,19 @@ interface MachineUnderTest extends AutoCloseable {
     /** Returns two devices that share a group, bound to vfio-pci; the second one is like the loner. */
     List<PciAddress> siblings();
 
+    /** Makes a mediated device without DMA, if the kernel has such a thing; it goes with the machine. */
+    Optional<UUID> mediatedDevice();
+
+    /** Binds a device behind no IOMMU to vfio-pci, if the kernel lets that happen; until the machine is closed. */
+    Optional<PciAddress> deviceWithoutIommu();
+
     /** Makes another name for a group's node. */
-    Path aliasOf(int group);
+    default Path aliasOf(int group) {
+        return aliasOf(Integer.toString(group));
+    }
+
+    /** Makes another name for a node in /dev/vfio. */
+    Path aliasOf(String node);
 
     /** Lets another process open a group, until closed. */
     AutoCloseable otherProcessHolds(int group);

@@ -5,6 +5,7 @@ import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
 import io.github.vfio4j.sim.PciIdentity;
@@ -16,6 +17,8 @@ import io.github.vfio4j.sim.nvme.NvmeModel;
 import io.github.vfio4j.spi.Kernel;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 
 /** A simulated machine with the devices that the tests need. */
 final class SimulatedMachine implements MachineUnderTest {
@@ -24,6 +27,8 @@ final class SimulatedMachine implements MachineUnderTest {
     private static final List<PciAddress> SIBLINGS =
             List.of(PciAddress.parse("0000:01:01.0"), PciAddress.parse("0000:01:02.0"));
     private static final PciAddress THIRD = PciAddress.parse("0000:01:03.0");
+    private static final PciAddress BARE = PciAddress.parse("0000:41:00.0");
+    private static final UUID MTTY = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
     private static final int SHARED_GROUP = 9;
 
     private final SimMachine machine = SimMachine.builder()
@@ -32,6 +37,9 @@ final class SimulatedMachine implements MachineUnderTest {
             .device(SIBLINGS.getFirst(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .device(SIBLINGS.getLast(), new EduModel(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .device(THIRD, new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
+            .deviceWithoutIommu(BARE, new EduModel(), "")
+            .mediatedDevice(MTTY, new MttyModel())
+            .allowNoIommu(true)
             .build();
     private int addresses;
     private final SimProcess process = machine.startProcess();
@@ -92,8 +100,19 @@ final class SimulatedMachine implements MachineUnderTest {
     }
 
     @Override
-    public Path aliasOf(int group) {
-        machine.addAlias("/tmp/alias", "/dev/vfio/" + group);
+    public Optional<UUID> mediatedDevice() {
+        return Optional.of(MTTY);
+    }
+
+    @Override
+    public Optional<PciAddress> deviceWithoutIommu() {
+        machine.bind(BARE, SimMachine.VFIO_PCI);
+        return Optional.of(BARE);
+    }
+
+    @Override
+    public Path aliasOf(String node) {
+        machine.addAlias("/tmp/alias", "/dev/vfio/" + node);
         return Path.of("/tmp/alias");
     }
 
