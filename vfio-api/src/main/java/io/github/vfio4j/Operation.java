@@ -28,6 +28,8 @@ public enum Operation {
     DEVICE_GET_IRQ_INFO("VFIO_DEVICE_GET_IRQ_INFO"),
     /** Enabling, disabling, masking and triggering interrupts of a device. */
     DEVICE_SET_IRQS("VFIO_DEVICE_SET_IRQS"),
+    /** Giving a device an address space of an iommufd; nothing in the library does so yet. */
+    DEVICE_ATTACH_IOMMUFD_PT("VFIO_DEVICE_ATTACH_IOMMUFD_PT"),
     /** Resetting a device. */
     DEVICE_RESET("VFIO_DEVICE_RESET"),
     /** Asking which devices a reset of the slot or bus resets. */

@@ -346,6 +346,22 @@ public enum Rule {
             return kernel.isBefore(KernelProfile.V7_2) ? Errno.EFAULT : errno();
         }
     },
+    /** A group keeps its container while its devices are open. */
+    SET_CONTAINER_MOVED(
+            "set-container.moved",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.TYPE,
+            Errno.EBUSY,
+            "a group of mediated devices is moved from an iommufd to a container while a device of it is "
+                    + "open: the kernel then gives up a reference to the group that nobody took",
+            "vfio_device_group_unuse_iommu",
+            "close the devices before their group changes its container",
+            null) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
 
     // ---- VFIO_SET_IOMMU
     /** An IOMMU belongs to groups: a container without one cannot have it. */
@@ -774,6 +790,22 @@ public enum Rule {
             "vfio_find_dma",
             "choose an IOVA below the last page",
             f -> f.topIsLost() && f.size() != 0 && f.iova() + f.size() == 0) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
+    /** Also what stands in for a container maps for reading, writing or both. */
+    MAP_COMPAT_PERMISSION(
+            "map-dma.compat-permission",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "an iommufd that stands in for a container is to map without letting devices read or write: it "
+                    + "takes that until a device is opened, and Linux 7 warns of itself",
+            "iommufd_vfio_map_dma",
+            "give an Access",
+            null) {
         @Override
         public Kind kind() {
             return Kind.HAZARD;
@@ -1418,6 +1450,24 @@ public enum Rule {
             "scm_detach_fds",
             "receive in the order in which the other process sends",
             null),
+
+    // ---- VFIO_DEVICE_ATTACH_IOMMUFD_PT
+    /** A PASID is not 0. */
+    ATTACH_PASID(
+            "attach.pasid",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "PASID 0 is to be attached: it is the device itself, which the kernel then no longer attaches or "
+                    + "detaches",
+            "vfio_df_ioctl_attach_pt",
+            "attach the device without a PASID",
+            null) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
 
     // ---- device files
     /** A device must say that it can be reset. */

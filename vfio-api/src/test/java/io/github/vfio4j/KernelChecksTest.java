@@ -1,0 +1,79 @@
+package io.github.vfio4j;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/** Every check of the kernel on the way of containers, groups and type1 has its rule, or a reason why it has none. */
+class KernelChecksTest {
+    private static final Pattern CHECK =
+            Pattern.compile("(?<id>[A-Z]+\\d+( A\\d+)?) (?<when>[^:]*?)(: (?<rules>[a-z0-9.,\\- ]+)| - (?<why>.+))");
+    private static final Set<Operation> OPERATIONS = EnumSet.of(
+            Operation.OPEN_CONTAINER,
+            Operation.SET_IOMMU,
+            Operation.OPEN_GROUP,
+            Operation.GROUP_GET_STATUS,
+            Operation.GROUP_SET_CONTAINER,
+            Operation.GROUP_GET_DEVICE_FD,
+            Operation.GROUP_UNSET_CONTAINER,
+            Operation.IOMMU_GET_INFO,
+            Operation.IOMMU_MAP_DMA,
+            Operation.IOMMU_UNMAP_DMA,
+            Operation.IOMMU_DIRTY_PAGES,
+            Operation.REGION_READ,
+            Operation.REGION_WRITE,
+            Operation.REGION_MAP);
+
+    private final List<String> lines = lines();
+
+    private static List<String> lines() {
+        try (InputStream file = KernelChecksTest.class.getResourceAsStream("kernel-checks.txt")) {
+            return new String(file.readAllBytes(), StandardCharsets.UTF_8)
+                    .lines()
+                    .filter(line -> !line.isBlank() && !line.startsWith("#"))
+                    .toList();
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private Set<String> rulesNamed() {
+        Set<String> named = new TreeSet<>();
+        for (String line : lines) {
+            Matcher check = CHECK.matcher(line);
+            if (check.matches() && check.group("rules") != null) {
+                named.addAll(List.of(check.group("rules").split(", ")));
+            }
+        }
+        return named;
+    }
+
+    @Test
+    void everyCheckHasARuleOrAReason() {
+        assertThat(lines).isNotEmpty().allMatch(line -> CHECK.matcher(line).matches());
+    }
+
+    @Test
+    void everyRuleThatIsNamedIsOne() {
+        assertThat(Arrays.stream(Rule.values()).map(Rule::id)).containsAll(rulesNamed());
+    }
+
+    @Test
+    void everyRuleOfTheseOperationsStatesACheck() {
+        assertThat(Arrays.stream(Rule.values())
+                        .filter(rule -> rule.operation().isPresent()
+                                && OPERATIONS.contains(rule.operation().get()))
+                        .map(Rule::id))
+                .allMatch(rulesNamed()::contains);
+    }
+}
