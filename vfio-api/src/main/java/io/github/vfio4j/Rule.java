@@ -336,7 +336,7 @@ public enum Rule {
             "set-container.reach",
             Operation.GROUP_SET_CONTAINER,
             EnforcedBy.KERNEL,
-            Errno.EINVAL,
+            Errno.ERANGE,
             "something is mapped beyond the reach of the group's IOMMU",
             "vfio_iommu_replay",
             "unmap it, or attach the group before anything is mapped",

@@ -9,6 +9,7 @@ import static io.github.vfio4j.sim.Errnos.ENOENT;
 import static io.github.vfio4j.sim.Errnos.ENOMEM;
 import static io.github.vfio4j.sim.Errnos.ENOTTY;
 import static io.github.vfio4j.sim.Errnos.EPERM;
+import static io.github.vfio4j.sim.Errnos.ERANGE;
 import static io.github.vfio4j.sim.RawProcess.*;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -154,7 +155,7 @@ class SimGroupTypesTest {
         int real = check(p.openGroup(REAL_GROUP));
         long memory = p.mmap(PAGE);
         check(p.map(container, 1L << 40, memory, PAGE, READ));
-        assertThat(p.setContainer(real, container)).isEqualTo(kernel == KernelProfile.V7_2 ? -EINVAL : -EFAULT);
+        assertThat(p.setContainer(real, container)).isEqualTo(kernel == KernelProfile.V7_2 ? -ERANGE : -EFAULT);
         check((int) p.unmap(container, 0, 0, UNMAP_ALL));
         check(p.map(container, 0xfee0_0000L, memory, PAGE, READ));
         assertThat(p.setContainer(real, container)).isEqualTo(-EINVAL); // the window of interrupts
