@@ -16,6 +16,8 @@ import io.github.vfio4j.VfioException;
 import io.github.vfio4j.WakeEvent;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -86,9 +88,13 @@ class FeatureKernelTest extends KernelTest {
     @Test
     void anAccessWakesTheDeviceAndTellsIt() {
         try (WakeEvent woken = features.enterLowPowerUntilWoken()) {
-            while (!woken.poll()) { // it falls asleep some time after the call
+            boolean awake = false;
+            for (int millis = 1; millis < 4000 && !awake; millis *= 2) {
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis)); // an access too soon keeps it awake
                 assertThat(nvme.config().read16(0)).isNotEqualTo(0xffff);
+                awake = woken.poll();
             }
+            assertThat(awake).as("it fell asleep, and woke").isTrue();
             assertThat(woken.poll()).isFalse();
         }
         features.exitLowPower();
