@@ -273,9 +273,13 @@ final class DeviceFile extends SimFile {
             if (!bars.has(bar) || offset >= bars.size(bar)) {
                 throw new KernelError(Errno.EINVAL);
             }
-            if (!config.memoryDecoded()) {
-                throw new KernelError(Errno.EIO);
-            }
+            Operation operation = write ? Operation.REGION_WRITE : Operation.REGION_READ;
+            KernelError.check(machine.profile(), operation, new Facts() {
+                @Override
+                public boolean memoryDecoded() {
+                    return config.memoryDecoded();
+                }
+            });
             long size = Math.min(buffer.byteSize(), bars.size(bar) - offset);
             barAccess(buffer.asSlice(0, size), bar, offset, write);
             return size;
