@@ -4,6 +4,7 @@ package io.github.vfio4j.sim;
 final class EmulatedDevice extends GroupDevice {
     final String name;
     final MediatedModel model;
+    private Migration migration; // while open; guarded by the device's lock
 
     EmulatedDevice(SimMachine machine, String name, MediatedModel model, VfioGroup group) {
         super(machine, group);
@@ -24,11 +25,19 @@ final class EmulatedDevice extends GroupDevice {
     @Override
     void powerOn() {
         model.powerOn();
+        migration = new Migration(this);
     }
 
     @Override
     void powerOff() {
+        migration.end();
+        migration = null;
         model.powerOff();
+    }
+
+    /** The device's lock is held, and it is open. */
+    Migration migration() {
+        return migration;
     }
 
     @Override

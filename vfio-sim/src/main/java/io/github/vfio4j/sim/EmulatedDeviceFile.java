@@ -25,6 +25,14 @@ final class EmulatedDeviceFile extends SimFile {
         if (request == VFIO_DEVICE_GET_REGION_INFO()) {
             return getRegionInfo(argument);
         }
+        if (request == VFIO_DEVICE_FEATURE()) {
+            device.lock.lock();
+            try {
+                return device.migration().call(caller, argument);
+            } finally {
+                device.lock.unlock();
+            }
+        }
         throw new KernelError(Errno.ENOTTY);
     }
 

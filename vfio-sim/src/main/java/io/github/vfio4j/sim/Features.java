@@ -5,7 +5,6 @@ import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.Operation;
-import io.github.vfio4j.ffm.gen.vfio_device_feature;
 import io.github.vfio4j.ffm.gen.vfio_device_feature_dma_buf;
 import io.github.vfio4j.ffm.gen.vfio_device_low_power_entry_with_wakeup;
 import io.github.vfio4j.ffm.gen.vfio_region_dma_range;
@@ -17,7 +16,7 @@ import java.lang.foreign.MemorySegment;
  * is low power and, since Linux 7, sharing BARs. Guarded by the device's lock.
  */
 final class Features {
-    private static final long DATA = vfio_device_feature.data$offset();
+    private static final long DATA = FeatureCall.DATA;
 
     private final VfioDevice device;
     private final SimMachine machine;
@@ -49,16 +48,8 @@ final class Features {
 
     /** The device's lock is held. */
     int call(SimProcess caller, UserMemory argument) {
-        InfoStruct feature = new InfoStruct(argument, vfio_device_feature.layout(), DATA);
-        int flags = vfio_device_feature.flags(feature.fields);
-        int ways = VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_SET();
-        int known = VFIO_DEVICE_FEATURE_MASK() | ways | VFIO_DEVICE_FEATURE_PROBE();
-        boolean bothWays = (flags & ways) == ways && (flags & VFIO_DEVICE_FEATURE_PROBE()) == 0;
-        if ((flags & ~known) != 0 || bothWays) {
-            throw new KernelError(Errno.EINVAL);
-        }
-        Call call = new Call(caller, argument, flags, feature.argsz() - DATA);
-        int number = flags & VFIO_DEVICE_FEATURE_MASK();
+        FeatureCall call = FeatureCall.of(caller, argument);
+        int number = call.number();
         boolean newest = !machine.profile().isBefore(KernelProfile.V7_2);
         if (number == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY()) {
             return call.checked(VFIO_DEVICE_FEATURE_SET(), 0) ? enter(call, null) : 0;
@@ -79,27 +70,9 @@ final class Features {
         throw new KernelError(Errno.ENOTTY);
     }
 
-    /** The arguments of a call. */
-    private record Call(SimProcess caller, UserMemory argument, int flags, long room) {
-        /** Checks the way and the size (vfio_check_feature). Returns whether there is more to do than to agree. */
-        boolean checked(int way, long size) {
-            int ways = flags & (VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_SET());
-            if ((ways & ~way) != 0) {
-                throw new KernelError(Errno.EINVAL);
-            }
-            if ((flags & VFIO_DEVICE_FEATURE_PROBE()) != 0) {
-                return false;
-            }
-            if (ways == 0 || room < size) {
-                throw new KernelError(Errno.EINVAL);
-            }
-            return true;
-        }
-    }
-
     // ---- low power
 
-    private int enterWithWakeup(Call call, long size) {
+    private int enterWithWakeup(FeatureCall call, long size) {
         MemorySegment entry = UserMemory.zeroed(size);
         call.argument().read(DATA, entry, size);
         int fd = vfio_device_low_power_entry_with_wakeup.wakeup_eventfd(entry);
@@ -114,7 +87,7 @@ final class Features {
         }
     }
 
-    private int enter(Call call, Integer fd) {
+    private int enter(FeatureCall call, Integer fd) {
         SimFile file = fd == null ? null : call.caller().files().find(fd).orElse(null);
         KernelError.check(machine.profile(), Operation.LOW_POWER_ENTRY, new Facts() {
             @Override
@@ -139,7 +112,7 @@ final class Features {
 
     // ---- sharing parts of BARs
 
-    private int share(Call call, long size) {
+    private int share(FeatureCall call, long size) {
         MemorySegment share = UserMemory.zeroed(size);
         call.argument().read(DATA, share, size);
         long count = Integer.toUnsignedLong(vfio_device_feature_dma_buf.nr_ranges(share));

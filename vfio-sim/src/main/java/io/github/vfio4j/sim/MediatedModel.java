@@ -1,5 +1,7 @@
 package io.github.vfio4j.sim;
 
+import java.util.Optional;
+
 /**
  * The behaviour of a simulated mediated device: its driver plays a device, and does DMA, if any, on its behalf. It looks
  * like a PCI device with the nine regions of vfio-pci, none of which can be mapped, and without interrupts.
@@ -40,4 +42,23 @@ public interface MediatedModel {
      * @param value the value
      */
     void write(int index, long offset, int width, long value);
+
+    /**
+     * Returns what a move to another machine takes along (migration). The device stands still.
+     *
+     * @return the state; empty for a device that cannot be moved
+     */
+    default Optional<byte[]> save() {
+        return Optional.empty();
+    }
+
+    /**
+     * Takes over a state that was saved. The device stands still.
+     *
+     * @param state what came
+     * @return false if that is no state of such a device
+     */
+    default boolean load(byte[] state) {
+        return false;
+    }
 }

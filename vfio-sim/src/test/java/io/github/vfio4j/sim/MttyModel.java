@@ -2,6 +2,7 @@ package io.github.vfio4j.sim;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Optional;
 
 /** Two serial ports that hear themselves, as the kernel's sample driver mtty has them: registers alone, no DMA. */
 public final class MttyModel implements MediatedModel {
@@ -54,5 +55,20 @@ public final class MttyModel implements MediatedModel {
         } else if (index != CONFIG && offset == SCRATCH) {
             scratch[index] = (int) value;
         }
+    }
+
+    @Override
+    public Optional<byte[]> save() {
+        return Optional.of(new byte[] {'M', (byte) scratch[0], (byte) scratch[1]});
+    }
+
+    @Override
+    public boolean load(byte[] state) {
+        if (state.length != 3 || state[0] != 'M') {
+            return false;
+        }
+        scratch[0] = Byte.toUnsignedInt(state[1]);
+        scratch[1] = Byte.toUnsignedInt(state[2]);
+        return true;
     }
 }

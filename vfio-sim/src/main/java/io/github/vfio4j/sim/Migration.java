@@ -1,0 +1,160 @@
+package io.github.vfio4j.sim;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.ffm.gen.vfio_device_feature_mig_data_size;
+import io.github.vfio4j.ffm.gen.vfio_device_feature_mig_state;
+import io.github.vfio4j.ffm.gen.vfio_device_feature_migration;
+import io.github.vfio4j.spi.Facts;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The migration of a mediated device that is open: its state, and the file that the state travels through. There is no
+ * pre-copy. Guarded by the device's lock.
+ */
+final class Migration {
+    private static final long DATA = FeatureCall.DATA;
+
+    private final EmulatedDevice device;
+    private int state = VFIO_DEVICE_STATE_RUNNING();
+    private MigrationFile file; // the one in use; null for none
+
+    Migration(EmulatedDevice device) {
+        this.device = device;
+    }
+
+    /** VFIO_DEVICE_FEATURE; the device's lock is held. */
+    int call(SimProcess caller, UserMemory argument) {
+        FeatureCall call = FeatureCall.of(caller, argument);
+        boolean movable = device.model.save().isPresent()
+                && !device.machine().profile().isBefore(KernelProfile.V6_12);
+        if (!movable) {
+            throw new KernelError(Errno.ENOTTY);
+        }
+        int number = call.number();
+        if (number == VFIO_DEVICE_FEATURE_MIGRATION()) {
+            return flags(call);
+        } else if (number == VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE()) {
+            return state(call);
+        } else if (number == VFIO_DEVICE_FEATURE_MIG_DATA_SIZE()) {
+            return size(call);
+        }
+        throw new KernelError(Errno.ENOTTY);
+    }
+
+    private static int flags(FeatureCall call) {
+        long size = vfio_device_feature_migration.sizeof();
+        if (call.checked(VFIO_DEVICE_FEATURE_GET(), size)) {
+            MemorySegment answer = UserMemory.zeroed(size);
+            vfio_device_feature_migration.flags(answer, VFIO_MIGRATION_STOP_COPY() | VFIO_MIGRATION_P2P());
+            call.argument().write(DATA, answer, size);
+        }
+        return 0;
+    }
+
+    private int size(FeatureCall call) {
+        long size = vfio_device_feature_mig_data_size.sizeof();
+        if (call.checked(VFIO_DEVICE_FEATURE_GET(), size)) {
+            MemorySegment answer = UserMemory.zeroed(size);
+            vfio_device_feature_mig_data_size.stop_copy_length(answer, device.model.save().orElseThrow().length);
+            call.argument().write(DATA, answer, size);
+        }
+        return 0;
+    }
+
+    // ---- VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE
+
+    private int state(FeatureCall call) {
+        long size = vfio_device_feature_mig_state.sizeof();
+        if (!call.checked(VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_SET(), size)) {
+            return 0;
+        }
+        MemorySegment argument = UserMemory.zeroed(size);
+        call.argument().read(DATA, argument, size);
+        int wanted = vfio_device_feature_mig_state.device_state(argument);
+        vfio_device_feature_mig_state.data_fd(argument, -1);
+        if (call.get()) {
+            vfio_device_feature_mig_state.device_state(argument, state);
+        } else {
+            try {
+                MigrationFile opened = change(wanted);
+                if (opened != null) {
+                    vfio_device_feature_mig_state.data_fd(argument, install(call.caller(), opened));
+                }
+            } catch (KernelError e) {
+                call.argument().write(DATA, argument, size); // with -1 for the file
+                throw e;
+            }
+        }
+        call.argument().write(DATA, argument, size);
+        return 0;
+    }
+
+    private int install(SimProcess caller, MigrationFile opened) {
+        device.machine().kernel().lock();
+        try {
+            return caller.files().add(opened);
+        } finally {
+            device.machine().kernel().unlock();
+        }
+    }
+
+    /** Walks to a state. Returns the file that the last step opened; null for none. */
+    private MigrationFile change(int wanted) {
+        KernelError.check(device.machine().profile(), Operation.MIG_DEVICE_STATE, new Facts() {
+            @Override
+            public boolean migrationStateSupported() {
+                return wanted >= VFIO_DEVICE_STATE_STOP() && wanted <= VFIO_DEVICE_STATE_RUNNING_P2P();
+            }
+
+            @Override
+            public boolean migrationStateReachable() {
+                return state != VFIO_DEVICE_STATE_ERROR();
+            }
+        });
+        MigrationFile opened = null;
+        while (state != wanted) {
+            opened = step(towards(wanted));
+        }
+        return opened;
+    }
+
+    /** The next state on the way: RUNNING and RUNNING_P2P and STOP lie in a row, the others hang on STOP. */
+    private int towards(int wanted) {
+        if (state == VFIO_DEVICE_STATE_RUNNING()) {
+            return VFIO_DEVICE_STATE_RUNNING_P2P();
+        } else if (state == VFIO_DEVICE_STATE_RUNNING_P2P()) {
+            return wanted == VFIO_DEVICE_STATE_RUNNING() ? wanted : VFIO_DEVICE_STATE_STOP();
+        } else if (state == VFIO_DEVICE_STATE_STOP()) {
+            return wanted == VFIO_DEVICE_STATE_RUNNING() ? VFIO_DEVICE_STATE_RUNNING_P2P() : wanted;
+        }
+        return VFIO_DEVICE_STATE_STOP();
+    }
+
+    private MigrationFile step(int next) {
+        if (state == VFIO_DEVICE_STATE_RESUMING() && !device.model.load(file.written())) {
+            state = VFIO_DEVICE_STATE_ERROR();
+            end();
+            throw new KernelError(Errno.EINVAL);
+        }
+        end();
+        state = next;
+        if (next == VFIO_DEVICE_STATE_STOP_COPY()) {
+            file = new MigrationFile(device, device.model.save().orElseThrow());
+        } else if (next == VFIO_DEVICE_STATE_RESUMING()) {
+            file = new MigrationFile(device);
+        }
+        return file;
+    }
+
+    /** The stream of the state before goes nowhere any more. */
+    void end() {
+        if (file != null) {
+            file.disable();
+            file = null;
+        }
+    }
+}

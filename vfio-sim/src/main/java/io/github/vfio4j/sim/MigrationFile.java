@@ -1,0 +1,85 @@
+package io.github.vfio4j.sim;
+
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_MIG_GET_PRECOPY_INFO;
+
+import io.github.vfio4j.Errno;
+import java.io.ByteArrayOutputStream;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** An open migration data file: to be read in STOP_COPY, to be written in RESUMING. */
+final class MigrationFile extends SimFile {
+    private final EmulatedDevice device;
+    private final MemorySegment saved; // null for one that is written
+    private final ByteArrayOutputStream written = new ByteArrayOutputStream(); // guarded by this
+    private long position; // guarded by this
+    private boolean disabled; // guarded by this
+
+    MigrationFile(EmulatedDevice device) {
+        this.device = device;
+        this.saved = null;
+    }
+
+    MigrationFile(EmulatedDevice device, byte[] saved) {
+        this.device = device;
+        this.saved = MemorySegment.ofArray(saved);
+    }
+
+    synchronized byte[] written() {
+        return written.toByteArray();
+    }
+
+    synchronized void disable() {
+        disabled = true;
+    }
+
+    @Override
+    synchronized long read(SimProcess caller, MemorySegment target) {
+        check(saved != null);
+        long size = Math.min(target.byteSize(), saved.byteSize() - position);
+        MemorySegment.copy(saved, position, target, 0, size);
+        position += size;
+        return size;
+    }
+
+    @Override
+    synchronized long write(SimProcess caller, MemorySegment source) {
+        check(saved == null);
+        written.writeBytes(source.toArray(ValueLayout.JAVA_BYTE));
+        return source.byteSize();
+    }
+
+    private void check(boolean rightWay) {
+        if (!rightWay) {
+            throw new KernelError(Errno.EBADF); // opened for the other way alone
+        }
+        if (disabled) {
+            throw new KernelError(Errno.ENODEV);
+        }
+    }
+
+    @Override
+    int ioctl(SimProcess caller, int request, UserMemory argument) {
+        throw new KernelError(request == VFIO_MIG_GET_PRECOPY_INFO() ? Errno.EINVAL : Errno.ENOTTY);
+    }
+
+    @Override
+    long pread(MemorySegment target, long offset) {
+        throw new KernelError(Errno.ESPIPE);
+    }
+
+    @Override
+    long pwrite(MemorySegment source, long offset) {
+        throw new KernelError(Errno.ESPIPE);
+    }
+
+    @Override
+    void release() {
+        // The device stays in its state.
+    }
+
+    @Override
+    public String toString() {
+        return "migration of vfio device " + device.name;
+    }
+}
