@@ -82,6 +82,16 @@ final class Recorder implements Syscalls {
         return kernel.statx(frame, fd, path, flags);
     }
 
+    /** Does VFIO_DEVICE_FEATURE with these flags change nothing? */
+    private static boolean asks(int flags) {
+        int number = flags & vfio_h.VFIO_DEVICE_FEATURE_MASK();
+        boolean state = number == vfio_h.VFIO_DEVICE_FEATURE_MIGRATION()
+                || number == vfio_h.VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE()
+                || number == vfio_h.VFIO_DEVICE_FEATURE_MIG_DATA_SIZE();
+        return (flags & vfio_h.VFIO_DEVICE_FEATURE_PROBE()) != 0
+                || state && (flags & vfio_h.VFIO_DEVICE_FEATURE_GET()) != 0;
+    }
+
     @Override
     public int ioctl(Frame frame, int fd, int request, long value) {
         calls.incrementAndGet();
@@ -92,8 +102,7 @@ final class Recorder implements Syscalls {
     @Override
     public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
         calls.incrementAndGet();
-        boolean probe = request == vfio_h.VFIO_DEVICE_FEATURE()
-                && (argument.get(ValueLayout.JAVA_INT, 4) & vfio_h.VFIO_DEVICE_FEATURE_PROBE()) != 0;
+        boolean probe = request == vfio_h.VFIO_DEVICE_FEATURE() && asks(argument.get(ValueLayout.JAVA_INT, 4));
         if (!probe) {
             ioctl(fd, request);
         }
