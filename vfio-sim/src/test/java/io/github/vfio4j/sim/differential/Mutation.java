@@ -1,0 +1,91 @@
+package io.github.vfio4j.sim.differential;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.Rule;
+import io.github.vfio4j.spi.Facts;
+import java.lang.reflect.Field;
+import java.util.Arrays;
+import java.util.function.Predicate;
+
+/** A rule of this JVM that is wrong until this is closed. */
+final class Mutation implements AutoCloseable {
+    /** What a rule with a wrong errno answers. */
+    static final int ERRNO = 4000;
+
+    private final Runnable undo;
+
+    private Mutation(Runnable undo) {
+        this.undo = undo;
+    }
+
+    /** A rule with another errno, on the newest kernel. */
+    static Mutation errno(Rule rule) {
+        return set(rule, "errno", new Errno(ERRNO));
+    }
+
+    /** A rule that nothing breaks. */
+    static Mutation never(Rule rule) {
+        Predicate<Facts> never = _ -> false;
+        return set(rule, "isBroken", never);
+    }
+
+    /** A rule that comes after another, in place of before it. */
+    static Mutation swapped(Rule rule, Rule other) {
+        try {
+            Field field = field("ALL");
+            Rule[] all = (Rule[]) field.get(null);
+            swap(all, rule, other);
+            return new Mutation(() -> swap(all, rule, other));
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static void swap(Rule[] all, Rule rule, Rule other) {
+        int one = Arrays.asList(all).indexOf(rule);
+        int two = Arrays.asList(all).indexOf(other);
+        all[one] = other;
+        all[two] = rule;
+    }
+
+    /** Is there a predicate at all? */
+    static boolean isChecked(Rule rule) {
+        try {
+            return field("isBroken").get(rule) != null;
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Mutation set(Rule rule, String name, Object value) {
+        try {
+            Field field = field(name);
+            Object before = field.get(rule);
+            field.set(rule, value);
+            return new Mutation(() -> {
+                try {
+                    field.set(rule, before);
+                } catch (IllegalAccessException e) {
+                    throw new IllegalStateException(e);
+                }
+            });
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Field field(String name) {
+        try {
+            Field field = Rule.class.getDeclaredField(name);
+            field.setAccessible(true);
+            return field;
+        } catch (NoSuchFieldException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Override
+    public void close() {
+        undo.run();
+    }
+}

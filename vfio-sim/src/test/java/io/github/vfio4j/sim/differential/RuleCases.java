@@ -1,0 +1,370 @@
+package io.github.vfio4j.sim.differential;
+
+import static io.github.vfio4j.Rule.*;
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+import static io.github.vfio4j.sim.differential.Step.*;
+
+import io.github.vfio4j.Rule;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/** What shows each rule, on Linux and on the simulated kernel. A new rule needs a line here. */
+final class RuleCases {
+    /** All of it. */
+    static final Map<Rule, List<RuleCase>> OF = new EnumMap<>(Rule.class);
+
+    private static final int ENOENT = 2;
+    private static final int EIO = 5;
+    private static final int EBADF = 9;
+    private static final int EACCES = 13;
+    private static final int EFAULT = 14;
+    private static final int EBUSY = 16;
+    private static final int EEXIST = 17;
+    private static final int ENODEV = 19;
+    private static final int EINVAL = 22;
+    private static final int ENOTTY = 25;
+    private static final int EOVERFLOW = 75;
+    private static final int EBADFD = 77;
+
+    private static final int CONTAINER = 0;
+    private static final int GROUP = 1;
+    private static final int DEVICE = 2;
+    private static final int EVENT = 3;
+    private static final int OTHER = 4;
+
+    private static final int READ_WRITE = VFIO_DMA_MAP_FLAG_READ() | VFIO_DMA_MAP_FLAG_WRITE();
+    private static final long CONFIG = 7L << 40;
+    private static final int DIRTY_START = 1;
+    private static final int DIRTY_STOP = 2;
+    private static final int DIRTY_GET = 4;
+
+    private static final Step OPEN_CONTAINER = open(CONTAINER, "/dev/vfio/vfio");
+    private static final Step OPEN_GROUP = open(GROUP, "/dev/vfio/$edu");
+    private static final Step[] ATTACHED = {
+        OPEN_CONTAINER, OPEN_GROUP, ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER))
+    };
+    private static final Step[] V1 = then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1_IOMMU()));
+    private static final Step[] V2 = then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
+    private static final Step[] OPEN = then(V2, getDevice(DEVICE, GROUP, text(TwinMachine.EDU)));
+    private static final Step[] MAPPED = then(V2, dmaMap(0x10000, 0x2000, READ_WRITE));
+    private static final Step[] TRACKED =
+            then(MAPPED, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START)));
+
+    private static final String OF_ROOT = "the suite runs as root, whom this does not stop";
+    private static final String DOCUMENTS_ONLY = "only the kernels of the documents refuse it";
+    private static final String HARDWARE = "the VM has no such hardware";
+    private static final String RACE = "only a race shows it";
+
+    private RuleCases() {}
+
+    /** Can Linux show the rule in the VM? */
+    static boolean onLinux(Rule rule) {
+        return OF.getOrDefault(rule, List.of()).stream().anyMatch(c -> !(c instanceof RuleCase.NotOnLinux));
+    }
+
+    /** Does the simulated kernel show the rule? */
+    static boolean simulated(Rule rule) {
+        return OF.getOrDefault(rule, List.of()).stream()
+                .anyMatch(c -> !(c instanceof RuleCase.NotOnLinux not) || !not.name().isEmpty());
+    }
+
+    static {
+        tested(HANDLE_OPEN, "LifecycleKernelTest#aClosedHandleReachesTheKernelNoMore");
+        unshown(CONTAINER_NODE_EXISTS, "a machine without VFIO has nothing else to test");
+
+        tested(GROUP_NODE_EXISTS, "LifecycleKernelTest#aGroupWithoutAVfioDriverIsEnoentAndSaysSo");
+        simulated(GROUP_NODE_ACCESS, "SimGroupTest#anUnprivilegedProcessNeedsToBeLetIn", OF_ROOT);
+        unshown(GROUP_HAS_DRIVER, RACE);
+        calls(GROUP_OPEN_ONCE, EBUSY, OPEN_GROUP, open(OTHER, "/dev/vfio/$edu"));
+        tested(GROUP_OPEN_ONCE, "LifecycleKernelTest#aGroupIsOpenedOnce");
+
+        simulated(SET_CONTAINER_FD_NEGATIVE, "", DOCUMENTS_ONLY);
+        calls(SET_CONTAINER_FD_OPEN, EBADF, OPEN_GROUP, ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(NOT_OPEN)));
+        calls(SET_CONTAINER_ONCE, EINVAL, then(ATTACHED, ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER))));
+        tested(SET_CONTAINER_ONCE, "LifecycleKernelTest#aGroupIsInOneContainerOnly");
+        tested(SET_CONTAINER_GROUP_EXISTS, "GoneGroupKernelTest#aGroupWhoseLastDeviceWentIsNotAttached");
+        calls(
+                SET_CONTAINER_FD_KIND,
+                EINVAL,
+                EBADFD,
+                EBADFD,
+                eventfd(EVENT, 0, 0),
+                OPEN_GROUP,
+                ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(EVENT)));
+        tested(
+                SET_CONTAINER_OWNERSHIP,
+                "LifecycleKernelTest#aMemberWithAHostDriverMakesSetContainerEpermAndIsNamed");
+        calls(
+                SET_CONTAINER_ADDRESSES,
+                EBUSY,
+                then(
+                        MAPPED,
+                        dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_VADDR()),
+                        open(OTHER, "/dev/vfio/$testdev"),
+                        ioctl(OTHER, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER))));
+        tested(SET_CONTAINER_ADDRESSES, "VaddrKernelTest#noGroupJoinsWhileAnAddressIsMissing");
+        unshown(SET_CONTAINER_INTERRUPTS, "the first group would have been refused");
+
+        calls(SET_IOMMU_NEEDS_GROUP, EINVAL, OPEN_CONTAINER, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
+        tested(SET_IOMMU_NEEDS_GROUP, "LifecycleKernelTest#anEmptyContainerHasNoIommuToSet");
+        calls(SET_IOMMU_ONCE, EINVAL, then(V2, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU())));
+        tested(SET_IOMMU_ONCE, "LifecycleKernelTest#theIommuIsSetOnce");
+        calls(SET_IOMMU_TYPE, ENODEV, then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_DMA_CC_IOMMU())));
+        calls(SET_IOMMU_OPENS, EINVAL, then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_UNMAP_ALL())));
+        simulated(
+                SET_IOMMU_INTERRUPTS,
+                "SimContainerTest#withoutInterruptRemappingTheIommuIsRefused",
+                "the VM's IOMMU remaps interrupts; without that no other test runs");
+
+        tested(STATUS_GROUP_EXISTS, "GoneGroupKernelTest#aGroupWhoseLastDeviceWentHasNoStatus");
+
+        calls(DEVICE_NAME, EINVAL, then(V2, getDevice(DEVICE, GROUP, text(TwinMachine.EDU + " vf_token=x"))));
+        calls(DEVICE_IN_GROUP, ENODEV, then(V2, getDevice(DEVICE, GROUP, text(TwinMachine.TESTDEV))));
+        tested(DEVICE_IN_GROUP, "LifecycleKernelTest#aDeviceThatIsNotInTheGroupIsEnodevAndTheMembersAreNamed");
+        simulated(
+                DEVICE_DESCRIPTOR,
+                "SimDeviceFdTest#aFullTableIsEmfileAfterTheNameAndBeforeTheContainer",
+                "the suite's own JVM would have no descriptor left either");
+        calls(DEVICE_NEEDS_CONTAINER, EINVAL, OPEN_GROUP, getDevice(DEVICE, GROUP, text(TwinMachine.EDU)));
+        tested(DEVICE_NEEDS_CONTAINER, "LifecycleKernelTest#aDeviceOfAGroupOutsideTheContainerIsRefused");
+        tested(DEVICE_NEEDS_THIS_CONTAINER, "LifecycleKernelTest#aDeviceOfAGroupOutsideTheContainerIsRefused");
+        calls(DEVICE_NEEDS_IOMMU, EINVAL, then(ATTACHED, getDevice(DEVICE, GROUP, text(TwinMachine.EDU))));
+        tested(DEVICE_NEEDS_IOMMU, "LifecycleKernelTest#aContainerIsAsNewAfterItsLastGroupLeft");
+        simulated(DEVICE_VIABLE, "", DOCUMENTS_ONLY);
+
+        calls(UNSET_NEEDS_CONTAINER, EINVAL, OPEN_GROUP, ioctl(GROUP, VFIO_GROUP_UNSET_CONTAINER(), 0));
+        tested(UNSET_NEEDS_CONTAINER, "LifecycleKernelTest#onlyAGroupOfTheContainerLeavesIt");
+        calls(UNSET_DEVICE_OPEN, EBUSY, then(OPEN, ioctl(GROUP, VFIO_GROUP_UNSET_CONTAINER(), 0)));
+        tested(UNSET_DEVICE_OPEN, "LifecycleKernelTest#aGroupWithAnOpenDeviceStaysInItsContainer");
+        tested(UNSET_EXTERNAL_USER, "ExternalUserKernelTest#aGroupThatKvmUsesIsNotDetachedAndTheRefusalNamesKvm");
+
+        calls(
+                INFO_NEEDS_IOMMU,
+                EINVAL,
+                then(ATTACHED, ioctl(CONTAINER, VFIO_IOMMU_GET_INFO(), u32(24), u32(0), u64(0), u32(0), u32(0))));
+        tested(INFO_NEEDS_IOMMU, "LifecycleKernelTest#theLastGroupsLeaveEndsTheIommuAndItsMappings");
+
+        calls(MAP_NEEDS_IOMMU, EINVAL, then(ATTACHED, dmaMap(0x10000, 0x1000, READ_WRITE)));
+        tested(MAP_NEEDS_IOMMU, "LifecycleKernelTest#theLastGroupsLeaveEndsTheIommuAndItsMappings");
+        calls(MAP_SIZE, EINVAL, then(V2, dmaMap(0x10000, 0, READ_WRITE)));
+        tested(MAP_SIZE, "DmaKernelTest#sizesThatAreNoneAreRefused");
+        calls(MAP_WRAP, EINVAL, EINVAL, EOVERFLOW, then(V2, dmaMap(-0x1000, 0x2000, READ_WRITE)));
+        tested(MAP_WRAP, "DmaKernelTest#aRangeThatWrapsIsRefused");
+        calls(MAP_PERMISSION, EINVAL, then(V2, dmaMap(0x10000, 0x1000, 0)));
+        calls(MAP_ALIGNED, EINVAL, then(V2, dmaMap(0x10001, 0x1000, READ_WRITE)));
+        tested(MAP_ALIGNED, "DmaKernelTest#aMisalignedAddressIsRefused");
+        calls(MAP_ADDRESS_TARGET, ENOENT, then(V2, dmaMap(0x10000, 0x1000, VFIO_DMA_MAP_FLAG_VADDR())));
+        tested(MAP_ADDRESS_TARGET, "VaddrKernelTest#aBufferWithoutItsAddressCanBeClosed");
+        calls(MAP_ADDRESS_AWAITED, EINVAL, then(MAPPED, dmaMap(0x10000, 0x2000, VFIO_DMA_MAP_FLAG_VADDR())));
+        tested(MAP_ADDRESS_AWAITED, "VaddrKernelTest#anAddressIsTakenOnceAndGivenOnce");
+        calls(MAP_OVERLAP, EEXIST, then(MAPPED, dmaMap(0x11000, 0x2000, READ_WRITE)));
+        tested(MAP_OVERLAP, "DmaKernelTest#mappingsDoNotOverlap");
+        simulated(
+                MAP_BUDGET,
+                "SimType1Test#theBudgetIsCountedDownAndUp",
+                "65535 mappings take the VM minutes; the generated sequences compare the count that is left");
+        calls(MAP_RANGE, EINVAL, then(V2, dmaMap(0xfee0_0000L, 0x1000, READ_WRITE)));
+        tested(MAP_RANGE, "DmaKernelTest#aRangeOutsideTheIommusReachIsRefused");
+        calls(
+                MAP_MEMORY,
+                EFAULT,
+                then(V2, dmaMap(address(Region.NO_ACCESS, 0), 0x10000, 0x1000, READ_WRITE)));
+        simulated(MAP_MEMLOCK, "SimType1Test#anUnprivilegedProcessPinsUpToItsLimit", OF_ROOT);
+        unshown(MAP_TOP, "every IOMMU here ends far below the top; FailureTest has one that does not");
+
+        calls(UNMAP_NEEDS_IOMMU, EINVAL, then(ATTACHED, dmaUnmap(0x10000, 0x1000, 0)));
+        tested(UNMAP_NEEDS_IOMMU, "VaddrKernelTest#everythingEndsWithTheLastGroup");
+        calls(UNMAP_BITMAP_ALONE, EINVAL, then(TRACKED, dmaUnmap(0, 0, 1 | 2, 4096, 64)));
+        calls(UNMAP_BITMAP_BUFFER, EINVAL, then(TRACKED, dmaUnmap(0x10000, 0x2000, 1, 4096, 0)));
+        unshown(UNMAP_ADDRESS_EMULATED, "Linux and the simulated machine have no mediated device in this suite");
+        calls(UNMAP_IOVA_ALIGNED, EINVAL, then(MAPPED, dmaUnmap(0x10001, 0x2000, 0)));
+        tested(UNMAP_IOVA_ALIGNED, "UnmapKernelTest#whatIsNoRangeIsRefused");
+        calls(UNMAP_ALL_RANGE, EINVAL, then(MAPPED, dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_ALL())));
+        calls(UNMAP_SIZE_ALIGNED, EINVAL, then(MAPPED, dmaUnmap(0x10000, 0x2001, 0)));
+        tested(UNMAP_SIZE_ALIGNED, "UnmapKernelTest#whatIsNoRangeIsRefused");
+        calls(UNMAP_WRAP, EINVAL, EINVAL, EOVERFLOW, then(V2, dmaUnmap(-0x1000, 0x2000, 0)));
+        tested(UNMAP_WRAP, "UnmapKernelTest#whatIsNoRangeIsRefused");
+        calls(UNMAP_DIRTY_ON, EINVAL, then(MAPPED, dmaUnmap(0x10000, 0x2000, 1, 4096, 8)));
+        tested(UNMAP_DIRTY_ON, "DirtyTrackingKernelTest#whatIsNotTrackedIsNotTold");
+        calls(UNMAP_WHOLE, EINVAL, then(MAPPED, dmaUnmap(0x10000, 0x1000, 0)));
+        tested(UNMAP_WHOLE, "UnmapKernelTest#version2CutsNoBuffer");
+        calls(
+                UNMAP_ADDRESS,
+                EINVAL,
+                then(
+                        MAPPED,
+                        dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_VADDR()),
+                        dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_VADDR())));
+        tested(UNMAP_ADDRESS, "VaddrKernelTest#anAddressIsTakenOnceAndGivenOnce");
+
+        calls(
+                DIRTY_NEEDS_IOMMU,
+                EINVAL,
+                then(ATTACHED, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START))));
+        tested(DIRTY_NEEDS_IOMMU, "DirtyTrackingKernelTest#trackingEndsWithTheIommu");
+        calls(DIRTY_TYPE, EACCES, then(V1, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START))));
+        tested(DIRTY_TYPE, "DirtyTrackingKernelTest#anIommuOfTheFirstTypeTracksNothing");
+        calls(
+                DIRTY_ONE_ACTION,
+                EINVAL,
+                then(V2, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START | DIRTY_STOP))));
+        calls(DIRTY_SIZE, EINVAL, then(TRACKED, dirty(0x10000, 0, 4096, 8)));
+        tested(DIRTY_SIZE, "DirtyTrackingKernelTest#rangesThatTheKernelWouldNotReadAreRefused");
+        calls(DIRTY_WRAP, EINVAL, EINVAL, EOVERFLOW, then(TRACKED, dirty(-0x1000, 0x2000, 4096, 8)));
+        tested(DIRTY_WRAP, "DirtyTrackingKernelTest#rangesThatTheKernelWouldNotReadAreRefused");
+        calls(DIRTY_BITMAP_BUFFER, EINVAL, then(TRACKED, dirty(0x10000, 0x2000, 4096, 0)));
+        tested(DIRTY_BITMAP_BUFFER, "DirtyTrackingKernelTest#rangesThatTheKernelWouldNotReadAreRefused");
+        calls(DIRTY_ALIGNED, EINVAL, then(TRACKED, dirty(0x10000, 0x2800, 4096, 8)));
+        tested(DIRTY_ALIGNED, "DirtyTrackingKernelTest#rangesThatTheKernelWouldNotReadAreRefused");
+        calls(DIRTY_ON, EINVAL, then(MAPPED, dirty(0x10000, 0x2000, 4096, 8)));
+        tested(DIRTY_ON, "DirtyTrackingKernelTest#whatIsNotTrackedIsNotTold");
+        calls(DIRTY_WHOLE, EINVAL, then(TRACKED, dirty(0x10000, 0x1000, 4096, 8)));
+        tested(DIRTY_WHOLE, "DirtyTrackingKernelTest#rangesThatTheKernelWouldNotReadAreRefused");
+        tested(DIRTY_STALE, "DirtyTrackingKernelTest#mappingsThatShareAWordOfTheBitmapAreNotReadTogether");
+
+        int msi = VFIO_PCI_MSI_IRQ_INDEX();
+        calls(SET_IRQS_RANGE, EINVAL, then(OPEN, irqs(msi, VFIO_IRQ_SET_ACTION_TRIGGER() | 1, 40, 1)));
+        tested(SET_IRQS_RANGE, "InterruptKernelTest#interruptsThatAreNotThereAreRefused");
+        calls(SET_IRQS_DATA, EINVAL, then(OPEN, irqs(msi, VFIO_IRQ_SET_ACTION_TRIGGER(), 0, 1)));
+        calls(SET_IRQS_ACTION, ENOTTY, then(OPEN, irqs(msi, VFIO_IRQ_SET_ACTION_MASK() | 1, 0, 1)));
+        tested(SET_IRQS_ACTION, "InterruptKernelTest#messageInterruptsAreNotMaskedThroughTheKernel");
+        tested(SET_IRQS_EXCLUSIVE, "InterruptKernelTest#oneOfIntxMsiAndMsixIsEnabledAtATime");
+        calls(SET_IRQS_ENABLED, EINVAL, then(OPEN, irqs(msi, VFIO_IRQ_SET_ACTION_TRIGGER() | 1, 0, 1)));
+        tested(SET_IRQS_RESIZE, "InterruptKernelTest#vectorsAreAddedWhileOthersAreEnabledWhereTheKernelAllowsIt");
+        tested(SET_IRQS_UNMASK_EVENT, "InterruptKernelTest#anEventUnmasksTheLineUntilItIsClosed");
+        unshown(SET_IRQS_LINE, HARDWARE);
+        unshown(SET_IRQS_SHARED_LINE, HARDWARE);
+        simulated(
+                SET_IRQS_VECTORS,
+                "FewVectorsTest#withoutInterruptRemappingADriverLearnsHowManyMsiVectorsItMayHave",
+                "the VM's IOMMU remaps interrupts");
+
+        simulated(
+                EVENT_DESCRIPTOR,
+                "SimProcessTest#aFullTableIsEmfileAndOpensNothing",
+                "the suite's own JVM would have no descriptor left either");
+
+        unshown(EXTERNAL_TRANSLATED, "no test has a group without an IOMMU");
+        tested(EXTERNAL_NEEDS_CONTAINER, "ExternalUserKernelTest#anOpenGroupAloneIsNotGivenAway");
+        tested(EXTERNAL_NEEDS_IOMMU, "ExternalUserKernelTest#anOpenGroupAloneIsNotGivenAway");
+        unshown(EXTERNAL_VIABLE, "a group in a container is viable on every Linux that is supported");
+
+        unshown(KVM_NODE_EXISTS, "a machine without KVM has nothing else to test");
+        unshown(KVM_NODE_ACCESS, OF_ROOT);
+        tested(KVM_CREATE_DEVICE_PROCESS, "ExternalUserKernelTest#aVirtualMachineOfAnotherProcessIsEio");
+        unshown(KVM_CREATE_DEVICE_KNOWN, "needs a kernel with KVM and without CONFIG_KVM_VFIO");
+        tested(KVM_CREATE_DEVICE_ONCE, "ExternalUserKernelTest#aVirtualMachineOfTheProgramIsAdoptedAndStaysTheProgramsOwn");
+        unshown(KVM_ADD_PROCESS, "creating the VFIO device is refused before");
+        unshown(KVM_ADD_FD_OPEN, "the library gives KVM nothing that is closed");
+        tested(KVM_ADD_FD_KIND, "ExternalUserKernelTest#kvmTakesADeviceWhereTheKernelDoes");
+        tested(KVM_ADD_ONCE, "ExternalUserKernelTest#kvmTakesAGroupOnce");
+        unshown(KVM_DEL_PROCESS, "creating the VFIO device is refused before");
+        unshown(KVM_DEL_FD_OPEN, "the library keeps what KVM has open until it is released");
+        unshown(KVM_DEL_KNOWN, "the library releases what it added, once");
+
+        tested(LISTEN_ADDRESS_FREE, "HandoverKernelTest#anAddressIsFreeAgainWhenItsListenerIsClosed");
+        tested(CONNECT_FILE, "HandoverKernelTest#nobodyListens");
+        tested(CONNECT_LISTENER, "HandoverKernelTest#nobodyListens");
+        unshown(CONNECT_ACCESS, OF_ROOT);
+        tested(SEND_PEER, "HandoverKernelTest#aClosedEndIsToldToTheOther");
+        unshown(SEND_ROOM, "a full socket takes as many open files as a process may have");
+        tested(RECEIVE_PEER, "HandoverKernelTest#aClosedEndIsToldToTheOther");
+        tested(RECEIVE_MESSAGE, "HandoverKernelTest#whatIsNotWhatItClaimsToBeIsRefusedAndNothingIsKept");
+
+        calls(RESET_SUPPORTED, EINVAL, then(OPEN, ioctl(DEVICE, VFIO_DEVICE_RESET(), 0)));
+        tested(RESET_SUPPORTED, "DeviceKernelTest#aResetKeepsTheMappedRegisters");
+        calls(
+                REGION_READ_DECODED,
+                EIO,
+                then(OPEN, pwrite(DEVICE, "0000", CONFIG + 4), pread(DEVICE, 4, 0)));
+        tested(REGION_READ_DECODED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
+        unshown(REGION_WRITE_WRITABLE, "no device here has a region that can only be read");
+        calls(
+                REGION_WRITE_DECODED,
+                EIO,
+                then(OPEN, pwrite(DEVICE, "0000", CONFIG + 4), pwrite(DEVICE, "00000000", 4)));
+        tested(REGION_WRITE_DECODED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
+        tested(REGION_WRITE_MAPPED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
+        calls(REGION_PAGE, EINVAL, then(OPEN, map(0, DEVICE, 4096, 3, 1, 0x800)));
+        tested(REGION_PAGE, "DeviceKernelTest#aPartOfABarIsMappedFromAPageOn");
+        calls(REGION_MAPPABLE, EINVAL, then(OPEN, map(0, DEVICE, 4096, 3, 1, CONFIG)));
+        tested(REGION_MAPPABLE, "DeviceKernelTest#aRegionThatCannotBeMappedIsRefused");
+        tested(REGION_POWERED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
+        tested(REGION_DECODED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
+    }
+
+    // ---- how the lines are made
+
+    private static void add(Rule rule, RuleCase shown) {
+        OF.computeIfAbsent(rule, _ -> new ArrayList<>()).add(shown);
+    }
+
+    private static void calls(Rule rule, int errno, Step... steps) {
+        calls(rule, errno, errno, errno, steps);
+    }
+
+    private static void calls(Rule rule, int on61, int on612, int on72, Step... steps) {
+        add(rule, new RuleCase.Calls(on61, on612, on72, List.of(steps)));
+    }
+
+    private static void tested(Rule rule, String test) {
+        add(rule, new RuleCase.KernelTest(test));
+    }
+
+    private static void simulated(Rule rule, String test, String why) {
+        add(rule, new RuleCase.NotOnLinux(test, why));
+    }
+
+    private static void unshown(Rule rule, String why) {
+        add(rule, new RuleCase.NotOnLinux("", why));
+    }
+
+    private static Step[] then(Step[] first, Step... more) {
+        return Stream.concat(Stream.of(first), Stream.of(more)).toArray(Step[]::new);
+    }
+
+    private static Step dmaMap(long iova, long size, int flags) {
+        return dmaMap(address(Region.RAM, 0), iova, size, flags);
+    }
+
+    private static Step dmaMap(Field memory, long iova, long size, int flags) {
+        return ioctl(CONTAINER, VFIO_IOMMU_MAP_DMA(), u32(32), u32(flags), memory, u64(iova), u64(size));
+    }
+
+    private static Step dmaUnmap(long iova, long size, int flags) {
+        return ioctl(CONTAINER, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(flags), u64(iova), u64(size));
+    }
+
+    private static Step dmaUnmap(long iova, long size, int flags, long pageSize, long bitmapSize) {
+        return ioctl(
+                CONTAINER,
+                VFIO_IOMMU_UNMAP_DMA(),
+                u32(48),
+                u32(flags),
+                u64(iova),
+                u64(size),
+                u64(pageSize),
+                u64(bitmapSize),
+                address(Region.RAM, 0x8000));
+    }
+
+    private static Step dirty(long iova, long size, long pageSize, long bitmapSize) {
+        return ioctl(
+                CONTAINER,
+                VFIO_IOMMU_DIRTY_PAGES(),
+                u32(48),
+                u32(DIRTY_GET),
+                u64(iova),
+                u64(size),
+                u64(pageSize),
+                u64(bitmapSize),
+                address(Region.RAM, 0x8000));
+    }
+
+    private static Step irqs(int index, int flags, int start, int count) {
+        return ioctl(DEVICE, VFIO_DEVICE_SET_IRQS(), u32(20), u32(flags), u32(index), u32(start), u32(count));
+    }
+}

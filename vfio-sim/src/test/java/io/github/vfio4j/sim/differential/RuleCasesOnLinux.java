@@ -1,0 +1,28 @@
+package io.github.vfio4j.sim.differential;
+
+import io.github.vfio4j.Rule;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/** Linux answers a broken rule as {@link RuleCases} says. */
+class RuleCasesOnLinux extends DifferentialCase {
+    @TestFactory
+    Stream<DynamicTest> linuxAnswersAsTheRulesSay() {
+        return RuleCases.OF.entrySet().stream()
+                .flatMap(e -> RuleCasesTest.calls(e.getValue())
+                        .map(c -> DynamicTest.dynamicTest(e.getKey().id(), () -> lastAnswers(
+                                -c.errno(twins.profile()), c.steps().toArray(Step[]::new)))));
+    }
+
+    @Test
+    void theRulesAreCounted() {
+        System.out.printf(
+                "rules: %d; %d can be observed on Linux in the VM, and each is shown by a test on %s%n",
+                Rule.values().length,
+                Arrays.stream(Rule.values()).filter(RuleCases::onLinux).count(),
+                twins.lockstep.first.name);
+    }
+}

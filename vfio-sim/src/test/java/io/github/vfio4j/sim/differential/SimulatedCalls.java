@@ -1,0 +1,94 @@
+package io.github.vfio4j.sim.differential;
+
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.sim.PciBar;
+import io.github.vfio4j.sim.PciBus;
+import io.github.vfio4j.sim.PciIdentity;
+import io.github.vfio4j.sim.PciModel;
+import io.github.vfio4j.sim.SimMachine;
+import io.github.vfio4j.sim.SimPorts;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Runs sequences on a simulated kernel alone, on a machine like that of the VM. */
+final class SimulatedCalls {
+    private final Side side;
+
+    SimulatedCalls(KernelProfile kernel) {
+        SimMachine.Builder builder = SimMachine.builder().kernel(kernel);
+        builder.device(PciAddress.parse(TwinMachine.EDU), new Plain(false), 1, SimMachine.VFIO_PCI);
+        builder.device(PciAddress.parse(TwinMachine.TESTDEV), new Plain(true), 2, SimMachine.VFIO_PCI);
+        for (String member : TwinMachine.SHARED) {
+            builder.device(PciAddress.parse(member), new Plain(false), 3, SimMachine.VFIO_PCI);
+        }
+        SimMachine machine = builder.build();
+        side = program(machine);
+        side.connect(program(machine));
+    }
+
+    private static Side program(SimMachine machine) {
+        return Side.simulated(
+                machine.profile().toString(),
+                SimPorts.syscalls(machine.startProcess()),
+                path -> path.replace("$edu", "1").replace("$testdev", "2").replace("$shared", "3"));
+    }
+
+    /** Runs the steps and closes all; what the last one answered. */
+    long lastAnswer(List<Step> steps) {
+        long last = 0;
+        try {
+            for (Step step : steps) {
+                last = side.run(step).result();
+            }
+            return last;
+        } finally {
+            side.closeAll();
+        }
+    }
+
+    /** Runs a source to its end and closes all; everything that was answered. */
+    List<Outcome> answers(Lockstep.Source source) {
+        List<Outcome> answers = new ArrayList<>();
+        try {
+            for (Optional<Step> next = source.next(); next.isPresent(); next = source.next()) {
+                if (!side.overwrites(next.get())) {
+                    Outcome outcome = side.run(next.get());
+                    answers.add(outcome);
+                    source.answered(next.get(), outcome);
+                }
+            }
+            return answers;
+        } finally {
+            side.closeAll();
+        }
+    }
+
+    /** A device that does nothing: one BAR, one vector of MSI. */
+    private record Plain(boolean resettable) implements PciModel {
+        @Override
+        public PciIdentity identity() {
+            return new PciIdentity(0x1234, 0x11e8, 0x00ff00);
+        }
+
+        @Override
+        public List<PciBar> bars() {
+            return List.of(new PciBar(0, 1 << 20, true));
+        }
+
+        @Override
+        public int msiVectors() {
+            return 1;
+        }
+
+        @Override
+        public void powerOn(PciBus bus) {}
+
+        @Override
+        public void reset() {}
+
+        @Override
+        public void powerOff() {}
+    }
+}
