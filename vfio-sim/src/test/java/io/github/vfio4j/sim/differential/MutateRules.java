@@ -27,8 +27,20 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 final class MutateRules {
     private static final int SEQUENCES = 1500;
     private static final long SEED = 0x5eed5eed5eed5eedL;
+    private static final List<String> SIMULATED = List.of(
+            "SimGroupTest",
+            "SimContainerTest",
+            "SimType1Test",
+            "SimDeviceFdTest",
+            "SimDirtyPagesTest",
+            "SimInterruptsTest",
+            "SimGroupTypesTest",
+            "SimExternalUserTest",
+            "SimBusResetTest",
+            "SimIoEventFdTest",
+            "SimFeaturesTest");
     private static final List<String> TESTS_OF_THE_API =
-            List.of("RuleTest", "RulesPageTest", "FailureTest", "InterruptsTest", "VfioExceptionTest");
+            List.of("RuleTest", "RulesPageTest", "FailureTest", "InterruptsTest", "FeaturesTest", "VfioExceptionTest");
 
     private final SimulatedCalls calls = new SimulatedCalls(KernelProfile.V7_2);
     private final List<List<Outcome>> answers = new ArrayList<>();
@@ -105,6 +117,7 @@ final class MutateRules {
                 default -> {}
             }
         }
+        SIMULATED.forEach(name -> classes.add(type("io.github.vfio4j.sim." + name)));
         TESTS_OF_THE_API.forEach(name -> classes.add(type("io.github.vfio4j." + name)));
         return classes.stream().anyMatch(MutateRules::fails);
     }

@@ -26,6 +26,7 @@ final class RuleCases {
     private static final int ENODEV = 19;
     private static final int EINVAL = 22;
     private static final int ENOTTY = 25;
+    private static final int ENOSPC = 28;
     private static final int EOVERFLOW = 75;
     private static final int EBADFD = 77;
 
@@ -81,7 +82,7 @@ final class RuleCases {
         calls(GROUP_OPEN_ONCE, EBUSY, OPEN_GROUP, open(OTHER, "/dev/vfio/$edu"));
         tested(GROUP_OPEN_ONCE, "LifecycleKernelTest#aGroupIsOpenedOnce");
 
-        simulated(SET_CONTAINER_FD_NEGATIVE, "", DOCUMENTS_ONLY);
+        simulated(SET_CONTAINER_FD_NEGATIVE, "SimExternalUserTest#theDocumentsCheckInAnOrderOfTheirOwn", DOCUMENTS_ONLY);
         calls(SET_CONTAINER_FD_OPEN, EBADF, OPEN_GROUP, ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(NOT_OPEN)));
         calls(SET_CONTAINER_ONCE, EINVAL, then(ATTACHED, ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER))));
         tested(SET_CONTAINER_ONCE, "LifecycleKernelTest#aGroupIsInOneContainerOnly");
@@ -133,7 +134,7 @@ final class RuleCases {
         tested(DEVICE_NEEDS_THIS_CONTAINER, "LifecycleKernelTest#aDeviceOfAGroupOutsideTheContainerIsRefused");
         calls(DEVICE_NEEDS_IOMMU, EINVAL, then(ATTACHED, getDevice(DEVICE, GROUP, text(TwinMachine.EDU))));
         tested(DEVICE_NEEDS_IOMMU, "LifecycleKernelTest#aContainerIsAsNewAfterItsLastGroupLeft");
-        simulated(DEVICE_VIABLE, "", DOCUMENTS_ONLY);
+        simulated(DEVICE_VIABLE, "SimExternalUserTest#byTheDocumentsAHostDriverIsFoundWhenADeviceIsOpened", DOCUMENTS_ONLY);
 
         calls(UNSET_NEEDS_CONTAINER, EINVAL, OPEN_GROUP, ioctl(GROUP, VFIO_GROUP_UNSET_CONTAINER(), 0));
         tested(UNSET_NEEDS_CONTAINER, "LifecycleKernelTest#onlyAGroupOfTheContainerLeavesIt");
@@ -173,13 +174,13 @@ final class RuleCases {
                 EFAULT,
                 then(V2, dmaMap(address(Region.NO_ACCESS, 0), 0x10000, 0x1000, READ_WRITE)));
         simulated(MAP_MEMLOCK, "SimType1Test#anUnprivilegedProcessPinsUpToItsLimit", OF_ROOT);
-        unshown(MAP_TOP, "every IOMMU here ends far below the top; FailureTest has one that does not");
+        simulated(MAP_TOP, "SimGroupTypesTest#theVeryTopIsLostOnOlderKernels", "every IOMMU of the VM ends far below the top");
 
         calls(UNMAP_NEEDS_IOMMU, EINVAL, then(ATTACHED, dmaUnmap(0x10000, 0x1000, 0)));
         tested(UNMAP_NEEDS_IOMMU, "VaddrKernelTest#everythingEndsWithTheLastGroup");
         calls(UNMAP_BITMAP_ALONE, EINVAL, then(TRACKED, dmaUnmap(0, 0, 1 | 2, 4096, 64)));
         calls(UNMAP_BITMAP_BUFFER, EINVAL, then(TRACKED, dmaUnmap(0x10000, 0x2000, 1, 4096, 0)));
-        unshown(UNMAP_ADDRESS_EMULATED, "Linux and the simulated machine have no mediated device in this suite");
+        simulated(UNMAP_ADDRESS_EMULATED, "SimGroupTypesTest#aGroupOfMediatedDevicesAlonePinsNothingAndHasNoLimits", "stock kernels have no mediated devices");
         calls(UNMAP_IOVA_ALIGNED, EINVAL, then(MAPPED, dmaUnmap(0x10001, 0x2000, 0)));
         tested(UNMAP_IOVA_ALIGNED, "UnmapKernelTest#whatIsNoRangeIsRefused");
         calls(UNMAP_ALL_RANGE, EINVAL, then(MAPPED, dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_ALL())));
@@ -247,23 +248,23 @@ final class RuleCases {
                 "SimProcessTest#aFullTableIsEmfileAndOpensNothing",
                 "the suite's own JVM would have no descriptor left either");
 
-        unshown(EXTERNAL_TRANSLATED, "no test has a group without an IOMMU");
+        simulated(EXTERNAL_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", "the VM has no group without an IOMMU");
         tested(EXTERNAL_NEEDS_CONTAINER, "ExternalUserKernelTest#anOpenGroupAloneIsNotGivenAway");
         tested(EXTERNAL_NEEDS_IOMMU, "ExternalUserKernelTest#anOpenGroupAloneIsNotGivenAway");
-        unshown(EXTERNAL_VIABLE, "a group in a container is viable on every Linux that is supported");
+        simulated(EXTERNAL_VIABLE, "SimExternalUserTest#byTheDocumentsAnExternalUserIsTakenOfAProtectedGroupAlone", DOCUMENTS_ONLY);
 
         unshown(KVM_NODE_EXISTS, "a machine without KVM has nothing else to test");
-        unshown(KVM_NODE_ACCESS, OF_ROOT);
+        simulated(KVM_NODE_ACCESS, "SimExternalUserTest#anUnprivilegedProcessOpensNoKvm", OF_ROOT);
         tested(KVM_CREATE_DEVICE_PROCESS, "ExternalUserKernelTest#aVirtualMachineOfAnotherProcessIsEio");
         unshown(KVM_CREATE_DEVICE_KNOWN, "needs a kernel with KVM and without CONFIG_KVM_VFIO");
         tested(KVM_CREATE_DEVICE_ONCE, "ExternalUserKernelTest#aVirtualMachineOfTheProgramIsAdoptedAndStaysTheProgramsOwn");
-        unshown(KVM_ADD_PROCESS, "creating the VFIO device is refused before");
-        unshown(KVM_ADD_FD_OPEN, "the library gives KVM nothing that is closed");
+        simulated(KVM_ADD_PROCESS, "SimExternalUserTest#aVirtualMachineIsThatOfItsProcess", "creating the VFIO device is refused before");
+        simulated(KVM_ADD_FD_OPEN, "SimExternalUserTest#itsAttributesAreFilesToAddAndToRemove", "the library gives KVM nothing that is closed");
         tested(KVM_ADD_FD_KIND, "ExternalUserKernelTest#kvmTakesADeviceWhereTheKernelDoes");
         tested(KVM_ADD_ONCE, "ExternalUserKernelTest#kvmTakesAGroupOnce");
-        unshown(KVM_DEL_PROCESS, "creating the VFIO device is refused before");
-        unshown(KVM_DEL_FD_OPEN, "the library keeps what KVM has open until it is released");
-        unshown(KVM_DEL_KNOWN, "the library releases what it added, once");
+        simulated(KVM_DEL_PROCESS, "SimExternalUserTest#aVirtualMachineIsThatOfItsProcess", "creating the VFIO device is refused before");
+        simulated(KVM_DEL_FD_OPEN, "SimExternalUserTest#itsAttributesAreFilesToAddAndToRemove", "the library keeps what KVM has open until it is released");
+        simulated(KVM_DEL_KNOWN, "SimExternalUserTest#itsAttributesAreFilesToAddAndToRemove", "the library releases what it added, once");
 
         tested(LISTEN_ADDRESS_FREE, "HandoverKernelTest#anAddressIsFreeAgainWhenItsListenerIsClosed");
         tested(CONNECT_FILE, "HandoverKernelTest#nobodyListens");
@@ -294,6 +295,118 @@ final class RuleCases {
         tested(REGION_MAPPABLE, "DeviceKernelTest#aRegionThatCannotBeMappedIsRefused");
         tested(REGION_POWERED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
         tested(REGION_DECODED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
+
+        // ---- groups without an IOMMU, of mediated devices, and behind different IOMMUs
+        String noIommu = "the VM has no group without an IOMMU";
+        String oneIommu = "all devices of the VM are behind one IOMMU";
+        simulated(CONTAINER_NODE_ACCESS, "", OF_ROOT);
+        simulated(GROUP_OPEN_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", noIommu);
+        simulated(GROUP_OPEN_UNSAFE, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
+        unshown(GROUP_OPEN_CDEV, "the library opens no device by its own file");
+        simulated(SET_CONTAINER_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", noIommu);
+        simulated(SET_CONTAINER_KINDS, "SimGroupTypesTest#aContainerIsOfOneKind", noIommu);
+        unshown(SET_CONTAINER_DOMAIN_BUSY, HARDWARE);
+        unshown(SET_CONTAINER_DOMAIN, HARDWARE);
+        simulated(SET_CONTAINER_APERTURE, "SimGroupTypesTest#anIommuThatReachesLessThanIsMappedDoesNotJoin", oneIommu);
+        simulated(SET_CONTAINER_RESERVED, "SimGroupTypesTest#anIommuThatDoesNotReachOrCannotPinWhatIsMappedDoesNotJoin", oneIommu);
+        simulated(SET_CONTAINER_NOTHING_LEFT, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
+        simulated(SET_CONTAINER_MEMORY, "SimGroupTypesTest#anIommuThatDoesNotReachOrCannotPinWhatIsMappedDoesNotJoin", oneIommu);
+        simulated(SET_CONTAINER_MEMLOCK, "SimGroupTypesTest#whatIsPinnedForAnotherCountsAgainstTheLimitsOfBoth", oneIommu);
+        simulated(SET_CONTAINER_REACH, "SimGroupTypesTest#anIommuThatDoesNotReachOrCannotPinWhatIsMappedDoesNotJoin", oneIommu);
+        simulated(SET_IOMMU_PRIVILEGE, "SimGroupTypesTest#settingNoIommuTakesAPrivilege", noIommu);
+        unshown(SET_IOMMU_DOMAIN, HARDWARE);
+        simulated(SET_IOMMU_APERTURE, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
+        simulated(SET_IOMMU_NOTHING_LEFT, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
+        simulated(DEVICE_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", noIommu);
+        unshown(DEVICE_TOKEN, "the VM has no virtual function whose driver asks for a token");
+        unshown(DEVICE_BUSY, RACE);
+        simulated(INFO_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
+        simulated(MAP_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
+        simulated(UNMAP_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
+        simulated(DIRTY_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
+
+        // ---- resets of the bus
+        Step[] shared = {
+            OPEN_CONTAINER,
+            open(GROUP, "/dev/vfio/$shared"),
+            ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER)),
+            ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()),
+            getDevice(DEVICE, GROUP, text(TwinMachine.SHARED.getFirst()))
+        };
+        unshown(RESET_BUSY, RACE);
+        calls(
+                HOT_RESET_INFO_SUPPORTED,
+                ENODEV,
+                then(OPEN, ioctl(DEVICE, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), u32(64), u32(0), u32(0))));
+        tested(HOT_RESET_INFO_SUPPORTED, "HotResetKernelTest#aDeviceOnARootBusHasNoHotReset");
+        calls(
+                HOT_RESET_INFO_ROOM,
+                ENOSPC,
+                then(shared, ioctl(DEVICE, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), u32(12), u32(0), u32(0))));
+        unshown(HOT_RESET_INFO_STABLE, RACE);
+        unshown(HOT_RESET_INFO_GROUPS, "every device here is in an IOMMU group");
+        calls(HOT_RESET_GROUPS, EINVAL, then(shared, hotReset(u32(0))));
+        calls(HOT_RESET_SUPPORTED, ENODEV, then(OPEN, hotReset(u32(1), fd(GROUP))));
+        calls(
+                HOT_RESET_FEWER_GROUPS,
+                EINVAL,
+                then(shared, hotReset(u32(4), fd(GROUP), fd(GROUP), fd(GROUP), fd(GROUP))));
+        calls(HOT_RESET_FD_OPEN, EBADF, then(shared, hotReset(u32(1), fd(NOT_OPEN))));
+        calls(HOT_RESET_FD_KIND, EINVAL, then(shared, hotReset(u32(1), fd(CONTAINER))));
+        tested(HOT_RESET_BOUND, "HotResetKernelTest#anAffectedDeviceWithoutADriverHindersTheReset");
+        calls(
+                HOT_RESET_OWNED,
+                EINVAL,
+                then(shared, open(OTHER, "/dev/vfio/$edu"), hotReset(u32(1), fd(OTHER))));
+        simulated(HOT_RESET_OWNED, "SimBusResetTest#theLibraryNamesTheDeviceThatIsNotOurs", "");
+        unshown(HOT_RESET_BUSY, RACE);
+        unshown(HOT_RESET_LINK, "no device that programs get is below a root port");
+
+        // ---- eventfds that write registers
+        calls(IOEVENTFD_BAR, EINVAL, then(OPEN, eventfd(EVENT, 0, 0), ioEventFd(CONFIG, fd(EVENT))));
+        tested(IOEVENTFD_BAR, "IoEventFdKernelTest#theRegisterMustBeInABar");
+        calls(IOEVENTFD_INSIDE, EINVAL, then(OPEN, eventfd(EVENT, 0, 0), ioEventFd(1L << 30, fd(EVENT))));
+        tested(IOEVENTFD_INSIDE, "IoEventFdKernelTest#theRegisterMustBeInABar");
+        tested(IOEVENTFD_MSIX, "IoEventFdKernelTest#theMsixTableIsLeftAlone");
+        tested(IOEVENTFD_WIDTH, "IoEventFdKernelTest#newKernelsWriteNoEightBytes");
+        calls(
+                IOEVENTFD_ONCE,
+                EEXIST,
+                then(OPEN, eventfd(EVENT, 0, 0), ioEventFd(0x60, fd(EVENT)), ioEventFd(0x60, fd(EVENT))));
+        tested(IOEVENTFD_ONCE, "IoEventFdKernelTest#oneEventfdWritesOneValueToARegister");
+        calls(IOEVENTFD_KNOWN, ENODEV, then(OPEN, ioEventFd(0x60, u32(-1))));
+        simulated(IOEVENTFD_LIMIT, "SimIoEventFdTest#aDeviceHasAThousand", "a thousand take the VM long");
+        calls(IOEVENTFD_FD_OPEN, EBADF, then(OPEN, ioEventFd(0x60, fd(NOT_OPEN))));
+        calls(IOEVENTFD_FD_KIND, EINVAL, then(OPEN, ioEventFd(0x60, fd(CONTAINER))));
+
+        // ---- features
+        calls(FEATURE_SUPPORTED, ENOTTY, then(OPEN, feature(VFIO_DEVICE_FEATURE_GET() | 1, u64(0))));
+        tested(FEATURE_SUPPORTED, "FeatureKernelTest#whatTheDeviceLacksIsRefused");
+        tested(LOW_POWER_MAPPED, "FeatureKernelTest#aMappedDeviceStaysInPowerAndOneInLowPowerIsNotMapped");
+        calls(LOW_POWER_FD_OPEN, EBADF, then(OPEN, feature(VFIO_DEVICE_FEATURE_SET() | 4, fd(NOT_OPEN), u32(0))));
+        calls(LOW_POWER_FD_KIND, EINVAL, then(OPEN, feature(VFIO_DEVICE_FEATURE_SET() | 4, fd(CONTAINER), u32(0))));
+        calls(
+                LOW_POWER_ONCE,
+                EINVAL,
+                then(OPEN, feature(VFIO_DEVICE_FEATURE_SET() | 3), feature(VFIO_DEVICE_FEATURE_SET() | 3)));
+        tested(LOW_POWER_ONCE, "FeatureKernelTest#lowPowerIsEnteredOnceAndLeft");
+        String migration = "the VM has no device that migrates or logs DMA";
+        for (Rule rule : List.of(
+                MIGRATION_STATE_SUPPORTED,
+                MIGRATION_STATE_REACHABLE,
+                PRECOPY_INFO_STATE,
+                DMA_LOGGING_RANGES,
+                DMA_LOGGING_MOST,
+                DMA_LOGGING_ALIGNED,
+                DMA_LOGGING_WRAP,
+                DMA_LOGGING_OVERLAP)) {
+            unshown(rule, migration + ", nor has the simulated machine; the tests of vfio-api and vfio-ffm have one");
+        }
+        unshown(DMA_BUF_POSSIBLE, "the kernels here either share all BARs or lack the feature");
+        tested(DMA_BUF_PARTS, "FeatureKernelTest#partsOfABarAreShared");
+        tested(DMA_BUF_BAR, "FeatureKernelTest#partsOfABarAreShared");
+        tested(DMA_BUF_PAGES, "FeatureKernelTest#partsOfABarAreShared");
+        tested(DMA_BUF_INSIDE, "FeatureKernelTest#partsOfABarAreShared");
     }
 
     // ---- how the lines are made
@@ -366,5 +479,30 @@ final class RuleCases {
 
     private static Step irqs(int index, int flags, int start, int count) {
         return ioctl(DEVICE, VFIO_DEVICE_SET_IRQS(), u32(20), u32(flags), u32(index), u32(start), u32(count));
+    }
+
+    private static Step hotReset(Field... countAndGroups) {
+        Field[] fields = Stream.concat(
+                        Stream.of(u32(12 + 4 * (countAndGroups.length - 1)), u32(0)), Stream.of(countAndGroups))
+                .toArray(Field[]::new);
+        return ioctl(DEVICE, VFIO_DEVICE_PCI_HOT_RESET(), fields);
+    }
+
+    private static Step ioEventFd(long offset, Field event) {
+        return ioctl(
+                DEVICE,
+                VFIO_DEVICE_IOEVENTFD(),
+                u32(32),
+                u32(VFIO_DEVICE_IOEVENTFD_32()),
+                u64(offset),
+                u64(1),
+                event,
+                u32(0));
+    }
+
+    private static Step feature(int flags, Field... data) {
+        int size = 8 + Stream.of(data).mapToInt(Field::size).sum();
+        Field[] fields = Stream.concat(Stream.of(u32(size), u32(flags)), Stream.of(data)).toArray(Field[]::new);
+        return ioctl(DEVICE, VFIO_DEVICE_FEATURE(), fields);
     }
 }

@@ -65,7 +65,7 @@ class RuleCasesTest {
                 .forEach(c -> assertThat(calls.lastAnswer(c.steps())).as(rule.id()).isEqualTo(-c.errno(kernel))));
     }
 
-    /** Interrupts and accesses to regions are checked by code of the simulated kernel's own, and by the rule in the API. */
+    /** Interrupts, features and accesses to regions are checked by code of the simulated kernel's own, and by the rule in the API. */
     private static final Set<Rule> CHECKED_APART = EnumSet.of(
             Rule.SET_IRQS_RANGE,
             Rule.SET_IRQS_DATA,
@@ -73,7 +73,8 @@ class RuleCasesTest {
             Rule.SET_IRQS_ENABLED,
             Rule.REGION_READ_DECODED,
             Rule.REGION_WRITE_DECODED,
-            Rule.REGION_PAGE);
+            Rule.REGION_PAGE,
+            Rule.FEATURE_SUPPORTED);
 
     @Test
     void itIsTheRuleThatAnswers() {
