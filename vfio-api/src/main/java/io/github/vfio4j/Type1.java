@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.Kernel;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -65,12 +66,7 @@ public final class Type1 {
     public Type1Info info() {
         lock.lock();
         try {
-            Rule.check(contract, Operation.IOMMU_GET_INFO, new Facts() {
-                @Override
-                public boolean iommuSet() {
-                    return !ended;
-                }
-            });
+            Rule.check(contract, Operation.IOMMU_GET_INFO, alive());
             return container.port.iommuInfo();
         } finally {
             lock.unlock();
@@ -137,7 +133,7 @@ public final class Type1 {
      *     a free mapping or a free range of IOVAs
      */
     public DmaBuffer allocate(long bytes, Access access) {
-        return allocate(-1, bytes, access);
+        return allocate(OptionalLong.empty(), bytes, access);
     }
 
     /**
@@ -152,24 +148,16 @@ public final class Type1 {
      * @throws VfioException as {@link #allocate(long, Access)}
      */
     public DmaBuffer allocateAt(long iova, long bytes, Access access) {
-        if (iova == -1) { // the mark for "any"; misaligned in any case
-            throw new RuleViolation(Rule.MAP_ALIGNED, Operation.IOMMU_MAP_DMA, "IOVA 0xffffffffffffffff");
-        }
-        return allocate(iova, bytes, access);
+        return allocate(OptionalLong.of(iova), bytes, access);
     }
 
-    private DmaBuffer allocate(long wantedIova, long bytes, Access access) {
+    private DmaBuffer allocate(OptionalLong wantedIova, long bytes, Access access) {
         if (bytes < 0 || bytes > Long.MAX_VALUE / 2) {
             throw new IllegalArgumentException("a size in bytes between 1 and 2^62, not " + bytes);
         }
         lock.lock();
         try {
-            Rule.check(contract, Operation.IOMMU_MAP_DMA, new Facts() { // what needs no question to the kernel
-                @Override
-                public boolean iommuSet() {
-                    return !ended;
-                }
-
+            Rule.check(contract, Operation.IOMMU_MAP_DMA, new Alive() { // what needs no question to the kernel
                 @Override
                 public long size() {
                     return bytes == 0 ? 0 : granule();
@@ -178,7 +166,7 @@ public final class Type1 {
             Type1Info now = limits();
             long granule = Math.max(kernel.pageSize(), now.granule());
             long size = (bytes + granule - 1) / granule * granule;
-            long iova = wantedIova == -1 ? freeIova(size) : wantedIova;
+            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(size);
             Rule.check(contract, Operation.IOMMU_MAP_DMA, request(iova, size, now.granule()));
             DmaBuffer buffer = DmaBuffer.allocate(kernel, this, iova, size, access);
             try {
@@ -211,6 +199,7 @@ public final class Type1 {
     public long unmap(long iova, long size) {
         lock.lock();
         try {
+            Rule.check(contract, Operation.IOMMU_UNMAP_DMA, alive());
             Rule.check(contract, Operation.IOMMU_UNMAP_DMA, request(iova, size, limits().granule()));
             List<DmaBuffer> gone = type == IommuType.TYPE1 && startsBefore(iova) ? List.of() : inRange(iova, size);
             return unmap(gone, () -> container.port.unmapDma(iova, size));
@@ -595,33 +584,13 @@ public final class Type1 {
 
     /** What needs no question to the kernel. */
     private Facts alive() {
-        return new Facts() {
-            @Override
-            public boolean iommuSet() {
-                return !ended;
-            }
-
-            @Override
-            public boolean type1V2() {
-                return type == IommuType.TYPE1_V2;
-            }
-        };
+        return new Alive();
     }
 
-    private Facts request(long iova, long size, long granule) {
-        return new Request(iova, size, granule);
-    }
-
-    /** A range that is to be mapped, unmapped or read. */
-    private class Request implements Facts {
-        private final long iova;
-        private final long size;
-        private final long granule;
-
-        Request(long iova, long size, long granule) {
-            this.iova = iova;
-            this.size = size;
-            this.granule = granule;
+    private class Alive implements Facts {
+        @Override
+        public boolean handleOpen() {
+            return !container.closed();
         }
 
         @Override
@@ -632,6 +601,23 @@ public final class Type1 {
         @Override
         public boolean type1V2() {
             return type == IommuType.TYPE1_V2;
+        }
+    }
+
+    private Facts request(long iova, long size, long granule) {
+        return new Request(iova, size, granule);
+    }
+
+    /** A range that is to be mapped, unmapped or read. */
+    private class Request extends Alive {
+        private final long iova;
+        private final long size;
+        private final long granule;
+
+        Request(long iova, long size, long granule) {
+            this.iova = iova;
+            this.size = size;
+            this.granule = granule;
         }
 
         @Override

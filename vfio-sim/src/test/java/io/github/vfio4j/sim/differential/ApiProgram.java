@@ -7,6 +7,7 @@ import io.github.vfio4j.Access;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.Device;
+import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.Interrupts;
@@ -57,6 +58,7 @@ final class ApiProgram {
     private final Map<Group, Container> members = new IdentityHashMap<>();
     private final Map<Container, Type1> iommus = new IdentityHashMap<>();
     private final Map<Type1, Map<Long, DmaBuffer>> buffers = new IdentityHashMap<>();
+    private final Map<Type1, DirtyTracking> trackings = new IdentityHashMap<>();
     private final Map<Device, Map<Integer, Interrupts>> interrupts = new IdentityHashMap<>();
 
     ApiProgram(Side side, SysFs sysfs, boolean topMappings) {
@@ -102,6 +104,7 @@ final class ApiProgram {
         members.clear();
         iommus.clear();
         buffers.clear();
+        trackings.clear();
         interrupts.clear();
         side.closeAll();
         if (side.second != null) {
@@ -247,14 +250,60 @@ final class ApiProgram {
             return mapDma(call, iommu);
         }
         if (call.request() == VFIO_IOMMU_UNMAP_DMA() && fields.size() == 4 && number(fields.get(0)) >= 24) {
-            DmaBuffer buffer = buffersOf(iommu).get(number(fields.get(2)));
-            if (buffer != null && number(fields.get(1)) == 0 && number(fields.get(3)) == buffer.size()) {
-                return tried(call, () -> {
-                    buffer.close();
-                    buffersOf(iommu).remove(buffer.iova());
-                    return "";
-                });
+            return unmapDma(call, iommu);
+        }
+        return call.request() == VFIO_IOMMU_DIRTY_PAGES() ? dirtyPages(call, iommu) : noWords(call);
+    }
+
+    private Attempt unmapDma(IoctlStruct call, Type1 iommu) {
+        int flags = (int) number(call.fields().get(1));
+        long iova = number(call.fields().get(2));
+        long size = number(call.fields().get(3));
+        DmaBuffer buffer = buffersOf(iommu).get(iova);
+        if (flags == 0) {
+            return tried(call, () -> iommu.unmap(iova, size));
+        } else if (flags == VFIO_DMA_UNMAP_FLAG_ALL() && iova == 0 && size == 0) {
+            return tried(call, iommu::unmapAll);
+        } else if (flags == VFIO_DMA_UNMAP_FLAG_VADDR() && buffer != null && buffer.size() == size) {
+            return tried(call, () -> {
+                iommu.takeAddress(buffer);
+                return "";
+            });
+        }
+        return noWords(call);
+    }
+
+    private Attempt dirtyPages(IoctlStruct call, Type1 iommu) {
+        List<Field> fields = call.fields();
+        DirtyTracking tracking = trackings.get(iommu);
+        int flags = fields.size() < 2 || number(fields.get(0)) < 8 ? 0 : (int) number(fields.get(1));
+        if (flags == VFIO_IOMMU_DIRTY_PAGES_FLAG_START()) {
+            return tried(call, () -> {
+                trackings.put(iommu, iommu.trackDirtyPages());
+                return "";
+            });
+        } else if (flags == VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP() && tracking != null) {
+            return tried(call, () -> {
+                tracking.close();
+                return "";
+            });
+        } else if (flags == VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP() && tracking != null && fields.size() == 7) {
+            long iova = number(fields.get(2));
+            long size = number(fields.get(3));
+            if (size < 0 || size / Region.PAGE > Field.Bitmap.BYTES * Byte.SIZE) {
+                return noWords(call); // only the library's own bitmap would be large enough
             }
+            Step asCall = ioctl(
+                    call.fd(),
+                    call.request(),
+                    u32(48),
+                    u32(flags),
+                    u64(iova),
+                    u64(size),
+                    u64(Region.PAGE),
+                    u64(Field.Bitmap.BYTES),
+                    bitmap(0, 0));
+            return tried(asCall, () -> tracking.read(iova, size).nextDirty(0));
         }
         return noWords(call);
     }
@@ -266,6 +315,15 @@ final class ApiProgram {
                 Arrays.stream(Access.values()).filter(a -> a.flags() == flags).findFirst();
         long iova = number(call.fields().get(3));
         long size = number(call.fields().get(4));
+        DmaBuffer mapped = buffersOf(iommu).get(iova);
+        if (flags == VFIO_DMA_MAP_FLAG_VADDR() && mapped != null && mapped.size() == size) {
+            Step again = ioctl(
+                    call.fd(), call.request(), u32(32), u32(flags), Step.address(Region.RAM, 0), u64(iova), u64(size));
+            return tried(again, () -> {
+                iommu.giveAddress(mapped);
+                return "";
+            });
+        }
         long whole = size + Region.PAGE - 1 & -Region.PAGE;
         boolean memory = call.fields().get(2) instanceof Field.Address(Region region, long offset)
                 && region == Region.RAM

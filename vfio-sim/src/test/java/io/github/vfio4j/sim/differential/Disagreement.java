@@ -51,6 +51,12 @@ record Disagreement(String word, List<Step> steps, Outcome first, Outcome second
                 : "%s %x".formatted(step.getClass().getSimpleName(), request);
     }
 
+    /** Both answers, and the sequence as a test. */
+    String describe() {
+        return "  the first:  %s%n  the second: %s%n%s"
+                .formatted(first.differenceFrom(second), second.differenceFrom(first), asTest("foundByASequence"));
+    }
+
     /** The sequence as a test. */
     String asTest(String name) {
         StringBuilder test = new StringBuilder("    @Test\n    void ").append(name).append("() {\n        ").append(word).append("(");

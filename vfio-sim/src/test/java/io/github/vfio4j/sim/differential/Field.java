@@ -123,6 +123,37 @@ sealed interface Field extends Serializable {
         }
     }
 
+    /** The address of a bitmap in the program's memory, filled before the call; what becomes of it is compared. */
+    record Bitmap(long offset, int fill) implements Field {
+        static final int BYTES = 1024;
+
+        @Override
+        public int size() {
+            return Long.BYTES;
+        }
+
+        @Override
+        public void put(Side side, MemorySegment argument, long at) {
+            long address = side.address(Region.RAM) + offset;
+            side.memory(address, BYTES).fill((byte) fill);
+            argument.set(ValueLayout.JAVA_LONG_UNALIGNED, at, address);
+        }
+
+        byte[] content(Side side) {
+            return side.memory(side.address(Region.RAM) + offset, BYTES).toArray(ValueLayout.JAVA_BYTE);
+        }
+
+        @Override
+        public boolean differs() {
+            return true;
+        }
+
+        @Override
+        public String toString() {
+            return "bitmap(0x%xL, %d)".formatted(offset, fill);
+        }
+    }
+
     /** A string with its NUL. */
     record Text(String text) implements Field {
         @Override

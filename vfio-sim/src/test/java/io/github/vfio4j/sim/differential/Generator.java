@@ -22,8 +22,8 @@ import java.util.stream.Stream;
  * process may take part. It follows what the first kernel answered, to know what is open and mapped. The end closes everything, in any order, and
  * opens every group once more.
  *
- * <p>Left out are calls that harm a real kernel (dirty-page bitmaps, a mapping that ends at the top of the address space
- * before Linux 7), pointers to memory that is not the program's (but null), and what reaches beyond VFIO.
+ * <p>Left out are calls that harm a real kernel (bitmaps of pages of size 0, a mapping that ends at the top of the address
+ * space before Linux 7), pointers to memory that is not the program's (but null), and what reaches beyond VFIO.
  */
 final class Generator implements Lockstep.Source {
     private static final int FIRST_GROUP = 2; // slots: containers 0 and 1, then anything
@@ -294,6 +294,7 @@ final class Generator implements Lockstep.Source {
             4, // unknown ioctl
             device ? 8 : 1, // set irqs
             device ? 1 : 0, // reset
+            iommu ? 7 : 1, // dirty pages
             2, // dup
             secondTakesPart ? 8 : 0, // pass
         };
@@ -331,7 +332,8 @@ final class Generator implements Lockstep.Source {
             case 19 -> unknown();
             case 20 -> setIrqs();
             case 21 -> ioctl(file(Kind.DEVICE), VFIO_DEVICE_RESET(), 0);
-            case 22 -> free() < 0 ? any() : dup(free(), file(pick(List.of(Kind.values()))));
+            case 22 -> dirtyPages();
+            case 23 -> free() < 0 ? any() : dup(free(), file(pick(List.of(Kind.values()))));
             default -> {
                 int into = free(other().open);
                 yield into < 0 ? any() : pass(into, file(pick(List.of(Kind.values()))));
@@ -522,15 +524,70 @@ final class Generator implements Lockstep.Source {
         if (chance(2)) {
             return ioctl(container, VFIO_IOMMU_UNMAP_DMA(), 0);
         }
+        if (chance(10)) {
+            return unmapDirty(container);
+        }
         int flags = chance(70) ? 0 : oneOf(2, 2, 2, 4, 4, 4, 6, 6, 8, 16, -2, 1 << 31, 10);
         boolean all = (flags & 2) != 0 && chance(80);
         return ioctl(
                 container,
                 VFIO_IOMMU_UNMAP_DMA(),
                 u32(argsz(24)),
-                u32(flags & ~1), // the bitmap of dirty pages is left out
+                u32(flags & ~1), // without a bitmap of dirty pages
                 u64(all ? 0 : iova()),
                 u64(all ? 0 : size()));
+    }
+
+    private Step unmapDirty(int container) {
+        return ioctl(
+                container,
+                VFIO_IOMMU_UNMAP_DMA(),
+                u32(chance(90) ? 48 : oneOf(24, 32, 47, 0)),
+                u32(chance(85) ? 1 : oneOf(3, 5, 7, 9)),
+                u64(iova()),
+                u64(size()),
+                u64(bitmapPage()),
+                u64(bitmapSize()),
+                bitmapMemory());
+    }
+
+    private Step dirtyPages() {
+        int container = file(Kind.CONTAINER);
+        Known known = open.get(container);
+        if (known != null && known.kind != Kind.CONTAINER) {
+            container = NOT_OPEN; // elsewhere it is about features
+        }
+        int flags = chance(85) ? oneOf(1, 1, 1, 2, 4, 4, 4) : oneOf(0, 3, 5, 6, 8, -1);
+        if (chance(3)) {
+            return ioctl(container, VFIO_IOMMU_DIRTY_PAGES(), 0);
+        }
+        if (flags != 4) {
+            return ioctl(container, VFIO_IOMMU_DIRTY_PAGES(), u32(argsz(8)), u32(flags));
+        }
+        return ioctl(
+                container,
+                VFIO_IOMMU_DIRTY_PAGES(),
+                u32(argsz(48)),
+                u32(flags),
+                u64(iova()),
+                u64(size()),
+                u64(bitmapPage()),
+                u64(bitmapSize()),
+                bitmapMemory());
+    }
+
+    /** A page size of 0 is undefined behaviour in the kernel. */
+    private long bitmapPage() {
+        return chance(90) ? PAGE : oneOf(1L, 512L, 8192L, 4097L, 1L << 21, 1L << 63);
+    }
+
+    /** Never more than is compared: the kernel writes nothing behind. */
+    private long bitmapSize() {
+        return chance(85) ? Field.Bitmap.BYTES : oneOf(0L, 1L, 7L, 8L, 16L);
+    }
+
+    private Field bitmapMemory() {
+        return bitmap(random.nextInt(1000) * PAGE, chance(70) ? 0 : 0xff);
     }
 
     private Step deviceInfo() {

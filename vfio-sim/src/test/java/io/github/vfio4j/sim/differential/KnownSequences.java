@@ -85,4 +85,36 @@ class KnownSequences extends DifferentialCase {
                 ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(0x1000), u32(3), address(Region.RAM, 0xd000L), u64(0x8000L), u64(0x2000L)),
                 ioctl(0, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(0), u64(0x2000L), u64(0xffffffffffffe000L)));
     }
+
+    @Test
+    void throughAClosedContainerNothingIsAsked() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x1L),
+                close(0),
+                ioctl(0, VFIO_IOMMU_GET_INFO(), u32(120), u32(0xffffffff), u64(0x0L), u32(0), u32(0)));
+    }
+
+    @Test
+    void theLastIovaWrapsBeforeItIsMisaligned() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(1), address(Region.RAM, 0xb000L), u64(0xffffffffffffffffL), u64(0x2000L)));
+    }
+
+    @Test
+    void anIommuThatHasEndedIsNotAskedForItsLimits() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                close(2),
+                ioctl(0, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(0), u64(0x1000L), u64(0x2000L)));
+    }
 }

@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The comparison itself, between simulated kernels. */
 class LockstepTest {
@@ -38,9 +40,29 @@ class LockstepTest {
         System.out.printf("seed %016x%n", seed);
         for (int i = 0; i < 300; i++) {
             Optional<Disagreement> found = alike.run(new Generator(seed + i, true));
-            assertThat(found.map(d -> d.asTest("found"))).isEmpty();
+            assertThat(found.map(Disagreement::describe)).isEmpty();
         }
         assertThat(alike.steps()).isGreaterThan(3000);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"V6_1", "V6_12", "V7_2"})
+    void theApiRefusesWhatTheKernelRefusesAndNothingElse(KernelProfile line) {
+        SimMachine one = machine(line);
+        SimMachine other = machine(line);
+        ThroughTheApi api = new ThroughTheApi(
+                new ApiProgram(side(one), SimPorts.sysfs(one), true),
+                new ApiProgram(side(other), SimPorts.sysfs(other), true),
+                line);
+        Lockstep calls = new Lockstep(side(one), side(other));
+        long seed = new SplittableRandom().nextLong();
+        System.out.printf("seed %016x%n", seed);
+        for (int i = 0; i < Integer.getInteger("vfio4j.differential.sequences", 100); i++) {
+            Recording recording = new Recording(new Generator(seed + i, true));
+            calls.run(recording);
+            Optional<Disagreement> found = api.run(recording.steps());
+            assertThat(found.map(d -> api.shrink(d).describe())).as("sequence %d", i).isEmpty();
+        }
     }
 
     @Test

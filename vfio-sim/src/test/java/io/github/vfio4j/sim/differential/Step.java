@@ -112,7 +112,18 @@ sealed interface Step extends Serializable {
                 result = side.opened(into, (int) result).result();
             }
             hide(before, after);
-            return new Outcome(result, after);
+            return new Outcome(result, withBitmap(side, after));
+        }
+
+        private byte[] withBitmap(Side side, byte[] argument) {
+            for (Field field : fields) {
+                if (field instanceof Field.Bitmap bitmap) {
+                    byte[] both = Arrays.copyOf(argument, argument.length + Field.Bitmap.BYTES);
+                    System.arraycopy(bitmap.content(side), 0, both, argument.length, Field.Bitmap.BYTES);
+                    return both;
+                }
+            }
+            return argument;
         }
 
         /** Puts the struct into the buffer. */
@@ -456,6 +467,10 @@ sealed interface Step extends Serializable {
         return new Field.InBar(mapping, offset);
     }
 
+    static Field bitmap(long offset, int fill) {
+        return new Field.Bitmap(offset, fill);
+    }
+
     static Field text(String text) {
         return new Field.Text(text);
     }
@@ -491,7 +506,8 @@ sealed interface Step extends Serializable {
                 java.util.Map.entry(VFIO_DEVICE_RESET(), "VFIO_DEVICE_RESET"),
                 java.util.Map.entry(VFIO_IOMMU_GET_INFO(), "VFIO_IOMMU_GET_INFO"),
                 java.util.Map.entry(VFIO_IOMMU_MAP_DMA(), "VFIO_IOMMU_MAP_DMA"),
-                java.util.Map.entry(VFIO_IOMMU_UNMAP_DMA(), "VFIO_IOMMU_UNMAP_DMA"));
+                java.util.Map.entry(VFIO_IOMMU_UNMAP_DMA(), "VFIO_IOMMU_UNMAP_DMA"),
+                java.util.Map.entry(VFIO_IOMMU_DIRTY_PAGES(), "VFIO_IOMMU_DIRTY_PAGES"));
 
         private Names() {}
     }

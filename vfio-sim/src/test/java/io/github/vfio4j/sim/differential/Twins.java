@@ -53,33 +53,15 @@ final class Twins {
 
     /** Runs a sequence by system calls, and then through the API. */
     Optional<Disagreement> compare(Lockstep.Source source) {
-        List<Step> done = new ArrayList<>();
-        Optional<Disagreement> found = lockstep.run(new Lockstep.Source() {
-            @Override
-            public Optional<Step> next() {
-                return source.next();
-            }
-
-            @Override
-            public void answered(Step step, Outcome outcome) {
-                done.add(step);
-                source.answered(step, outcome);
-            }
-        });
-        return found.isPresent() ? found : api.run(done);
+        Recording recording = new Recording(source);
+        Optional<Disagreement> found = lockstep.run(recording);
+        return found.isPresent() ? found : api.run(recording.steps());
     }
 
     /** Shrinks a disagreement and says what to know of it. */
     String describe(Disagreement found) {
         Disagreement small = (found.isThroughTheApi() ? api : lockstep).shrink(found);
-        return "%d steps, shrunk to %d%n  %s: %s%n  %s: %s%n%s".formatted(
-                found.steps().size(),
-                small.steps().size(),
-                lockstep.first.name,
-                small.first().differenceFrom(small.second()),
-                lockstep.second.name,
-                small.second().differenceFrom(small.first()),
-                small.asTest("foundByASequence"));
+        return "%d steps, shrunk to %d%n".formatted(found.steps().size(), small.steps().size()) + small.describe();
     }
 
     /** May a mapping end at the top of the address space without harm? */
