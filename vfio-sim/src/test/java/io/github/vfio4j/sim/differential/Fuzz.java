@@ -100,7 +100,7 @@ final class Fuzz {
 
     private void one(long index) {
         sequences++;
-        Optional<Disagreement> found = twins.compare(new Generator(seedOf(index), twins.topMappings()));
+        Optional<Disagreement> found = twins.compare(new Generator(seedOf(index), twins.scope()));
         if (found.isPresent()) {
             disagreements++;
             if (kinds.putIfAbsent(found.get().kind(), found.get()) == null) {

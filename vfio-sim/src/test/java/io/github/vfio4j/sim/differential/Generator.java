@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.differential;
 
+import static io.github.vfio4j.ffm.gen.kvm_h.*;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.differential.Region.PAGE;
 import static io.github.vfio4j.sim.differential.Step.*;
@@ -28,7 +29,8 @@ import java.util.stream.Stream;
 final class Generator implements Lockstep.Source {
     private static final int FIRST_GROUP = 2; // slots: containers 0 and 1, then anything
     static final String CONTAINER = "/dev/vfio/vfio";
-    private static final List<String> GROUPS = List.of("/dev/vfio/$edu", "/dev/vfio/$testdev", "/dev/vfio/$shared");
+    private static final String SHARED_GROUP = "/dev/vfio/$shared";
+    private static final String KVM = "/dev/kvm";
     private static final int LONGEST = 40;
     private static final int CONFIG = VFIO_PCI_CONFIG_REGION_INDEX();
 
@@ -36,7 +38,27 @@ final class Generator implements Lockstep.Source {
         CONTAINER,
         GROUP,
         DEVICE,
-        EVENT
+        EVENT,
+        MEDIATED, // a mediated device
+        KVM,
+        VM,
+        VM_DEVICE;
+
+        /** Is what it answers to any request simulated? */
+        boolean ofVfio() {
+            return compareTo(EVENT) <= 0;
+        }
+    }
+
+    /** What there is on both kernels, and what may be done there. */
+    record Scope(boolean topMappings, boolean mediated, boolean kvm) {
+        List<String> groups() {
+            List<String> groups = new ArrayList<>(List.of("/dev/vfio/$edu", "/dev/vfio/$testdev", SHARED_GROUP));
+            if (mediated) {
+                groups.addAll(List.of("/dev/vfio/$mtty", "/dev/vfio/$second_mtty"));
+            }
+            return groups;
+        }
     }
 
     /** What is known of an open descriptor. */
@@ -61,7 +83,9 @@ final class Generator implements Lockstep.Source {
     }
 
     private final SplittableRandom random;
-    private final boolean topMappings;
+    private final Scope scope;
+    private final List<String> groups;
+    private final boolean withVm;
     private final Program first = new Program();
     private final Program second = new Program();
     private final boolean secondTakesPart;
@@ -73,10 +97,11 @@ final class Generator implements Lockstep.Source {
     private int left;
     private boolean closing;
 
-    /** With topMappings, DMA mappings may end at the top of the address space. */
-    Generator(long seed, boolean topMappings) {
+    Generator(long seed, Scope scope) {
         this.random = new SplittableRandom(seed);
-        this.topMappings = topMappings;
+        this.scope = scope;
+        groups = scope.groups();
+        withVm = scope.kvm && chance(8);
         left = random.nextInt(5, LONGEST);
         secondTakesPart = chance(40);
         turn(first);
@@ -88,24 +113,31 @@ final class Generator implements Lockstep.Source {
     /** The usual way in, as far as a program gets. */
     private void planSetUp() {
         int depth = random.nextInt(2, 10);
-        int group = random.nextInt(GROUPS.size());
+        int group = random.nextInt(groups.size());
+        boolean slow = groups.get(group).equals(SHARED_GROUP);
         planned.add(open(0, CONTAINER));
-        planned.add(open(FIRST_GROUP, GROUPS.get(group)));
+        planned.add(open(FIRST_GROUP, groups.get(group)));
         if (depth > 2) {
             planned.add(ioctl(FIRST_GROUP, VFIO_GROUP_SET_CONTAINER(), fd(0)));
         }
         if (depth > 3) {
             planned.add(ioctl(0, VFIO_SET_IOMMU(), chance(60) ? VFIO_TYPE1v2_IOMMU() : VFIO_TYPE1_IOMMU()));
         }
-        if (depth > 4 && (group < 2 || chance(3))) {
-            planned.add(getDevice(FIRST_GROUP + 1, FIRST_GROUP, text(rightName(GROUPS.get(group)))));
+        if (depth > 4 && (!slow || chance(3))) {
+            planned.add(getDevice(FIRST_GROUP + 1, FIRST_GROUP, text(rightName(groups.get(group)))));
         }
         if (chance(40)) {
-            int other = (group + 1) % GROUPS.size();
-            planned.add(open(FIRST_GROUP + 2, GROUPS.get(other)));
+            int other = (group + 1 + random.nextInt(groups.size() - 1)) % groups.size();
+            planned.add(open(FIRST_GROUP + 2, groups.get(other)));
             if (chance(60)) {
                 planned.add(ioctl(FIRST_GROUP + 2, VFIO_GROUP_SET_CONTAINER(), fd(0)));
             }
+        }
+        if (withVm) {
+            planned.add(open(9, KVM));
+            planned.add(makeVm(10, 9));
+            planned.add(makeVmDevice(11, 10, KVM_DEV_TYPE_VFIO(), 0));
+            planned.add(vmAttribute(11, true, KVM_DEV_VFIO_FILE(), KVM_DEV_VFIO_FILE_ADD(), FIRST_GROUP));
         }
     }
 
@@ -177,8 +209,9 @@ final class Generator implements Lockstep.Source {
         boolean done = outcome.result() >= 0;
         switch (step) {
             case Open(int into, String path) when done -> {
-                open.put(into, new Known(path.equals(CONTAINER) ? Kind.CONTAINER : Kind.GROUP, path));
-                if (!path.equals(CONTAINER) && !closing) {
+                Kind kind = path.equals(CONTAINER) ? Kind.CONTAINER : path.equals(KVM) ? Kind.KVM : Kind.GROUP;
+                open.put(into, new Known(kind, path));
+                if (kind == Kind.GROUP && !closing) {
                     groupsUsed.add(path);
                 }
             }
@@ -197,6 +230,9 @@ final class Generator implements Lockstep.Source {
             case IoctlStruct(int into, int slot, int request, List<Field> fields) when done && open.containsKey(slot) ->
                 answered(into, open.get(slot), request, fields);
             case Cut(int bytes, IoctlStruct call) -> learn(call, outcome);
+            case MakeVm(int into, int k) when done -> open.put(into, new Known(Kind.VM, ""));
+            case MakeVmDevice(int into, int v, int t, int flags) when done && flags == 0 ->
+                open.put(into, new Known(Kind.VM_DEVICE, ""));
             case Dup(int into, int slot) when done && open.containsKey(slot) -> open.put(into, open.get(slot));
             case Pass(int into, int slot) when done && open.containsKey(slot) -> other().open.put(into, open.get(slot));
             default -> {}
@@ -213,7 +249,8 @@ final class Generator implements Lockstep.Source {
 
     private void answered(int into, Known file, int request, List<Field> fields) {
         if (into >= 0) {
-            open.put(into, new Known(Kind.DEVICE, ((Field.Text) fields.getFirst()).text()));
+            String name = ((Field.Text) fields.getFirst()).text();
+            open.put(into, new Known(TwinMachine.MTTYS.contains(name) ? Kind.MEDIATED : Kind.DEVICE, name));
         } else if (file.kind == Kind.GROUP && request == VFIO_GROUP_SET_CONTAINER()) {
             file.container = open.get(((Field.Descriptor) fields.getFirst()).slot());
         } else if (file.kind == Kind.CONTAINER && request == VFIO_IOMMU_MAP_DMA()) {
@@ -245,8 +282,10 @@ final class Generator implements Lockstep.Source {
         if (!right.isEmpty() && chance(94)) {
             return pick(right);
         }
-        if (!open.isEmpty() && chance(75)) {
-            return pick(open.keySet().stream().sorted().toList());
+        List<Integer> others =
+                open.keySet().stream().filter(s -> open.get(s).kind.ofVfio()).sorted().toList();
+        if (!others.isEmpty() && chance(75)) {
+            return pick(others);
         }
         return oneOf(NEGATIVE, NOT_OPEN);
     }
@@ -297,6 +336,7 @@ final class Generator implements Lockstep.Source {
             iommu ? 7 : 1, // dirty pages
             2, // dup
             secondTakesPart ? 8 : 0, // pass
+            withVm ? 10 : 0, // KVM
         };
         int total = 0;
         for (int weight : weights) {
@@ -310,7 +350,7 @@ final class Generator implements Lockstep.Source {
         return switch (which) {
             case 0 -> opening();
             case 1 -> open.isEmpty() ? close(oneOf(NEGATIVE, NOT_OPEN)) : close(pick(open.keySet().stream().sorted().toList()));
-            case 2 -> chance(50) ? stat(pick(Stream.concat(GROUPS.stream(), Stream.of(CONTAINER, "/dev/vfio/x", "/dev/vfio")).toList())) : stat(file(Kind.GROUP));
+            case 2 -> chance(50) ? stat(pick(Stream.concat(groups.stream(), Stream.of(CONTAINER, "/dev/vfio/x", "/dev/vfio")).toList())) : stat(file(Kind.GROUP));
             case 3 -> ioctl(file(Kind.GROUP), VFIO_GROUP_SET_CONTAINER(), fd(file(Kind.CONTAINER)));
             case 4 -> ioctl(file(Kind.GROUP), VFIO_GROUP_UNSET_CONTAINER(), 0);
             case 5 -> chance(5)
@@ -334,6 +374,7 @@ final class Generator implements Lockstep.Source {
             case 21 -> ioctl(file(Kind.DEVICE), VFIO_DEVICE_RESET(), 0);
             case 22 -> dirtyPages();
             case 23 -> free() < 0 ? any() : dup(free(), file(pick(List.of(Kind.values()))));
+            case 25 -> virtualMachine();
             default -> {
                 int into = free(other().open);
                 yield into < 0 ? any() : pass(into, file(pick(List.of(Kind.values()))));
@@ -383,13 +424,15 @@ final class Generator implements Lockstep.Source {
         if (which < 6 && open.values().stream().filter(f -> f.kind == Kind.CONTAINER).count() < 3) {
             return open(into, CONTAINER);
         }
-        return open(into, which < 19 ? pick(GROUPS) : pick(List.of("/dev/vfio/x", "/dev/vfio/99", "/dev/vfio")));
+        return open(into, which < 19 ? pick(groups) : pick(List.of("/dev/vfio/x", "/dev/vfio/99", "/dev/vfio")));
     }
 
     private static String rightName(String group) {
         return switch (group) {
             case "/dev/vfio/$edu" -> TwinMachine.EDU;
             case "/dev/vfio/$testdev" -> TwinMachine.TESTDEV;
+            case "/dev/vfio/$mtty" -> TwinMachine.MTTYS.get(0);
+            case "/dev/vfio/$second_mtty" -> TwinMachine.MTTYS.get(1);
             default -> TwinMachine.SHARED.getFirst();
         };
     }
@@ -403,6 +446,7 @@ final class Generator implements Lockstep.Source {
         Known known = open.get(group);
         String right = known == null || known.kind != Kind.GROUP ? TwinMachine.EDU : rightName(known.path);
         boolean slow = right.equals(TwinMachine.SHARED.getFirst());
+        boolean mediated = TwinMachine.MTTYS.contains(right);
         if (slow && chance(2)) {
             right = pick(TwinMachine.SHARED);
             slow = false;
@@ -421,7 +465,7 @@ final class Generator implements Lockstep.Source {
                 name + " vf_token", name + " vf_token=" + uuid + " x", "x".repeat(4095), "x".repeat(4096), "x".repeat(4094),
                 TwinMachine.EDU.equals(name) ? TwinMachine.TESTDEV : TwinMachine.EDU);
         List<String> odd = List.of(name + " ", name + "   ");
-        return getDevice(into, group, text(!slow && chance(15) ? pick(odd) : pick(wrong)));
+        return getDevice(into, group, text(!slow && !mediated && chance(15) ? pick(odd) : pick(wrong)));
     }
 
     private Step iommuInfo() {
@@ -506,11 +550,11 @@ final class Generator implements Lockstep.Source {
         long iova = iova();
         long size = size();
         Field address = address();
-        boolean atTop = iova + size == 0 && !topMappings;
+        boolean atTop = iova + size == 0 && !scope.topMappings;
         boolean beyond = !known(address, size) || address instanceof Field.InBar(int slot, long at) && at + size > mapped.get(slot);
         if (atTop || beyond) {
             size = PAGE;
-            iova = iova + size == 0 && !topMappings ? 0 : iova;
+            iova = iova + size == 0 && !scope.topMappings ? 0 : iova;
             address = known(address, size) && !(address instanceof Field.InBar) ? address : Step.address(Region.RAM, 0);
         }
         return ioctl(container, VFIO_IOMMU_MAP_DMA(), u32(argsz(32)), u32(flags), address, u64(iova), u64(size));
@@ -657,9 +701,34 @@ final class Generator implements Lockstep.Source {
         return pwrite(device, oneOfHex("", "01000000"), (region << 40) + at);
     }
 
+    /** Virtual machines and what is given to them. */
+    private Step virtualMachine() {
+        int into = free();
+        if (into >= 0 && chance(25)) {
+            return switch (random.nextInt(3)) {
+                case 0 -> open(into, KVM);
+                case 1 -> makeVm(into, fileOrNone(Kind.KVM));
+                default -> makeVmDevice(
+                        into, fileOrNone(Kind.VM), chance(90) ? KVM_DEV_TYPE_VFIO() : 9999, chance(80) ? 0 : KVM_CREATE_DEVICE_TEST());
+            };
+        }
+        return vmAttribute(
+                fileOrNone(Kind.VM_DEVICE),
+                chance(85),
+                chance(95) ? KVM_DEV_VFIO_FILE() : oneOf(0, 2),
+                chance(95) ? oneOf(1L, 1L, 2L) : oneOf(0L, 3L, 1L << 32 | 1),
+                file(chance(80) ? Kind.GROUP : pick(List.of(Kind.values()))));
+    }
+
+    /** A file of a kind, and never one of another kind: KVM's requests mean something else there. */
+    private int fileOrNone(Kind kind) {
+        int slot = file(kind);
+        return open.containsKey(slot) && open.get(slot).kind == kind ? slot : NOT_OPEN;
+    }
+
     /** A number that no kind of file knows, or one of another kind of file. */
     private Step unknown() {
-        int slot = file(pick(List.of(Kind.values())));
+        int slot = file(pick(List.of(Kind.CONTAINER, Kind.GROUP, Kind.DEVICE, Kind.EVENT)));
         int request = chance(50)
                 ? oneOf(0x3b63, 0x3b79, 0x3b7f, 0x3b00, 0x3bff, 0x1234)
                 : random.nextInt(VFIO_GET_API_VERSION(), VFIO_IOMMU_UNMAP_DMA());

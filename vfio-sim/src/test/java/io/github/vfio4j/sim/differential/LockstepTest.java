@@ -6,12 +6,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.SimPorts;
 import io.github.vfio4j.sim.nvme.NvmeModel;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -19,6 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The comparison itself, between simulated kernels. */
 class LockstepTest {
     private static final int WRAPS = 6;
+    private static final Generator.Scope EVERYTHING = new Generator.Scope(true, true, true);
     // Wraps and has a size: what Linux 7 and older ones answer differently.
     private static final List<Step> SEQUENCE = List.of(
             open(0, "/dev/vfio/vfio"),
@@ -39,7 +43,7 @@ class LockstepTest {
         long seed = new SplittableRandom().nextLong();
         System.out.printf("seed %016x%n", seed);
         for (int i = 0; i < 300; i++) {
-            Optional<Disagreement> found = alike.run(new Generator(seed + i, true));
+            Optional<Disagreement> found = alike.run(new Generator(seed + i, EVERYTHING));
             assertThat(found.map(Disagreement::describe)).isEmpty();
         }
         assertThat(alike.steps()).isGreaterThan(3000);
@@ -58,7 +62,7 @@ class LockstepTest {
         long seed = new SplittableRandom().nextLong();
         System.out.printf("seed %016x%n", seed);
         for (int i = 0; i < Integer.getInteger("vfio4j.differential.sequences", 100); i++) {
-            Recording recording = new Recording(new Generator(seed + i, true));
+            Recording recording = new Recording(new Generator(seed + i, EVERYTHING));
             calls.run(recording);
             Optional<Disagreement> found = api.run(recording.steps());
             assertThat(found.map(d -> api.shrink(d).describe())).as("sequence %d", i).isEmpty();
@@ -68,9 +72,9 @@ class LockstepTest {
     @Test
     void aSeedMakesTheSameSequenceAgain() {
         Lockstep alike = new Lockstep(side(newer), side(machine(KernelProfile.V7_2)));
-        alike.run(new Generator(42, true));
+        alike.run(new Generator(42, EVERYTHING));
         long steps = alike.steps();
-        alike.run(new Generator(42, true));
+        alike.run(new Generator(42, EVERYTHING));
         assertThat(alike.steps()).isEqualTo(2 * steps);
     }
 
@@ -131,6 +135,7 @@ class LockstepTest {
         for (String member : TwinMachine.SHARED) {
             builder.device(PciAddress.parse(member), new NvmeModel(1 << 20, 512), 3, SimMachine.VFIO_PCI);
         }
+        TwinMachine.MTTYS.forEach(uuid -> builder.mediatedDevice(UUID.fromString(uuid), new MttyModel()));
         return builder.build();
     }
 
@@ -144,6 +149,7 @@ class LockstepTest {
         return Side.simulated(
                 machine.profile().toString(),
                 SimPorts.syscalls(machine.startProcess()),
-                path -> path.replace("$edu", "1").replace("$testdev", "2").replace("$shared", "3"));
+                path -> TwinMachine.replaced(
+                        path, Map.of("$edu", "1", "$testdev", "2", "$shared", "3", "$mtty", "4", "$second_mtty", "5")));
     }
 }

@@ -11,8 +11,9 @@ import java.io.ObjectOutputStream;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A second process on Linux: a JVM that runs the steps which this one sends, one after the other. The two are connected
@@ -113,13 +114,11 @@ final class SecondProcess implements Partner {
 
     /** The other end: {@code ADDRESS NAME=VALUE...}. */
     public static void main(String[] args) throws IOException, ClassNotFoundException {
-        Side side = Side.onLinux("the second process", path -> {
-            String real = path;
-            for (String name : List.of(args).subList(1, args.length)) {
-                real = real.replace(name.substring(0, name.indexOf('=')), name.substring(name.indexOf('=') + 1));
-            }
-            return real;
-        });
+        Map<String, String> names = Stream.of(args)
+                .skip(1)
+                .map(arg -> arg.split("="))
+                .collect(Collectors.toMap(name -> name[0], name -> name[1]));
+        Side side = Side.onLinux("the second process", path -> TwinMachine.replaced(path, names));
         ObjectOutputStream answers = new ObjectOutputStream(new BufferedOutputStream(System.out));
         answers.flush();
         side.socket = check(side.calls.socket(side.frame, Syscalls.SOCK_SEQPACKET));

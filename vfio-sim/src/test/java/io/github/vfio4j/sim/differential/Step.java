@@ -1,7 +1,10 @@
 package io.github.vfio4j.sim.differential;
 
+import static io.github.vfio4j.ffm.gen.kvm_h.*;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
+import io.github.vfio4j.ffm.gen.kvm_create_device;
+import io.github.vfio4j.ffm.gen.kvm_device_attr;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.io.Serializable;
 import java.lang.foreign.MemorySegment;
@@ -292,6 +295,69 @@ sealed interface Step extends Serializable {
         }
     }
 
+    /** KVM_CREATE_VM. */
+    record MakeVm(int into, int kvm) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            return side.opened(into, side.calls.ioctl(side.frame, side.descriptor(kvm), KVM_CREATE_VM(), 0L));
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "makeVm(%d, %s)".formatted(into, slot(kvm));
+        }
+    }
+
+    /** KVM_CREATE_DEVICE: the virtual machine's VFIO device, or another type's. */
+    record MakeVmDevice(int into, int vm, int type, int flags) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            MemorySegment create = side.buffer.asSlice(0, kvm_create_device.sizeof()).fill((byte) 0xa5);
+            kvm_create_device.type(create, type);
+            kvm_create_device.flags(create, flags);
+            int result = side.calls.ioctl(side.frame, side.descriptor(vm), (int) KVM_CREATE_DEVICE(), create);
+            boolean made = result == 0 && (flags & KVM_CREATE_DEVICE_TEST()) == 0;
+            return made ? side.opened(into, kvm_create_device.fd(create)) : Outcome.of(result);
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "makeVmDevice(%d, %s, %d, %d)".formatted(into, slot(vm), type, flags);
+        }
+    }
+
+    /** KVM_SET_DEVICE_ATTR (or KVM_HAS_DEVICE_ATTR) of a VFIO device: adds a file, or takes it away. */
+    record VmAttribute(int vfio, boolean set, int group, long attribute, int fd) implements Step {
+        private static final long ADDRESS = Region.RAM.bytes() - Region.PAGE;
+
+        @Override
+        public Outcome run(Side side) {
+            long address = side.address(Region.RAM) + ADDRESS;
+            side.memory(address, Integer.BYTES).set(ValueLayout.JAVA_INT, 0, side.descriptor(fd));
+            MemorySegment attr = side.buffer.asSlice(0, kvm_device_attr.sizeof()).fill((byte) 0);
+            kvm_device_attr.group(attr, group);
+            kvm_device_attr.attr(attr, attribute);
+            kvm_device_attr.addr(attr, address);
+            long request = set ? KVM_SET_DEVICE_ATTR() : KVM_HAS_DEVICE_ATTR();
+            return Outcome.of(side.calls.ioctl(side.frame, side.descriptor(vfio), (int) request, attr));
+        }
+
+        @Override
+        public String toString() {
+            return "vmAttribute(%s, %b, %d, %d, %s)".formatted(slot(vfio), set, group, attribute, slot(fd));
+        }
+    }
+
     /** One more descriptor of the same open file. */
     record Dup(int into, int fd) implements Step {
         @Override
@@ -433,6 +499,18 @@ sealed interface Step extends Serializable {
 
     static Step eventfd(int into, int initial, int flags) {
         return new Event(into, initial, flags);
+    }
+
+    static Step makeVm(int into, int kvm) {
+        return new MakeVm(into, kvm);
+    }
+
+    static Step makeVmDevice(int into, int vm, int type, int flags) {
+        return new MakeVmDevice(into, vm, type, flags);
+    }
+
+    static Step vmAttribute(int vfio, boolean set, int group, long attribute, int fd) {
+        return new VmAttribute(vfio, set, group, attribute, fd);
     }
 
     static Step dup(int into, int fd) {

@@ -2,6 +2,7 @@ package io.github.vfio4j.sim.differential;
 
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
 import io.github.vfio4j.sim.PciIdentity;
@@ -14,8 +15,10 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 
 /**
  * The machine of vm/machine.sh as this Linux's sysfs shows it, and a simulated twin with the same addresses, groups,
@@ -29,11 +32,17 @@ final class TwinMachine {
     /** The members of one group, behind a bridge; each last close of one resets their bus, which takes a second. */
     static final List<String> SHARED = List.of("0000:01:01.0", "0000:01:02.0", "0000:01:03.0");
 
+    /** Two mediated devices of the sample driver mtty, if the kernel has it. */
+    static final List<String> MTTYS =
+            List.of("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
+
     private static final Path DEVICES = Path.of("/sys/bus/pci/devices");
+    private static final Path MTTY = Path.of("/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/create");
 
     final SimMachine simulated;
     private final List<Function> functions = new ArrayList<>();
-    private final Map<String, String> names;
+    private final Map<String, String> names = new HashMap<>();
+    private final Map<String, String> simulatedNames;
 
     TwinMachine(KernelProfile profile) {
         functions.add(new Function(EDU));
@@ -43,8 +52,19 @@ final class TwinMachine {
         for (Function function : functions) {
             builder.device(PciAddress.parse(function.address), function, function.group, SimMachine.VFIO_PCI);
         }
+        if (mediated()) {
+            MTTYS.forEach(uuid -> builder.mediatedDevice(UUID.fromString(uuid), new MttyModel()));
+        }
         simulated = builder.build();
-        names = Map.of("$edu", group(EDU), "$testdev", group(TESTDEV), "$shared", group(SHARED.getFirst()));
+        names.putAll(Map.of("$edu", group(EDU), "$testdev", group(TESTDEV), "$shared", group(SHARED.getFirst())));
+        simulatedNames = new HashMap<>(names);
+        if (mediated()) {
+            int last = functions.stream().mapToInt(function -> function.group).max().orElseThrow();
+            simulatedNames.put("$mtty", Integer.toString(last + 1));
+            simulatedNames.put("$second_mtty", Integer.toString(last + 2));
+            names.put("$mtty", makeMediated(MTTYS.get(0)));
+            names.put("$second_mtty", makeMediated(MTTYS.get(1)));
+        }
     }
 
     /** Which line of kernels a release belongs to. */
@@ -59,10 +79,36 @@ final class TwinMachine {
         throw new IllegalArgumentException("nobody knows the rules of Linux " + release);
     }
 
-    /** A path with $edu, $testdev and $shared replaced by their group numbers. */
+    /** Has the kernel mediated devices to try? */
+    static boolean mediated() {
+        return Files.exists(MTTY);
+    }
+
+    private static String makeMediated(String uuid) {
+        Path device = Path.of("/sys/bus/mdev/devices", uuid);
+        try {
+            if (!Files.exists(device)) {
+                Files.writeString(MTTY, uuid);
+            }
+            return Files.readSymbolicLink(device.resolve("iommu_group")).getFileName().toString();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A path with $edu, $testdev and so on replaced by their group numbers. */
     String path(String path) {
+        return replaced(path, names);
+    }
+
+    /** The same for the simulated twin: mediated devices come later there. */
+    String simulatedPath(String path) {
+        return replaced(path, simulatedNames);
+    }
+
+    static String replaced(String path, Map<String, String> names) {
         String real = path;
-        for (Map.Entry<String, String> name : names().entrySet()) {
+        for (Map.Entry<String, String> name : names.entrySet()) {
             real = real.replace(name.getKey(), name.getValue());
         }
         return real;

@@ -28,13 +28,13 @@ final class Twins {
         simulated = machine.simulated;
         Side linux = Side.onLinux("Linux " + release, machine::path);
         second = SecondProcess.start(linux, machine.names());
-        Side twin = Side.simulated("simulated " + profile, SimPorts.syscalls(simulated.startProcess()), machine::path);
-        twin.connect(Side.simulated("second process", SimPorts.syscalls(simulated.startProcess()), machine::path));
+        Side twin = Side.simulated("simulated " + profile, SimPorts.syscalls(simulated.startProcess()), machine::simulatedPath);
+        twin.connect(Side.simulated("second process", SimPorts.syscalls(simulated.startProcess()), machine::simulatedPath));
         ownMemory = simulated.leaks();
         lockstep = new Lockstep(linux, twin);
         api = new ThroughTheApi(
-                new ApiProgram(linux, SysFs.linux(), topMappings()),
-                new ApiProgram(twin, SimPorts.sysfs(simulated), topMappings()),
+                new ApiProgram(linux, SysFs.linux(), scope().topMappings()),
+                new ApiProgram(twin, SimPorts.sysfs(simulated), scope().topMappings()),
                 profile);
     }
 
@@ -64,9 +64,10 @@ final class Twins {
         return "%d steps, shrunk to %d%n".formatted(found.steps().size(), small.steps().size()) + small.describe();
     }
 
-    /** May a mapping end at the top of the address space without harm? */
-    boolean topMappings() {
-        return !profile.isBefore(KernelProfile.V7_2);
+    /** What there is on both. Before Linux 7 a mapping that ends at the top of the address space does harm. */
+    Generator.Scope scope() {
+        return new Generator.Scope(
+                !profile.isBefore(KernelProfile.V7_2), TwinMachine.mediated(), Files.exists(Path.of("/dev/kvm")));
     }
 
     /** What is open or pinned on either kernel between two sequences. */
@@ -86,7 +87,7 @@ final class Twins {
                     found.add(Files.readSymbolicLink(file).toString());
                 }
             }
-            found.removeIf(line -> !line.contains("/dev/vfio/") && !line.contains("[vfio"));
+            found.removeIf(line -> !line.contains("/dev/vfio/") && !line.contains("[vfio") && !line.contains("kvm"));
             found.forEach(line -> leaks.add("%s, process %s: %s".formatted(release, process, line)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
