@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.differential;
 
+import static io.github.vfio4j.ffm.gen.kvm_h.*;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.differential.Step.*;
 
@@ -12,12 +13,15 @@ import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.IommuType;
+import io.github.vfio4j.KvmUser;
+import io.github.vfio4j.KvmVm;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.FfmKernel;
+import io.github.vfio4j.ffm.gen.kvm_create_device;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
@@ -59,6 +63,7 @@ final class ApiProgram {
     private final Map<Container, Type1> iommus = new IdentityHashMap<>();
     private final Map<Type1, Map<Long, DmaBuffer>> buffers = new IdentityHashMap<>();
     private final Map<Type1, DirtyTracking> trackings = new IdentityHashMap<>();
+    private final Map<KvmVm, Map<Object, KvmUser>> users = new IdentityHashMap<>();
     private final Map<Device, Map<Integer, Interrupts>> interrupts = new IdentityHashMap<>();
 
     ApiProgram(Side side, SysFs sysfs, boolean topMappings) {
@@ -81,6 +86,8 @@ final class ApiProgram {
                 case "ioctl" -> {
                     if ((int) args[2] == VFIO_GROUP_GET_DEVICE_FD()) {
                         lastOpened = (int) result;
+                    } else if ((int) args[2] == (int) KVM_CREATE_DEVICE() && (int) result == 0) {
+                        lastOpened = kvm_create_device.fd((MemorySegment) args[3]);
                     }
                 }
                 case "close" -> side.lost((int) args[1]);
@@ -106,6 +113,7 @@ final class ApiProgram {
         buffers.clear();
         trackings.clear();
         interrupts.clear();
+        users.clear();
         side.closeAll();
         if (side.second != null) {
             side.second.closeAll();
@@ -160,12 +168,16 @@ final class ApiProgram {
             case Step.Map map when handle(map.fd()) instanceof Device device -> map(map, device);
             case Read read when read.offset() >= 0 && handle(read.fd()) instanceof Device device -> read(read, device);
             case Write write when write.offset() >= 0 && handle(write.fd()) instanceof Device device -> write(write, device);
-            case Event event -> {
-                if (event.run(side).result() >= 0) { // the program's own, of which the API knows nothing
-                    handles[event.into()] = null;
-                }
-                yield noWords(step);
-            }
+            case Event event -> own(step, event.into());
+            case MakeVm vm -> own(step, vm.into());
+            case MakeVmDevice make when make.type() == KVM_DEV_TYPE_VFIO() && make.flags() == 0 && isOwn(make.vm()) ->
+                tried(step, () -> {
+                    opened(make.into(), vfio.adoptKvmVm(side.descriptor(make.vm())));
+                    return "";
+                });
+            case VmAttribute attribute when attribute.set()
+                            && attribute.group() == KVM_DEV_VFIO_FILE()
+                            && handle(attribute.vfio()) instanceof KvmVm vm -> kvm(attribute, vm, handle(attribute.fd()));
             case Second(Step other) when !(other instanceof Pass) -> {
                 step.run(side);
                 yield noWords(step);
@@ -176,6 +188,36 @@ final class ApiProgram {
 
     private Object handle(int slot) {
         return slot >= 0 && handles[slot] != null ? handles[slot] : this; // this: nothing that has words
+    }
+
+    /** A file of the program's own, of which the API knows nothing. */
+    private Attempt own(Step step, int into) {
+        if (step.run(side).result() >= 0) {
+            handles[into] = null;
+        }
+        return noWords(step);
+    }
+
+    private boolean isOwn(int slot) {
+        return slot >= 0 && handles[slot] == null && side.isOpen(slot);
+    }
+
+    private Attempt kvm(VmAttribute attribute, KvmVm vm, Object file) {
+        KvmUser user = users.computeIfAbsent(vm, v -> new IdentityHashMap<>()).get(file);
+        if (attribute.attribute() == KVM_DEV_VFIO_FILE_ADD() && (file instanceof Group || file instanceof Device)) {
+            return tried(attribute, () -> {
+                users.get(vm).put(file, file instanceof Group group ? vm.add(group) : vm.add((Device) file));
+                return "";
+            });
+        }
+        if (attribute.attribute() == KVM_DEV_VFIO_FILE_DEL() && user != null) {
+            return tried(attribute, () -> {
+                user.release();
+                users.get(vm).remove(file);
+                return "";
+            });
+        }
+        return noWords(attribute);
     }
 
     private <T> T opened(int into, T handle) {
@@ -190,6 +232,9 @@ final class ApiProgram {
                 opened(into, vfio.openContainer());
                 return "";
             });
+        }
+        if (path.equals(Generator.KVM)) {
+            return own(step, into);
         }
         String number = side.path(path).substring(path.lastIndexOf('/') + 1);
         if (!number.matches("\\d+")) {
@@ -437,9 +482,7 @@ final class ApiProgram {
         int trigger = VFIO_IRQ_SET_ACTION_TRIGGER();
         if (flags == (VFIO_IRQ_SET_DATA_EVENTFD() | trigger)
                 && call.fields().get(5) instanceof Field.Descriptor(int event)
-                && event >= 0
-                && side.isOpen(event)
-                && handles[event] == null
+                && isOwn(event)
                 && count > 0
                 && count <= 1000) {
             List<Field> fields = new ArrayList<>(

@@ -30,7 +30,7 @@ final class Generator implements Lockstep.Source {
     private static final int FIRST_GROUP = 2; // slots: containers 0 and 1, then anything
     static final String CONTAINER = "/dev/vfio/vfio";
     private static final String SHARED_GROUP = "/dev/vfio/$shared";
-    private static final String KVM = "/dev/kvm";
+    static final String KVM = "/dev/kvm";
     private static final int LONGEST = 40;
     private static final int CONFIG = VFIO_PCI_CONFIG_REGION_INDEX();
 

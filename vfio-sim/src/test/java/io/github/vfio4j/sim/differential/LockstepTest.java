@@ -67,6 +67,7 @@ class LockstepTest {
             Optional<Disagreement> found = api.run(recording.steps());
             assertThat(found.map(d -> api.shrink(d).describe())).as("sequence %d", i).isEmpty();
         }
+        System.out.println(api.counts());
     }
 
     @Test
