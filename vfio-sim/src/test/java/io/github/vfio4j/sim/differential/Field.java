@@ -134,13 +134,12 @@ sealed interface Field extends Serializable {
 
         @Override
         public void put(Side side, MemorySegment argument, long at) {
-            long address = side.address(Region.RAM) + offset;
-            side.memory(address, BYTES).fill((byte) fill);
-            argument.set(ValueLayout.JAVA_LONG_UNALIGNED, at, address);
+            MemorySegment bitmap = side.memory(Region.RAM, offset, BYTES).fill((byte) fill);
+            argument.set(ValueLayout.JAVA_LONG_UNALIGNED, at, bitmap.address());
         }
 
         byte[] content(Side side) {
-            return side.memory(side.address(Region.RAM) + offset, BYTES).toArray(ValueLayout.JAVA_BYTE);
+            return side.memory(Region.RAM, offset, BYTES).toArray(ValueLayout.JAVA_BYTE);
         }
 
         @Override

@@ -34,8 +34,9 @@ record Outcome(long result, byte[] written) implements Serializable {
         return new Outcome(IN_WORDS, words.getBytes(StandardCharsets.UTF_8));
     }
 
+    /** A kernel or a program that broke down agrees with nothing. */
     boolean agrees(Outcome other) {
-        return result == other.result && Arrays.equals(written, other.written);
+        return result != IN_WORDS && result == other.result && Arrays.equals(written, other.written);
     }
 
     /** What tells it from other kinds of answers. */
@@ -59,7 +60,7 @@ record Outcome(long result, byte[] written) implements Serializable {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Outcome outcome && agrees(outcome);
+        return other instanceof Outcome outcome && result == outcome.result && Arrays.equals(written, outcome.written);
     }
 
     @Override

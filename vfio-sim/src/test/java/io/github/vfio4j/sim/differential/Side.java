@@ -1,6 +1,8 @@
 package io.github.vfio4j.sim.differential;
 
+import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -10,6 +12,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
@@ -28,6 +31,7 @@ final class Side implements Partner {
     final MemorySegment buffer = Arena.ofAuto().allocate(LARGEST_STRUCT, 8);
     private final UnaryOperator<String> paths;
     private final Map<Region, Long> regions = new EnumMap<>(Region.class);
+    private final Map<Region, MemorySegment> memory = new EnumMap<>(Region.class); // what can be written
     private final int[] descriptors = new int[SLOTS];
     private final long[] mappings = new long[MAPPINGS];
     private final long[] lengths = new long[MAPPINGS];
@@ -39,12 +43,14 @@ final class Side implements Partner {
         this.calls = calls;
         this.paths = paths;
         Arrays.fill(descriptors, NONE);
-        for (Region region : Region.values()) {
-            int prot = switch (region) {
-                case RAM, HOLE -> Syscalls.PROT_READ | Syscalls.PROT_WRITE;
-                case READ_ONLY -> Syscalls.PROT_READ;
-                case NO_ACCESS -> 0;
-            };
+        FfmKernel kernel = new FfmKernel(name, calls, SysFs.linux());
+        for (Region region : List.of(Region.RAM, Region.HOLE)) {
+            MemorySegment own = kernel.allocate(region.bytes(), Arena.ofAuto());
+            memory.put(region, own);
+            regions.put(region, own.address());
+        }
+        for (Region region : List.of(Region.READ_ONLY, Region.NO_ACCESS)) {
+            int prot = region == Region.READ_ONLY ? Syscalls.PROT_READ : 0;
             int flags = Syscalls.MAP_PRIVATE | Syscalls.MAP_ANONYMOUS;
             long address = calls.mmap(frame, region.bytes(), prot, flags, -1, 0);
             if (address < 0) {
@@ -107,10 +113,9 @@ final class Side implements Partner {
         return regions.get(region);
     }
 
-    /** The program's memory at an address. */
-    @SuppressWarnings("restricted")
-    MemorySegment memory(long address, long bytes) {
-        return MemorySegment.ofAddress(address).reinterpret(bytes);
+    /** The program's memory in a region that can be written. */
+    MemorySegment memory(Region region, long offset, long bytes) {
+        return memory.get(region).asSlice(offset, bytes);
     }
 
     int descriptor(int slot) {

@@ -174,10 +174,10 @@ sealed interface Step extends Serializable {
 
         @Override
         public Outcome run(Side side) {
-            long address = side.address(Region.HOLE) + Region.PAGE - bytes;
-            MemorySegment argument = side.memory(address, bytes).copyFrom(call.make(side).asSlice(0, bytes));
+            MemorySegment argument = side.memory(Region.HOLE, Region.PAGE - bytes, bytes)
+                    .copyFrom(call.make(side).asSlice(0, bytes));
             byte[] before = argument.toArray(ValueLayout.JAVA_BYTE);
-            long result = side.calls.ioctl(side.frame, side.descriptor(call.fd), call.request, address);
+            long result = side.calls.ioctl(side.frame, side.descriptor(call.fd), call.request, argument.address());
             if (result == -EFAULT) {
                 return Outcome.of(result); // how much was written before that is not told
             }
@@ -338,16 +338,16 @@ sealed interface Step extends Serializable {
 
     /** KVM_SET_DEVICE_ATTR (or KVM_HAS_DEVICE_ATTR) of a VFIO device: adds a file, or takes it away. */
     record VmAttribute(int vfio, boolean set, int group, long attribute, int fd) implements Step {
-        private static final long ADDRESS = Region.RAM.bytes() - Region.PAGE;
+        private static final long DESCRIPTOR = Region.RAM.bytes() - Region.PAGE;
 
         @Override
         public Outcome run(Side side) {
-            long address = side.address(Region.RAM) + ADDRESS;
-            side.memory(address, Integer.BYTES).set(ValueLayout.JAVA_INT, 0, side.descriptor(fd));
+            MemorySegment named = side.memory(Region.RAM, DESCRIPTOR, Integer.BYTES);
+            named.set(ValueLayout.JAVA_INT, 0, side.descriptor(fd));
             MemorySegment attr = side.buffer.asSlice(0, kvm_device_attr.sizeof()).fill((byte) 0);
             kvm_device_attr.group(attr, group);
             kvm_device_attr.attr(attr, attribute);
-            kvm_device_attr.addr(attr, address);
+            kvm_device_attr.addr(attr, named.address());
             long request = set ? KVM_SET_DEVICE_ATTR() : KVM_HAS_DEVICE_ATTR();
             return Outcome.of(side.calls.ioctl(side.frame, side.descriptor(vfio), (int) request, attr));
         }

@@ -189,7 +189,7 @@ final class ThroughTheApi implements Comparison {
         Outcome outcome = real.side.run(attempt.asCall());
         return allowed.contains(outcome.result())
                 ? Optional.empty()
-                : Optional.of(Disagreement.throughTheApi(done, Outcome.of(outcome.result()), Outcome.said(said)));
+                : Optional.of(Disagreement.throughTheApi(done, outcome, Outcome.said(said)));
     }
 
     /** The errno of a rule, and those of earlier rules that only the kernel can know to be broken, too. */
