@@ -45,6 +45,8 @@ final class ConfigSpace {
     private static final int MSI = 0x05;
     private static final int MSI_ENABLE = 1;
     private static final int MSI_64BIT = 1 << 7;
+    private static final int MSI_BYTES = 16;
+    private static final int VENDOR_SPECIFIC = 0x09;
     private static final int FLAGS = 2; // in a capability: message control
     private static final int POWER = 0x01;
     private static final int POWER_CONTROL = 4;
@@ -52,6 +54,7 @@ final class ConfigSpace {
     private static final int D3_HOT = 3;
     private static final int EXPRESS = 0x10;
     private static final int EXPRESS_VERSION = 2;
+    private static final int EXPRESS_BYTES = 60;
     private static final int DEVICE_CAPABILITIES = 4;
     private static final int DEVICE_CAN_RESET = 1 << 28;
     private static final int DEVICE_CONTROL = 8;
@@ -115,7 +118,7 @@ final class ConfigSpace {
             bytes.put(msi, (byte) MSI);
             put16(msi + FLAGS, MSI_64BIT | Integer.numberOfTrailingZeros(function.model.msiVectors()) << 1);
             previous = msi + 1;
-            next += 16;
+            next += MSI_BYTES;
         }
         power = function.model.express() ? next : 0;
         express = function.model.express() ? next + 8 : 0;
@@ -132,8 +135,17 @@ final class ConfigSpace {
             bytes.putInt(EXTENDED, serialNumber << 20 | ERROR_REPORTING);
             bytes.putInt(serialNumber, SERIAL_NUMBER);
             bytes.putInt(serialNumber + 4, function.address.hashCode());
+            previous = express + 1;
+            next = express + EXPRESS_BYTES;
         }
-        if ((msix | msi | power) != 0) {
+        for (byte[] body : function.model.vendorCapabilities()) {
+            bytes.put(previous, (byte) next);
+            bytes.put(next, (byte) VENDOR_SPECIFIC);
+            bytes.put(next + 2, body);
+            previous = next + 1;
+            next += (2 + body.length + 3) / 4 * 4;
+        }
+        if (next != FIRST_CAPABILITY) {
             put16(STATUS, STATUS_CAPABILITIES);
         }
 

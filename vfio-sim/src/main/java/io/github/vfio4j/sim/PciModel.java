@@ -56,6 +56,16 @@ public interface PciModel {
     }
 
     /**
+     * Returns the vendor-specific capabilities that configuration space lists (identifier 9), as virtio devices have them.
+     *
+     * @return for each what follows its identifier and the pointer to the next, always the same; the first byte is the
+     *     length of the capability with these two
+     */
+    default List<byte[]> vendorCapabilities() {
+        return List.of();
+    }
+
+    /**
      * Returns whether the function can be reset on its own. Where not, VFIO_DEVICE_RESET fails with EINVAL.
      *
      * @return true if it can, always the same
