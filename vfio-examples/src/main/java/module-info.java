@@ -10,4 +10,5 @@ module io.github.vfio4j.examples {
     exports io.github.vfio4j.examples.models;
     exports io.github.vfio4j.examples.net;
     exports io.github.vfio4j.examples.nvme;
+    exports io.github.vfio4j.examples.virtio;
 }

@@ -41,6 +41,8 @@ record Arguments(
                 List.of("identify", "read", "write", "perf"),
                 Set.of("--overwrite", "--interrupts", "--raw"),
                 Set.of("--block", "--count", "--file", "--bytes", "--depth", "--queues", "--operations", "--seed")),
+        DRIVERS(0, List.of(), Set.of(), Set.of()),
+        DRILL(0, List.of(), Set.of(), Set.of("--rounds")),
         EDU(1, List.of(), Set.of(), Set.of("--seed")),
         L2FWD(
                 4,

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 /** {@code vfio edu}: everything that the edu device can do, and that it did it right. */
 final class EduCommand {
     private static final int PAGE = 4096;
+    private static final int COPIED = Edu.BUFFER_BYTES / Long.BYTES * Long.BYTES;
     private static final int PROBE = 0x1234_5678;
 
     private final Vfio vfio;
@@ -58,13 +59,13 @@ final class EduCommand {
                 DmaBuffer target = device.iommu().allocate(PAGE, Access.WRITE)) {
             pattern.fill(source.segment(), 0);
             pattern.fillWrong(target.segment(), 0);
-            for (int at = 0; at < Edu.BUFFER_BYTES; at += Edu.MOST_BYTES) {
-                edu.toDevice(source, at, at, Edu.MOST_BYTES);
+            for (int at = 0; at < COPIED; at += Edu.MOST_BYTES) {
+                edu.toDevice(source, at, at, Math.min(Edu.MOST_BYTES, COPIED - at));
             }
-            for (int at = 0; at < Edu.BUFFER_BYTES; at += Edu.MOST_BYTES) {
-                edu.fromDevice(at, target, at, Edu.MOST_BYTES);
+            for (int at = 0; at < COPIED; at += Edu.MOST_BYTES) {
+                edu.fromDevice(at, target, at, Math.min(Edu.MOST_BYTES, COPIED - at));
             }
-            MemorySegment back = target.segment().asSlice(0, Edu.BUFFER_BYTES);
+            MemorySegment back = target.segment().asSlice(0, COPIED);
             long wrong = pattern.firstWrong(back, 0);
             if (wrong >= 0) {
                 throw new CommandException("what came back from the device is wrong from byte " + wrong + " on");

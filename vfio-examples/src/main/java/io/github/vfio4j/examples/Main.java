@@ -6,7 +6,10 @@ import io.github.vfio4j.examples.edu.EduException;
 import io.github.vfio4j.examples.net.NetException;
 import io.github.vfio4j.examples.nvme.NvmeException;
 import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.Supplier;
 
 /** The {@code vfio} command. Exit status: 0 done, 1 it failed, 2 the command line is wrong. */
 public final class Main {
@@ -40,6 +43,12 @@ public final class Main {
                             The same between cards whose wires end in other cards of this machine, from which it
                             sends numbered packets and checks each that comes back. With --flood it sends more than
                             the rings hold, and only counts what they drop.
+              drivers       Runs every driver here for a while, on the emulated devices of the VM or the simulated
+                            machine: edu, nvme perf, l2fwd --verify, drill. Ends at the first that fails.
+              drill [--rounds N]
+                            Closes devices and memory while every driver here is at work in threads of its own, and
+                            checks that each thread gets an exception and ends. Overwrites blocks of the emulated
+                            NVMe controller.
 
             options
               --linux       on this machine's kernel; otherwise on a simulated machine
@@ -47,6 +56,16 @@ public final class Main {
               --trace       print errors with a stack trace
               --help        print this
             """;
+
+    /** What {@code vfio drivers} runs: short on a simulated machine and in a VM alike. */
+    private static final List<String> DRIVERS = List.of(
+            "edu",
+            "nvme identify",
+            "nvme perf --operations 10000",
+            "nvme perf --operations 5000 --queues 2 --depth 8 --interrupts",
+            "l2fwd --verify --packets 10000",
+            "l2fwd --verify --packets 10000 --bytes 64 --flood",
+            "drill --rounds 4");
 
     private final PrintStream out;
     private final PrintStream err;
@@ -78,17 +97,22 @@ public final class Main {
             out.print(USAGE);
             return DONE;
         }
-        try (Vfio vfio = arguments.linux() ? Vfio.open() : DemoMachine.open()) {
+        if (arguments.command() == Arguments.Command.DRIVERS) {
+            return runDrivers(arguments);
+        }
+        Supplier<Vfio> opener = arguments.linux() ? Vfio::open : DemoMachine::open;
+        try (Vfio vfio = opener.get()) {
             switch (arguments.command()) {
                 case DEMO -> {
                     long seed = new SplittableRandom().nextLong();
                     new Demo(vfio, out, seed, arguments.overwrite()).run(arguments.device());
                 }
                 case LIST -> new DeviceList(vfio, out).print();
+                case DRILL -> new Drill(opener, out, arguments).run();
                 case EDU -> new EduCommand(vfio, out, arguments).run();
                 case L2FWD -> new L2fwdCommand(vfio, out, arguments).run();
                 case NVME -> new NvmeCommands(vfio, out, arguments).run();
-                case HELP -> throw new AssertionError();
+                case DRIVERS, HELP -> throw new AssertionError();
             }
             return DONE;
         } catch (VfioException | NvmeException | NetException | EduException | CommandException e) {
@@ -100,5 +124,25 @@ public final class Main {
             }
             return FAILED;
         }
+    }
+
+    /** Runs each of the commands that verify a driver; the first that fails is the last. */
+    private int runDrivers(Arguments arguments) {
+        for (String line : DRIVERS) {
+            out.println("vfio " + line);
+            List<String> words = new ArrayList<>(List.of(line.split(" ")));
+            if (arguments.linux()) {
+                words.add("--linux");
+            }
+            if (arguments.trace()) {
+                words.add("--trace");
+            }
+            int status = run(words.toArray(String[]::new));
+            if (status != DONE) {
+                return status;
+            }
+            out.println();
+        }
+        return DONE;
     }
 }

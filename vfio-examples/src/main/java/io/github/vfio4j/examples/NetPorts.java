@@ -13,6 +13,7 @@ import io.github.vfio4j.examples.driver.DmaSlices;
 import io.github.vfio4j.examples.e1000e.E1000e;
 import io.github.vfio4j.examples.net.NetPort;
 import io.github.vfio4j.examples.net.PacketPool;
+import io.github.vfio4j.examples.virtio.VirtioNet;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -40,11 +41,15 @@ final class NetPorts implements AutoCloseable {
 
     /** Does one of the drivers here drive it? */
     static boolean isDriven(PciDevice device) {
-        return isE1000e(device);
+        return isE1000e(device) || isVirtio(device);
     }
 
     private static boolean isE1000e(PciDevice device) {
         return device.vendorId() == 0x8086 && device.deviceId() == 0x10d3;
+    }
+
+    private static boolean isVirtio(PciDevice device) {
+        return device.vendorId() == 0x1af4 && device.deviceId() == 0x1041;
     }
 
     /** Opens a card. All of them before the first pool, since a pool is for those that are open. */
@@ -75,10 +80,16 @@ final class NetPorts implements AutoCloseable {
     }
 
     NetPort start(PciDevice found, Device device, PacketPool pool, int entries) {
-        DmaSlices memory = new DmaSlices(iommu.allocate(64L * entries + 4 * PAGE, Access.READ_WRITE), PAGE);
-        NetPort port = E1000e.start(device.region(0).map(), memory, pool, entries);
+        DmaSlices memory = new DmaSlices(iommu.allocate(64L * entries + 8 * PAGE, Access.READ_WRITE), PAGE);
+        NetPort port = isE1000e(found)
+                ? E1000e.start(device.region(0).map(), memory, pool, entries)
+                : VirtioNet.start(device, memory, pool, entries);
         opened.add(port);
         return port;
+    }
+
+    Container container() {
+        return container;
     }
 
     static void awaitLink(NetPort port) {

@@ -152,8 +152,7 @@ final class NvmeWorker {
             int part = partOf[command];
             int place = placeOf[part];
             if (queue.status() != 0) {
-                throw new CommandException("%s of place %d ended with status 0x%x"
-                        .formatted(writes[part] ? "a write" : "a read", place, queue.status()));
+                throw queue.failure((writes[part] ? "Write of place " : "Read of place ") + place);
             }
             if (writes[part]) {
                 written++;

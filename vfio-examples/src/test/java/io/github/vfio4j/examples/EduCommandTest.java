@@ -16,7 +16,7 @@ class EduCommandTest {
         assertThat(new Main(new PrintStream(out, true), new PrintStream(err, true)).run("edu")).isZero();
         assertThat(out.toString(StandardCharsets.UTF_8))
                 .contains("version 1.0")
-                .endsWith("verified       13 factorials, 4,096 bytes to the device and back\n");
+                .endsWith("verified       13 factorials, 4,088 bytes to the device and back\n");
     }
 
     @Test

@@ -14,7 +14,7 @@ class MainTest {
     @Test
     void helpExplainsEveryCommandAndSucceeds() {
         assertThat(run("--help")).isZero();
-        assertThat(out()).contains("demo", "list", "--linux", "--overwrite", "--trace", "--help");
+        assertThat(out()).contains("demo", "list", "nvme perf", "edu", "l2fwd", "drivers", "drill", "--linux", "--overwrite", "--trace", "--help");
         assertThat(err()).isEmpty();
     }
 

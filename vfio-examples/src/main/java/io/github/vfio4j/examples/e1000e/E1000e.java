@@ -14,7 +14,7 @@ import io.github.vfio4j.examples.net.PortStatistics;
  *
  * <p>Each ring holds descriptors of 16 bytes: the address of a packet, and a word with length, command and status. A tail
  * register tells the device how far the program is; a status bit in the descriptor tells the program how far the device
- * is, so that no register is ever read on the way of a packet.
+ * is, so that no register is read on the way of a packet.
  */
 public final class E1000e implements NetPort {
     // Registers (section 10.2).
@@ -65,6 +65,8 @@ public final class E1000e implements NetPort {
     private static final long TX_REPORT = 1L << 27;
 
     private static final int MOST_ENTRIES = 4096;
+    /** Looks at an empty ring between two looks at the device. */
+    private static final int IDLE_LOOKS = 1 << 16;
     private static final int GONE = -1;
     private static final long RESET_NANOS = 100_000_000L;
 
@@ -86,6 +88,7 @@ public final class E1000e implements NetPort {
     private int txTail;
     private int txOldest;
     private boolean closed;
+    private int idle;
 
     private long received;
     private long receivedBytes;
@@ -214,6 +217,8 @@ public final class E1000e implements NetPort {
             rxHead = head;
             received += count;
             registers.write32Release(RDT, head - 1 & mask);
+        } else if (++idle % IDLE_LOOKS == 0) {
+            registers.flush(STATUS); // the ring is only memory: this notices that the device is closed
         }
         return count;
     }

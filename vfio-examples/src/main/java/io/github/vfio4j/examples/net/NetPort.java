@@ -5,7 +5,7 @@ package io.github.vfio4j.examples.net;
  *
  * <p>For one thread at a time, the one that uses the pool. {@link #receive} and {@link #send} neither allocate nor lock nor
  * wait. When the device or the memory is closed while a thread is at work here, that thread gets an
- * {@link IllegalStateException}.
+ * {@link IllegalStateException}: at once, or after some ten thousand looks at an empty ring.
  */
 public interface NetPort extends AutoCloseable {
     /**

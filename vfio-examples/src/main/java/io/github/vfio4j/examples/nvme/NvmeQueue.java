@@ -265,6 +265,16 @@ public final class NvmeQueue {
     }
 
     /**
+     * Puts the status of the command that was reaped last into words.
+     *
+     * @param command what was asked for, such as {@code Read of block 7}
+     * @return an exception to throw, of the kind {@link Kind#STATUS}
+     */
+    public NvmeException failure(String command) {
+        return NvmeException.refused(command, status);
+    }
+
+    /**
      * Returns dword 0 of the completion that was reaped last.
      *
      * @return what it means depends on the command
