@@ -184,7 +184,7 @@ final class NvmeWorker {
         long word = first;
         long start = (long) part * bytes;
         for (long offset = start; offset < start + bytes; offset += Long.BYTES) {
-            data.write64Opaque(offset, word ^ mask);
+            data.write64Plain(offset, word ^ mask);
             word = next(word);
         }
     }
@@ -193,7 +193,7 @@ final class NvmeWorker {
         long word = pattern(place);
         long start = (long) part * bytes;
         for (long offset = start; offset < start + bytes; offset += Long.BYTES) {
-            if (data.read64Opaque(offset) != word) {
+            if (data.read64Plain(offset) != word) {
                 throw new CommandException("place %d (block %d) does not hold its version %d: wrong from byte %d on"
                         .formatted(place, firstBlock + (long) place * blocks, versions[place], offset - start));
             }

@@ -13,6 +13,10 @@ import java.nio.ByteOrder;
  * accesses in little-endian order with the memory order in their names, as in {@link io.github.vfio4j.Mmio}. Offsets are
  * bytes from the start and multiples of the width. No method locks or allocates.
  *
+ * <p><em>Plain</em> accesses are for what the other side does not look at now: an entry that is filled before a release
+ * hands it over, or what came with an entry that an acquire found. The JIT may merge and reorder them between the two, and
+ * checks only once for several that the memory is still there.
+ *
  * @param segment the memory as the program sees it
  * @param iova its first byte as the device sees it
  */
@@ -45,13 +49,13 @@ public record DmaSlice(MemorySegment segment, long iova) {
     }
 
     /**
-     * Reads 32 bits, opaque.
+     * Reads 32 bits, plain.
      *
      * @param offset where
      * @return the value
      */
-    public int read32Opaque(long offset) {
-        return (int) INT32.getOpaque(segment, offset);
+    public int read32Plain(long offset) {
+        return (int) INT32.get(segment, offset);
     }
 
     /**
@@ -65,13 +69,13 @@ public record DmaSlice(MemorySegment segment, long iova) {
     }
 
     /**
-     * Reads 64 bits, opaque.
+     * Reads 64 bits, plain.
      *
      * @param offset where
      * @return the value
      */
-    public long read64Opaque(long offset) {
-        return (long) INT64.getOpaque(segment, offset);
+    public long read64Plain(long offset) {
+        return (long) INT64.get(segment, offset);
     }
 
     /**
@@ -82,6 +86,16 @@ public record DmaSlice(MemorySegment segment, long iova) {
      */
     public long read64Acquire(long offset) {
         return (long) INT64.getAcquire(segment, offset);
+    }
+
+    /**
+     * Writes 16 bits, plain.
+     *
+     * @param offset where
+     * @param value the lower 16 bits count
+     */
+    public void write16Plain(long offset, int value) {
+        INT16.set(segment, offset, (short) value);
     }
 
     /**
@@ -105,22 +119,22 @@ public record DmaSlice(MemorySegment segment, long iova) {
     }
 
     /**
-     * Writes 32 bits, opaque.
+     * Writes 32 bits, plain.
      *
      * @param offset where
      * @param value the value
      */
-    public void write32Opaque(long offset, int value) {
-        INT32.setOpaque(segment, offset, value);
+    public void write32Plain(long offset, int value) {
+        INT32.set(segment, offset, value);
     }
 
     /**
-     * Writes 64 bits, opaque.
+     * Writes 64 bits, plain.
      *
      * @param offset where
      * @param value the value
      */
-    public void write64Opaque(long offset, long value) {
-        INT64.setOpaque(segment, offset, value);
+    public void write64Plain(long offset, long value) {
+        INT64.set(segment, offset, value);
     }
 }

@@ -164,7 +164,7 @@ public final class E1000e implements NetPort {
         }
         for (int i = 0; i <= mask; i++) {
             rxPackets[i] = pool.take();
-            rx.write64Opaque((long) i << DESCRIPTOR_SHIFT, pool.iova(rxPackets[i]));
+            rx.write64Plain((long) i << DESCRIPTOR_SHIFT, pool.iova(rxPackets[i]));
         }
         registers.write64LowHighRelease(RDBA, rx.iova());
         registers.write32Opaque(RDLEN, mask + 1 << DESCRIPTOR_SHIFT);
@@ -209,8 +209,9 @@ public final class E1000e implements NetPort {
                 receivedBytes += length;
             }
             rxPackets[head] = next;
-            rx.write64Opaque(entry, pool.iova(next));
-            rx.write64Opaque(entry + WORD, 0L);
+            // Plain: the device does not look at the entry before the tail register says so, which is a release.
+            rx.write64Plain(entry, pool.iova(next));
+            rx.write64Plain(entry + WORD, 0L);
             head = head + 1 & mask;
         }
         if (head != rxHead) {
@@ -240,8 +241,8 @@ public final class E1000e implements NetPort {
             int length = pool.length(packet);
             long entry = (long) tail << DESCRIPTOR_SHIFT;
             txPackets[tail] = packet;
-            tx.write64Opaque(entry, pool.iova(packet));
-            tx.write64Opaque(
+            tx.write64Plain(entry, pool.iova(packet));
+            tx.write64Plain(
                     entry + WORD, length | TX_END_OF_PACKET | TX_INSERT_CRC | (tail == last ? TX_REPORT : 0L));
             bytes += length;
             tail = tail + 1 & mask;

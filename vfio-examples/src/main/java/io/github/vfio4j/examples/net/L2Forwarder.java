@@ -79,8 +79,8 @@ public final class L2Forwarder {
     private void forward(int to, int count) {
         for (int i = 0; i < count; i++) {
             long offset = pool.offset(burst[i]);
-            data.write64Opaque(offset, firstWords[to]);
-            data.write64Opaque(offset + 8, data.read64Opaque(offset + 8) & AFTER_SOURCE | secondWords[to]);
+            data.write64Plain(offset, firstWords[to]);
+            data.write64Plain(offset + 8, data.read64Plain(offset + 8) & AFTER_SOURCE | secondWords[to]);
         }
         int sent = ports[to].send(burst, count);
         forwarded += sent;

@@ -138,11 +138,11 @@ public final class PacketStream {
         int length = length(word);
         long offset = pool.offset(packet);
         long source = from.macAddress();
-        data.write64Opaque(offset, destination | source << 48);
-        data.write64Opaque(offset + 8, source >>> 16 | (long) EXPERIMENTAL << 32);
-        data.write64Opaque(offset + NUMBER, number);
+        data.write64Plain(offset, destination | source << 48);
+        data.write64Plain(offset + 8, source >>> 16 | (long) EXPERIMENTAL << 32);
+        data.write64Plain(offset + NUMBER, number);
         for (long at = DATA; at < length; at += Long.BYTES) {
-            data.write64Opaque(offset + at, word); // up to 7 bytes more than the packet has
+            data.write64Plain(offset + at, word); // up to 7 bytes more than the packet has
             word = word * 0x5851_f42d_4c95_7f2dL + 0x1405_7b7e_f767_814fL;
         }
         pool.length(packet, length);
@@ -155,7 +155,7 @@ public final class PacketStream {
             return;
         }
         received++;
-        long number = data.read64Opaque(offset + NUMBER);
+        long number = data.read64Plain(offset + NUMBER);
         if (number < 0 || number >= sent || !intact(packet, number)) {
             corrupted++;
         } else if (number < next) {
@@ -170,8 +170,8 @@ public final class PacketStream {
         long word = word(number);
         int length = length(word);
         long offset = pool.offset(packet);
-        long addresses = data.read64Opaque(offset);
-        long source = addresses >>> 48 | (data.read64Opaque(offset + 8) & 0xffff_ffffL) << 16;
+        long addresses = data.read64Plain(offset);
+        long source = addresses >>> 48 | (data.read64Plain(offset + 8) & 0xffff_ffffL) << 16;
         if (pool.length(packet) != length
                 || (addresses & ADDRESS) != expectedDestination
                 || source != expectedSource) {
@@ -179,7 +179,7 @@ public final class PacketStream {
         }
         for (long at = DATA; at < length; at += Long.BYTES) {
             long unused = Math.max(0, at + Long.BYTES - length) * Byte.SIZE;
-            if ((data.read64Opaque(offset + at) ^ word) << unused != 0) {
+            if ((data.read64Plain(offset + at) ^ word) << unused != 0) {
                 return false;
             }
             word = word * 0x5851_f42d_4c95_7f2dL + 0x1405_7b7e_f767_814fL;

@@ -15,12 +15,14 @@ public final class NvmeNamespace {
     private final long blocks;
     private final int blockBytes;
     private final int maxTransferBytes;
+    private final int maxBlocks; // that is
 
     NvmeNamespace(int id, long blocks, int blockBytes, int maxTransferBytes) {
         this.id = id;
         this.blocks = blocks;
         this.blockBytes = blockBytes;
         this.maxTransferBytes = maxTransferBytes;
+        this.maxBlocks = maxTransferBytes / blockBytes;
     }
 
     /**
@@ -132,7 +134,7 @@ public final class NvmeNamespace {
     }
 
     private int submit(int opcode, NvmeQueue queue, long firstBlock, int count, long iova) {
-        if (count < 1 || count > maxTransferBytes / blockBytes) {
+        if (count < 1 || count > maxBlocks) {
             throw new IllegalArgumentException("%d blocks of %d bytes: a command moves from 1 block to %d bytes"
                     .formatted(count, blockBytes, maxTransferBytes));
         }

@@ -177,12 +177,13 @@ public final class NvmeQueue {
         }
         int command = freeIds[--freeCount];
         underWay[command] = true;
+        // Plain: the controller does not look at the entry before the doorbell rings, which is a release.
         long entry = (long) tail * SUBMISSION_BYTES;
-        submissions.write64Opaque(entry, (long) namespace << 32 | command << 16 | opcode);
-        submissions.write64Opaque(entry + 24, bytes == 0 ? 0L : iova);
-        submissions.write64Opaque(entry + 32, secondPage(command, iova, bytes));
-        submissions.write64Opaque(entry + 40, (long) dword11 << 32 | Integer.toUnsignedLong(dword10));
-        submissions.write64Opaque(entry + 48, Integer.toUnsignedLong(dword12));
+        submissions.write64Plain(entry, (long) namespace << 32 | command << 16 | opcode);
+        submissions.write64Plain(entry + 24, bytes == 0 ? 0L : iova);
+        submissions.write64Plain(entry + 32, secondPage(command, iova, bytes));
+        submissions.write64Plain(entry + 40, (long) dword11 << 32 | Integer.toUnsignedLong(dword10));
+        submissions.write64Plain(entry + 48, Integer.toUnsignedLong(dword12));
         tail = tail + 1 == entries ? 0 : tail + 1;
         tailMoved = true;
         return command;
@@ -203,7 +204,7 @@ public final class NvmeQueue {
         }
         long list = (long) command * listBytes;
         for (long slot = list; rest > 0; slot += LIST_ENTRY_BYTES) {
-            lists.write64Opaque(slot, second);
+            lists.write64Plain(slot, second);
             second += pageBytes;
             rest -= pageBytes;
         }
@@ -244,7 +245,7 @@ public final class NvmeQueue {
         }
         underWay[command] = false;
         status = last >>> 17;
-        result = completions.read32Opaque(entry);
+        result = completions.read32Plain(entry);
         freeIds[freeCount++] = command;
         head++;
         if (head == entries) {

@@ -94,9 +94,9 @@ final class VirtQueue {
         int descriptor = free[--freeCount];
         tokens[descriptor] = token;
         long entry = (long) descriptor << DESCRIPTOR_SHIFT;
-        descriptors.write64Opaque(entry, iova);
-        descriptors.write64Opaque(entry + WORD, bytes | (long) flags << FLAGS_SHIFT);
-        available.write16Opaque(RING + 2L * (availableIndex & mask), descriptor);
+        descriptors.write64Plain(entry, iova);
+        descriptors.write64Plain(entry + WORD, bytes | (long) flags << FLAGS_SHIFT);
+        available.write16Plain(RING + 2L * (availableIndex & mask), descriptor);
         availableIndex++;
     }
 
@@ -131,8 +131,8 @@ final class VirtQueue {
             return NONE;
         }
         long entry = RING + ((long) (usedIndex & mask) << USED_SHIFT);
-        int descriptor = used.read32Opaque(entry);
-        usedLength = used.read32Opaque(entry + 4);
+        int descriptor = used.read32Plain(entry);
+        usedLength = used.read32Plain(entry + 4);
         usedIndex++;
         free[freeCount++] = descriptor;
         return tokens[descriptor];

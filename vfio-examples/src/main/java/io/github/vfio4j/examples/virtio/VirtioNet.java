@@ -148,8 +148,8 @@ public final class VirtioNet implements NetPort {
             int packet = packets[i];
             int length = pool.length(packet);
             long header = pool.offset(packet) - HEADER_BYTES;
-            data.write32Opaque(header, 0); // no offload of any kind
-            data.write64Opaque(header + 4, 0L);
+            data.write32Plain(header, 0); // no offload of any kind
+            data.write64Plain(header + 4, 0L);
             tx.add(packet, pool.iova(packet) - HEADER_BYTES, HEADER_BYTES + length, 0);
             sentBytes += length;
         }

@@ -51,7 +51,7 @@ class E1000eTest {
     void aPacketArrivesAsItWasSent(int bytes) {
         int packet = pool.take();
         for (int i = 0; i < bytes; i += 8) {
-            pool.data().write64Opaque(pool.offset(packet) + i, 0x0101010101010101L * (i / 8 % 255 + 1));
+            pool.data().write64Plain(pool.offset(packet) + i, 0x0101010101010101L * (i / 8 % 255 + 1));
         }
         pool.length(packet, bytes);
         packets[0] = packet;
