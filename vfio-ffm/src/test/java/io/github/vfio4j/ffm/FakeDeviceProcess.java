@@ -83,6 +83,8 @@ final class FakeDeviceProcess extends NoSyscalls {
     public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
         if (request == vfio_h.VFIO_GROUP_GET_DEVICE_FD()) {
             return nextFile++;
+        } else if (request == vfio_h.VFIO_GROUP_GET_STATUS()) {
+            argument.set(JAVA_INT, 4, vfio_h.VFIO_GROUP_FLAGS_VIABLE() | vfio_h.VFIO_GROUP_FLAGS_CONTAINER_SET());
         } else if (request == vfio_h.VFIO_DEVICE_GET_INFO()) {
             argument.set(JAVA_INT, 4, vfio_h.VFIO_DEVICE_FLAGS_PCI());
             argument.set(JAVA_INT, 8, 9);
