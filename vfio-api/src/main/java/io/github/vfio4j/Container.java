@@ -211,7 +211,7 @@ public final class Container implements AutoCloseable {
 
                 @Override
                 public boolean groupViable() {
-                    return group.viableOrGone();
+                    return group.port.status().viable();
                 }
             });
             DevicePort device;

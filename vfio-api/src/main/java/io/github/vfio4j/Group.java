@@ -199,6 +199,11 @@ public final class Group implements AutoCloseable {
         }
         Rule.check(vfio.contract(), Operation.GET_EXTERNAL_USER, new Facts() {
             @Override
+            public boolean groupTranslated() {
+                return translated;
+            }
+
+            @Override
             public boolean groupInContainer() {
                 return container != null;
             }
@@ -213,15 +218,6 @@ public final class Group implements AutoCloseable {
                 return port.status().viable();
             }
         });
-    }
-
-    /** Is it viable, as the kernel says; or is it gone, which the next operation will say? */
-    boolean viableOrGone() {
-        try {
-            return port.status().viable();
-        } catch (VfioException e) {
-            return true;
-        }
     }
 
     /** The lock is held. */
