@@ -10,6 +10,7 @@ import io.github.vfio4j.Device;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.IommuType;
+import io.github.vfio4j.KvmVm;
 import io.github.vfio4j.NoIommu;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Rule;
@@ -54,6 +55,16 @@ class NoIommuKernelTest extends KernelTest {
         int real = groupOf(machine.loner());
         VfioException e = catchThrowableOfType(VfioException.class, () -> vfio.openUnsafeNoIommuGroup(real));
         assertThat(e.errno()).isEqualTo(Errno.ENOENT);
+    }
+
+    @Test
+    void itIsNotGivenToKvm() {
+        Group group = vfio.openUnsafeNoIommuGroup(number);
+        Container container = vfio.openContainer();
+        container.attach(group);
+        container.setUnsafeNoIommu();
+        KvmVm vm = vfio.openKvmVm();
+        assertRefused(Rule.EXTERNAL_TRANSLATED, () -> vm.add(group));
     }
 
     @Test
