@@ -102,6 +102,7 @@ public final class DmaBuffer implements AutoCloseable {
             Teardown.close(arena);
             kernel.free(segment.address(), segment.byteSize());
             freed = true;
+            iommu.freed(this);
         } finally {
             lock.unlock();
         }

@@ -114,6 +114,7 @@ public final class Interrupts implements AutoCloseable {
     void enable(int start, int count) {
         set(start, count, false);
         enabled = true;
+        device.vfio().opened(this);
     }
 
     /** The device's lock is held. */
@@ -122,6 +123,7 @@ public final class Interrupts implements AutoCloseable {
             return;
         }
         enabled = false;
+        device.vfio().closed(this);
         irq.disabled();
         Teardown teardown = new Teardown();
         teardown.step(() -> device.port().setIrqs(irq.info().index(), IrqAction.TRIGGER, 0, 0));

@@ -24,11 +24,13 @@ final class OpenDevices {
     /** The lock is held. */
     void add(Device device) {
         devices.add(device);
+        vfio.opened(device);
     }
 
     /** The lock is held. */
     void remove(Device device) {
         devices.remove(device);
+        vfio.closed(device);
     }
 
     /** The lock is held. */

@@ -176,6 +176,7 @@ public final class Type1 {
                 throw e;
             }
             mappings.put(iova, buffer);
+            container.vfio().opened(buffer);
             return buffer;
         } finally {
             lock.unlock();
@@ -475,6 +476,11 @@ public final class Type1 {
     }
 
     // ---- the container's doings
+
+    /** The memory of a buffer was given back. */
+    void freed(DmaBuffer buffer) {
+        container.vfio().closed(buffer);
+    }
 
     /** A group joined or left: ask again. */
     void limitsChanged() {

@@ -11,6 +11,7 @@ import java.util.OptionalInt;
 import java.util.ServiceLoader;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 
 /**
  * The way in: one kernel's VFIO. From here come containers, groups and devices, and the list of what the machine has.
@@ -31,6 +32,7 @@ public final class Vfio implements AutoCloseable {
     private final ArrayDeque<AutoCloseable> outside = new ArrayDeque<>();
     private final Callbacks callbacks;
     private volatile boolean closed;
+    private volatile OpenHandles openHandles; // null unless somebody wants to hear of lost ones
 
     private Vfio(Kernel kernel, Contract contract) {
         this.kernel = kernel;
@@ -319,6 +321,56 @@ public final class Vfio implements AutoCloseable {
     }
 
     /**
+     * Reports handles that the program lost: when this object and all that was opened through it can be reached no more,
+     * and some of it is still open. That may be long after, or never if the program ends before. A handle that is still
+     * referred to keeps this object, and with it all others, from being lost. What cannot be closed at {@link #close} is
+     * reported then.
+     *
+     * <p>Lost handles are reported and not closed. A device may still reach the memory that was mapped for it, and where
+     * the program is wrong about its handles it may be wrong about the device, too: closing in the background, at some
+     * moment, would stop the device or take its memory away under other threads, and hide the mistake. So the files
+     * stay open, and the memory stays where devices may reach it, until the process ends; then the kernel takes the
+     * devices away first and the memory afterwards.
+     *
+     * <p>Costs a little for each handle that is opened and closed, more with the places; nothing for accesses to
+     * registers and memory, and nothing at all if this is not called.
+     *
+     * @param places whether to remember where each handle was opened
+     * @param listener is told all lost handles at once, in a thread of the library; must not refer to this object or to
+     *     a handle, or they will never be lost
+     * @throws IllegalStateException if something was opened through this object already, or this was called before
+     */
+    public void reportLost(boolean places, Consumer<List<LostHandle>> listener) {
+        Objects.requireNonNull(listener, "listener");
+        lock.lock();
+        try {
+            boolean used = !containers.isEmpty() || !groups.isEmpty() || !waiters.isEmpty() || !outside.isEmpty();
+            if (used || openHandles != null) {
+                throw new IllegalStateException("ask for lost handles once, before anything is opened");
+            }
+            openHandles = new OpenHandles(this, places, listener);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A handle was opened through this object. */
+    void opened(Object handle) {
+        OpenHandles all = openHandles;
+        if (all != null) {
+            all.opened(handle);
+        }
+    }
+
+    /** A handle was closed for good. */
+    void closed(Object handle) {
+        OpenHandles all = openHandles;
+        if (all != null) {
+            all.closed(handle);
+        }
+    }
+
+    /**
      * Closes every container, group, device and waiter that was opened through this object, in reverse order, and
      * before them what was received from other processes, connections to these, and KVM's use. Idempotent.
      *
@@ -346,6 +398,10 @@ public final class Vfio implements AutoCloseable {
         lastGroups.forEach(group -> teardown.step(group::close));
         lastWaiters.forEach(waiter -> teardown.step(waiter::close));
         teardown.step(callbacks::close);
+        OpenHandles left = openHandles;
+        if (left != null) {
+            teardown.step(left::end);
+        }
         teardown.finish();
     }
 
@@ -363,6 +419,7 @@ public final class Vfio implements AutoCloseable {
         try {
             if (!closed) {
                 others.push(handle);
+                opened(handle);
                 return handle;
             }
         } finally {
@@ -415,6 +472,7 @@ public final class Vfio implements AutoCloseable {
             groups.remove(handle);
             waiters.remove(handle);
             outside.remove(handle);
+            closed(handle);
         } finally {
             lock.unlock();
         }
