@@ -71,8 +71,6 @@ class RuleCasesTest {
             Rule.SET_IRQS_DATA,
             Rule.SET_IRQS_ACTION,
             Rule.SET_IRQS_ENABLED,
-            Rule.REGION_READ_DECODED,
-            Rule.REGION_WRITE_DECODED,
             Rule.REGION_PAGE,
             Rule.FEATURE_SUPPORTED);
 
