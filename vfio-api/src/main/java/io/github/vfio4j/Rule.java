@@ -3,7 +3,9 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.Facts;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -2023,7 +2025,8 @@ public enum Rule {
     }
 
     private static final Rule[] ALL = values();
-    private static final Rule[] AS_DOCUMENTED = asDocumented();
+    private static final Map<Operation, List<Rule>> IN_ORDER = byOperation(List.of(ALL));
+    private static final Map<Operation, List<Rule>> AS_DOCUMENTED = byOperation(asDocumented());
 
     private final String id;
     private final Operation operation;
@@ -2170,8 +2173,8 @@ public enum Rule {
      */
     @SuppressWarnings("exports") // facts come from a backend; a user has none to ask with
     public static Optional<Rule> firstBroken(KernelProfile kernel, Operation operation, Facts facts) {
-        for (Rule rule : kernel == KernelProfile.DOCUMENTS ? AS_DOCUMENTED : ALL) {
-            if (rule.isOf(kernel) && rule.isBrokenBy(operation, facts)) {
+        for (Rule rule : (kernel == KernelProfile.DOCUMENTS ? AS_DOCUMENTED : IN_ORDER).get(operation)) {
+            if (rule.isOf(kernel) && rule.isBrokenBy(facts)) {
                 return Optional.of(rule);
             }
         }
@@ -2185,8 +2188,8 @@ public enum Rule {
 
     /** As {@link #check(Contract, Operation, Facts)}; the refusal says more. */
     static void check(Contract contract, Operation operation, Facts facts, Supplier<String> detail) {
-        for (Rule rule : ALL) {
-            if (rule.enforcedBy != EnforcedBy.KERNEL && contract.has(rule) && rule.isBrokenBy(operation, facts)) {
+        for (Rule rule : IN_ORDER.get(operation)) {
+            if (rule.enforcedBy != EnforcedBy.KERNEL && contract.has(rule) && rule.isBrokenBy(facts)) {
                 throw new RuleViolation(rule, operation, detail.get());
             }
         }
@@ -2206,18 +2209,31 @@ public enum Rule {
         return Arrays.stream(KernelProfile.values()).anyMatch(kernel -> errno(kernel).equals(answer));
     }
 
-    private boolean isBrokenBy(Operation asked, Facts facts) {
-        return (operation == null || operation == asked) && isBroken != null && isBroken.test(facts);
+    private boolean isBrokenBy(Facts facts) {
+        return isBroken != null && isBroken.test(facts);
+    }
+
+    /** The rules about each operation, in a given order. */
+    private static Map<Operation, List<Rule>> byOperation(List<Rule> order) {
+        Map<Operation, List<Rule>> rules = new EnumMap<>(Operation.class);
+        for (Operation asked : Operation.values()) {
+            rules.put(
+                    asked,
+                    order.stream()
+                            .filter(rule -> rule.operation == null || rule.operation == asked)
+                            .toList());
+        }
+        return rules;
     }
 
     /** The documents' kernel looked at the container before the descriptor, and at its state before the device's name. */
-    private static Rule[] asDocumented() {
+    private static List<Rule> asDocumented() {
         List<Rule> order = new ArrayList<>(List.of(ALL));
         move(order, SET_CONTAINER_ONCE, SET_CONTAINER_FD_OPEN);
         for (Rule state : List.of(DEVICE_NEEDS_CONTAINER, DEVICE_NEEDS_IOMMU, DEVICE_VIABLE)) {
             move(order, state, DEVICE_NAME);
         }
-        return order.toArray(new Rule[0]);
+        return order;
     }
 
     private static void move(List<Rule> order, Rule rule, Rule before) {

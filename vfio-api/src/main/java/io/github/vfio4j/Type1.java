@@ -189,7 +189,8 @@ public final class Type1 {
      * Unmaps a range ({@code VFIO_IOMMU_UNMAP_DMA}) and closes the buffers that were mapped there. Of a type1 v2 IOMMU a
      * range may hold several buffers and gaps, and cuts none. A type1 v1 IOMMU takes the first buffer in the range as its
      * measure: if that starts before the range, nothing at all is unmapped; else every buffer that starts in the range
-     * goes, also the part of it that lies behind the range.
+     * goes, also the part of it that lies behind the range. Before Linux 7 nothing is unmapped in a range that ends at the
+     * very top of the address space.
      *
      * @param iova where the range starts, a multiple of the IOMMU's smallest page
      * @param size bytes, a multiple of the smallest page
@@ -202,7 +203,9 @@ public final class Type1 {
         try {
             Rule.check(contract, Operation.IOMMU_UNMAP_DMA, alive());
             Rule.check(contract, Operation.IOMMU_UNMAP_DMA, request(iova, size, limits().granule()));
-            List<DmaBuffer> gone = type == IommuType.TYPE1 && startsBefore(iova) ? List.of() : inRange(iova, size);
+            boolean finds = !(type == IommuType.TYPE1 && startsBefore(iova))
+                    && !(losesTopMappings && iova + size == 0); // the end of the range is 0 there: nothing lies before it
+            List<DmaBuffer> gone = finds ? inRange(iova, size) : List.of();
             return unmap(gone, () -> container.port.unmapDma(iova, size));
         } finally {
             lock.unlock();

@@ -117,4 +117,15 @@ class KnownSequences extends DifferentialCase {
                 close(2),
                 ioctl(0, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(0), u64(0x1000L), u64(0x2000L)));
     }
+
+    @Test
+    void anUnmapUpToTheVeryTopOfOlderKernelsIsNoFailure() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(4, "/dev/vfio/$testdev"),
+                ioctl(4, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x1L),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(3), address(Region.RAM, 0x0L), u64(0x3000L), u64(0x10000L)),
+                ioctl(0, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(0), u64(0x2000L), u64(0xffffffffffffe000L)));
+    }
 }
