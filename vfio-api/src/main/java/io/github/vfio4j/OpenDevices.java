@@ -38,6 +38,16 @@ final class OpenDevices {
         return devices.size();
     }
 
+    /** Is a device of that name among them? */
+    boolean has(String name) {
+        lock.lock();
+        try {
+            return devices.stream().anyMatch(device -> device.name().equals(name));
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Closes them, newest first. The lock is held. */
     void closeAll() {
         Teardown teardown = new Teardown();

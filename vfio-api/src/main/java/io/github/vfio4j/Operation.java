@@ -104,6 +104,14 @@ public enum Operation {
     MEMORY_FREE("munmap of memory for DMA"),
     /** Reading the device tree in sysfs. */
     SYSFS_READ("read of sysfs"),
+    /** Saying which driver alone may take a device. */
+    DRIVER_OVERRIDE("write of driver_override"),
+    /** Binding a device to a driver. */
+    DRIVER_BIND("write of a driver's bind"),
+    /** Unbinding a device from its driver. */
+    DRIVER_UNBIND("write of a driver's unbind"),
+    /** Letting the kernel find a driver for a device. */
+    DRIVERS_PROBE("write of drivers_probe"),
     /** Letting somebody outside use a group: KVM or another process. Named after the kernel's function of 2013 to 2021. */
     GET_EXTERNAL_USER("vfio_group_get_external_user"),
     /** Opening KVM, {@code /dev/kvm}. */

@@ -21,6 +21,16 @@ public record PciDevice(
         Optional<String> driver,
         OptionalInt iommuGroup) {
 
+    /**
+     * Is it a bridge to another bus? VFIO gives no bridge to a program.
+     *
+     * @return true if its class is PCI-to-PCI bridge or CardBus bridge
+     */
+    public boolean isBridge() {
+        int kind = classCode >>> 8;
+        return kind == 0x0604 || kind == 0x0607;
+    }
+
     /** Returns a line such as {@code 0000:00:05.0 1b36:0010 class 010802 driver vfio-pci group 4}. */
     @Override
     public String toString() {

@@ -38,6 +38,153 @@ public enum Rule {
             "ask device.features().has(feature)",
             f -> !f.featureSupported()),
 
+    // ---- binding to drivers in sysfs
+    /** Only root says which driver may take a device. */
+    OVERRIDE_ACCESS(
+            "driver-override.access",
+            Operation.DRIVER_OVERRIDE,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not write to sysfs",
+            "kernfs_fop_open",
+            "bind as root, once, before the program starts; then give the user the group node",
+            null),
+    /** Only root binds devices. */
+    BIND_ACCESS(
+            "driver-bind.access",
+            Operation.DRIVER_BIND,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not write to sysfs",
+            "kernfs_fop_open",
+            "bind as root, once, before the program starts; then give the user the group node",
+            null),
+    /** A driver that takes a device must be there. */
+    BIND_DRIVER_LOADED(
+            "driver-bind.loaded",
+            Operation.DRIVER_BIND,
+            EnforcedBy.API,
+            Errno.ENOENT,
+            "the kernel has no driver of that name",
+            "kernfs_fop_open",
+            "load it (modprobe vfio-pci)",
+            f -> !f.driverLoaded()),
+    /** A driver takes only what it is for. */
+    BIND_MATCHES(
+            "driver-bind.matches",
+            Operation.DRIVER_BIND,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the device is gone, or its driver_override names another driver, or the driver is not for it",
+            "bind_store",
+            "set driver_override to the driver first; look whether somebody else changed it",
+            f -> !f.driverMatches()),
+    /** A device has one driver. */
+    BIND_FREE(
+            "driver-bind.free",
+            Operation.DRIVER_BIND,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "the device is bound to a driver",
+            "device_driver_attach",
+            "unbind it from that one first",
+            Facts::driverBound),
+    /** Host drivers stay away from a group that a program has. */
+    BIND_UNCLAIMED(
+            "driver-bind.unclaimed",
+            Operation.DRIVER_BIND,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "a program has the group, so a host driver does not get a member of it",
+            "iommu_device_use_default_domain",
+            "take the group out of its container first: container.detach(group)",
+            Facts::groupClaimed),
+    /** Bridges are not given to programs. */
+    BIND_NO_BRIDGE(
+            "driver-bind.bridge",
+            Operation.DRIVER_BIND,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the function is a bridge",
+            "vfio_pci_core_register_device",
+            "bind the functions behind it; a bridge may keep its driver (pcieport) or have none",
+            Facts::bridge),
+    /** A function that has virtual functions keeps its driver. */
+    BIND_NO_VIRTUAL_FUNCTIONS(
+            "driver-bind.virtual-functions",
+            Operation.DRIVER_BIND,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the function has virtual functions",
+            "vfio_pci_vf_init",
+            "write 0 to its sriov_numvfs first",
+            Facts::virtualFunctions),
+    /** A program gets only what an IOMMU isolates. */
+    BIND_ISOLATED(
+            "driver-bind.isolated",
+            Operation.DRIVER_BIND,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "no IOMMU isolates the device (it has no iommu_group), and the mode without one is off",
+            "vfio_group_find_or_alloc",
+            "turn the IOMMU on (firmware, and intel_iommu=on or its like)",
+            f -> !f.isolated()),
+    /** Unbinding waits until the device is closed. */
+    UNBIND_NOT_OPEN_HERE(
+            "driver-unbind.open-here",
+            Operation.DRIVER_UNBIND,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "this program has the device open, and the write would wait for it",
+            "vfio_unregister_group_dev",
+            "close the device first",
+            Facts::deviceOpenHere) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
+    /** Only root unbinds devices. */
+    UNBIND_ACCESS(
+            "driver-unbind.access",
+            Operation.DRIVER_UNBIND,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not write to sysfs",
+            "kernfs_fop_open",
+            "unbind as root",
+            null),
+    /** Only the driver that has a device lets it go. */
+    UNBIND_BOUND(
+            "driver-unbind.bound",
+            Operation.DRIVER_UNBIND,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the device is not bound to this driver (any more)",
+            "unbind_store",
+            "look again: the driver link in sysfs says which one has it",
+            f -> !f.boundToThisDriver()),
+    /** Only a device that is there is probed. */
+    PROBE_DEVICE(
+            "drivers-probe.device",
+            Operation.DRIVERS_PROBE,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "there is no such device",
+            "drivers_probe_store",
+            "look again: it was unplugged",
+            f -> !f.deviceKnown()),
+    /** Host drivers stay away from a group that a program has. */
+    PROBE_UNCLAIMED(
+            "drivers-probe.unclaimed",
+            Operation.DRIVERS_PROBE,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "a program has the group, so a host driver does not get a member of it",
+            "iommu_device_use_default_domain",
+            "take the group out of its container first: container.detach(group)",
+            Facts::groupClaimed),
+
     // ---- open of /dev/vfio/vfio
     /** The container node must exist. */
     CONTAINER_NODE_EXISTS(

@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KernelProvider;
@@ -137,6 +138,32 @@ public final class Vfio implements AutoCloseable {
      */
     public OptionalInt groupOf(UUID mediatedDevice) {
         return kernel.mediatedDeviceGroup(mediatedDevice);
+    }
+
+    /**
+     * Returns what binds functions to vfio-pci and back.
+     *
+     * @return a binder; needs no close
+     */
+    public Binder binder() {
+        return new Binder(this);
+    }
+
+    /** Refuses to unbind a device that this program has open: the write would wait for the program itself. */
+    void checkNotOpen(PciAddress address) {
+        List<Group> opened;
+        lock.lock();
+        try {
+            opened = List.copyOf(groups);
+        } finally {
+            lock.unlock();
+        }
+        Rule.check(contract, Operation.DRIVER_UNBIND, new Facts() {
+            @Override
+            public boolean deviceOpenHere() {
+                return opened.stream().anyMatch(group -> group.devices.has(address.toString()));
+            }
+        }, address::toString);
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.BindingPort;
 import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
@@ -275,6 +276,11 @@ final class FakeKernel implements Kernel {
     @Override
     public List<String> groupMembers(int group) {
         return List.of(ADDRESS.toString());
+    }
+
+    @Override
+    public BindingPort binding() {
+        throw new UnsupportedOperationException("no test with this kernel binds");
     }
 
     private final class FakeEvent implements EventPort {

@@ -916,4 +916,85 @@ public interface Facts {
     default boolean sharedPartsInside() {
         return true;
     }
+
+    /**
+     * Does the kernel have the driver that is named?
+     *
+     * @return true if it has
+     */
+    default boolean driverLoaded() {
+        return true;
+    }
+
+    /**
+     * Is the driver that is named for the device?
+     *
+     * @return true if driver_override or else the driver's table of ids says so
+     */
+    default boolean driverMatches() {
+        return true;
+    }
+
+    /**
+     * Is the device that is to be bound bound to a driver already?
+     *
+     * @return true if it is
+     */
+    default boolean driverBound() {
+        return false;
+    }
+
+    /**
+     * Is the device that is to be unbound bound to the driver that is named?
+     *
+     * @return true if it is
+     */
+    default boolean boundToThisDriver() {
+        return true;
+    }
+
+    /**
+     * Is a host driver to get a member of a group that a program has?
+     *
+     * @return true if so
+     */
+    default boolean groupClaimed() {
+        return false;
+    }
+
+    /**
+     * Is the function a bridge, and to be given to a program?
+     *
+     * @return true if so
+     */
+    default boolean bridge() {
+        return false;
+    }
+
+    /**
+     * Has the function virtual functions, and is it to be given to a program?
+     *
+     * @return true if so
+     */
+    default boolean virtualFunctions() {
+        return false;
+    }
+
+    /**
+     * Does an IOMMU isolate the function, or is that waived?
+     *
+     * @return true if so
+     */
+    default boolean isolated() {
+        return true;
+    }
+
+    /**
+     * Does this program have the device open?
+     *
+     * @return true if it has
+     */
+    default boolean deviceOpenHere() {
+        return false;
+    }
 }

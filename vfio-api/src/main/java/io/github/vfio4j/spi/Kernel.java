@@ -154,4 +154,11 @@ public interface Kernel {
      * @return the names
      */
     List<String> groupMembers(int group);
+
+    /**
+     * Returns what binds PCI functions to drivers.
+     *
+     * @return always the same object
+     */
+    BindingPort binding();
 }

@@ -8,6 +8,7 @@ import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.spi.BindingPort;
 import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.GroupPort;
@@ -32,6 +33,7 @@ public final class FfmKernel implements Kernel {
     private final String name;
     private final Syscalls syscalls;
     private final PciTree tree;
+    private final PciBinding binding;
     private final OpenGroups openGroups = new OpenGroups();
 
     /**
@@ -45,6 +47,7 @@ public final class FfmKernel implements Kernel {
         this.name = name;
         this.syscalls = syscalls;
         this.tree = new PciTree(sysfs);
+        this.binding = new PciBinding(sysfs);
     }
 
     @Override
@@ -173,6 +176,11 @@ public final class FfmKernel implements Kernel {
     @Override
     public List<String> groupMembers(int group) {
         return tree.groupMembers(group);
+    }
+
+    @Override
+    public BindingPort binding() {
+        return binding;
     }
 
     /** Makes a segment of what the kernel mapped. The mapping must stay until the arena is closed. */

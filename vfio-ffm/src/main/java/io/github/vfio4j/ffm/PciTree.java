@@ -29,6 +29,8 @@ final class PciTree {
         for (String name : list(DEVICES)) {
             try {
                 devices.add(device(PciAddress.parse(name)));
+            } catch (IllegalArgumentException _) {
+                // Not named like a function: nothing that VFIO could give away.
             } catch (VfioException e) {
                 if (!e.errno().equals(Errno.ENOENT)) { // it was unplugged meanwhile
                     throw e;
@@ -48,7 +50,7 @@ final class PciTree {
                     hex(path + "/device"),
                     hex(path + "/class"),
                     link(path + "/driver"),
-                    group(path));
+                    group(path + "/iommu_group"));
         } catch (SysFs.Failure e) {
             throw refused(e);
         }
@@ -71,20 +73,32 @@ final class PciTree {
         String path = "/sys/bus/mdev/devices/" + name;
         try {
             sysfs.list(path);
-            return group(path);
+            return group(path + "/iommu_group");
         } catch (SysFs.Failure e) {
             throw refused(e);
         }
     }
 
-    private OptionalInt group(String path) throws SysFs.Failure {
-        return link(path + "/iommu_group")
-                .map(group -> OptionalInt.of(Integer.parseInt(group)))
-                .orElse(OptionalInt.empty());
+    private int hex(String path) throws SysFs.Failure {
+        String text = sysfs.read(path);
+        try {
+            return Integer.decode(text);
+        } catch (NumberFormatException e) {
+            throw notUnderstood(path, text);
+        }
     }
 
-    private int hex(String path) throws SysFs.Failure {
-        return Integer.decode(sysfs.read(path));
+    private OptionalInt group(String path) throws SysFs.Failure {
+        Optional<String> group = link(path);
+        try {
+            return group.isEmpty() ? OptionalInt.empty() : OptionalInt.of(Integer.parseUnsignedInt(group.get()));
+        } catch (NumberFormatException e) {
+            throw notUnderstood(path, group.get());
+        }
+    }
+
+    static VfioException notUnderstood(String path, String text) {
+        return new VfioException(Operation.SYSFS_READ, Errno.EIO, "%s says '%s'".formatted(path, text));
     }
 
     /** Returns the last part of what a link says; empty if there is none. */

@@ -55,6 +55,11 @@ final class FakeDeviceProcess extends NoSyscalls {
             public String readLink(String path) throws Failure {
                 throw new Failure(Errno.ENOENT.number(), path);
             }
+
+            @Override
+            public void write(String path, String text) throws Failure {
+                throw new Failure(Errno.ENOENT.number(), path);
+            }
         });
         return Vfio.on(kernel, Contract.STRICT);
     }

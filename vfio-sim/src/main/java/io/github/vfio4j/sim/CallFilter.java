@@ -12,7 +12,8 @@ public interface CallFilter {
      * A call is about to be made.
      *
      * @param call its name: {@code open}, {@code close}, {@code statx}, {@code ioctl}, {@code mmap}, {@code munmap},
-     *     {@code pread}, {@code epoll_wait} and so on; {@code sysfs} for reading the sysfs tree
+     *     {@code pread}, {@code epoll_wait} and so on; {@code sysfs} for reading the sysfs tree,
+     *     {@code sysfs_write} for writing there
      * @param request the number of an ioctl, else 0
      * @param fd the descriptor that it is made on; -1 for none
      * @return {@link #PASS}, or the positive errno to fail with. The call is not made then; only a close is, for Linux

@@ -1,6 +1,11 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.spi.Facts;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /** Binding functions to drivers and unbinding them, as root does through sysfs. */
 final class Drivers {
@@ -8,38 +13,108 @@ final class Drivers {
 
     private final SimMachine machine;
     private final DeviceNodes nodes;
+    private final Set<String> loaded = new TreeSet<>(Set.of(SimMachine.VFIO_PCI, "pci-stub", "pcieport"));
 
     Drivers(SimMachine machine, DeviceNodes nodes) {
         this.machine = machine;
         this.nodes = nodes;
     }
 
-    /** Fails with EBUSY if it has a driver, or if the driver wants the DMA of a group that a container owns. */
-    void bind(PciFunction function, String driver) {
+    /** Lists the drivers of the PCI bus, loaded and, if a host driver, bound once. The kernel's lock is held. */
+    Set<String> loaded() {
+        return loaded;
+    }
+
+    /** Binds as a write to the driver's bind does: only a driver that matches. */
+    void bindMatching(PciFunction function, String driver) {
         machine.kernel().lock();
         try {
-            boolean taken = PciFunction.ownsDma(driver) && function.group != null && function.group.claimed;
-            if (function.driver().isPresent() || taken) {
-                throw new KernelError(Errno.EBUSY);
-            }
-            if (!driver.equals(SimMachine.VFIO_PCI)) {
-                function.bound(driver, null);
-                return;
-            }
-            if (function.group == null) {
-                if (!machine.noIommuAllowed()) {
-                    throw new KernelError(Errno.EINVAL);
-                }
-                function.group = new IommuGroup(machine.freeGroup(), GroupType.NO_IOMMU, null);
-                function.group.members.add(function);
-            }
-            VfioGroup group = vfioGroup(function.group);
-            VfioDevice device = new VfioDevice(machine, function, group);
-            group.devices().add(device);
-            function.bound(driver, device);
+            bind(function, driver, function.matching().equals(Optional.of(driver)));
         } finally {
             machine.kernel().unlock();
         }
+    }
+
+    /** Finds a driver, as a write to drivers_probe does: what the driver itself refuses is not told. */
+    void probe(PciFunction function) {
+        machine.kernel().lock();
+        try {
+            Optional<String> driver = function.matching().filter(loaded::contains);
+            if (function.driver().isPresent() || driver.isEmpty()) {
+                return;
+            }
+            KernelError.check(machine.profile(), Operation.DRIVERS_PROBE, new Facts() {
+                @Override
+                public boolean groupClaimed() {
+                    return taken(function, driver.get());
+                }
+            });
+            try {
+                bind(function, driver.get(), true);
+            } catch (KernelError refusedByTheDriver) {
+                // As Linux does: so that another driver can try.
+            }
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /** Binds, whether or not the driver is for the function. */
+    void bind(PciFunction function, String driver) {
+        machine.kernel().lock();
+        try {
+            bind(function, driver, true);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /** A program has the group, and the driver would want its DMA. */
+    private static boolean taken(PciFunction function, String driver) {
+        return PciFunction.ownsDma(driver) && function.group != null && function.group.claimed;
+    }
+
+    private void bind(PciFunction function, String driver, boolean matches) {
+        boolean toVfio = driver.equals(SimMachine.VFIO_PCI);
+        KernelError.check(machine.profile(), Operation.DRIVER_BIND, new Facts() {
+            @Override
+            public boolean driverMatches() {
+                return matches;
+            }
+
+            @Override
+            public boolean driverBound() {
+                return function.driver().isPresent();
+            }
+
+            @Override
+            public boolean groupClaimed() {
+                return taken(function, driver);
+            }
+
+            @Override
+            public boolean bridge() {
+                return toVfio && function.isBridge();
+            }
+
+            @Override
+            public boolean isolated() {
+                return !toVfio || function.group != null || machine.noIommuAllowed();
+            }
+        });
+        loaded.add(driver);
+        if (!toVfio) {
+            function.bound(driver, null);
+            return;
+        }
+        if (function.group == null) {
+            function.group = new IommuGroup(machine.freeGroup(), GroupType.NO_IOMMU, null);
+            function.group.members.add(function);
+        }
+        VfioGroup group = vfioGroup(function.group);
+        VfioDevice device = new VfioDevice(machine, function, group);
+        group.devices().add(device);
+        function.bound(driver, device);
     }
 
     /** Registers a mediated device, which makes a group for it. */
@@ -57,15 +132,20 @@ final class Drivers {
     }
 
     /**
-     * Fails with ENODEV if it has no driver. Waits until nobody has the device open, and asks its user for it at once and
-     * every 10 seconds.
+     * Unbinds from a driver. Waits until nobody has the device open, and asks its user for it at once and every 10 seconds.
+     *
+     * @param driver the driver; empty for whichever it has
      */
-    void unbind(PciFunction function) {
+    void unbind(PciFunction function, Optional<String> driver) {
         machine.kernel().lock();
         try {
-            if (function.driver().isEmpty()) {
-                throw new KernelError(Errno.ENODEV);
-            }
+            KernelError.check(machine.profile(), Operation.DRIVER_UNBIND, new Facts() {
+                @Override
+                public boolean boundToThisDriver() {
+                    return function.driver().isPresent()
+                            && (driver.isEmpty() || driver.equals(function.driver()));
+                }
+            });
             if (function.vfio().isPresent()) {
                 unbindVfio(function, function.vfio().get());
             }

@@ -29,7 +29,7 @@ final class FilteredCalls {
     static SysFs of(SysFs sysfs, CallFilter filter) {
         return (SysFs) Proxy.newProxyInstance(
                 SysFs.class.getClassLoader(), new Class<?>[] {SysFs.class}, (_, method, arguments) -> {
-                    int errno = filter.errno("sysfs", 0, -1);
+                    int errno = filter.errno(method.getName().equals("write") ? "sysfs_write" : "sysfs", 0, -1);
                     if (errno != CallFilter.PASS) {
                         throw new SysFs.Failure(errno, (String) arguments[0]);
                     }

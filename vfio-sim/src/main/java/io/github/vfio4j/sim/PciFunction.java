@@ -19,6 +19,12 @@ final class PciFunction {
      */
     volatile IommuGroup group;
 
+    /** The one driver that may take it ({@code driver_override}). */
+    Optional<String> override = Optional.empty();
+
+    /** The host driver that is for it: the first that it was bound to. */
+    private Optional<String> hostDriver = Optional.empty();
+
     private Optional<String> driver = Optional.empty();
     private VfioDevice vfio; // while bound to vfio-pci
 
@@ -42,7 +48,19 @@ final class PciFunction {
         return driver.isPresent() && !NO_DMA_OF_THEIR_OWN.contains(driver.get());
     }
 
+    boolean isBridge() {
+        return model.identity().classCode() >>> 8 == 0x0604;
+    }
+
+    /** Which driver would take it, as the PCI bus matches them? */
+    Optional<String> matching() {
+        return override.isPresent() ? override : hostDriver;
+    }
+
     void bound(String to, VfioDevice device) {
+        if (hostDriver.isEmpty() && (ownsDma(to) || isBridge())) {
+            hostDriver = Optional.of(to);
+        }
         driver = Optional.of(to);
         vfio = device;
     }

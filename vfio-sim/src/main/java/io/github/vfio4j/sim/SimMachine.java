@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -41,7 +42,7 @@ public final class SimMachine implements AutoCloseable {
     private final KernelLock kernel = new KernelLock();
     private final DeviceNodes nodes = new DeviceNodes(this);
     private final Drivers drivers = new Drivers(this, nodes);
-    private final SysFs sysfs = new SimSysFs(this);
+    private final SysFs sysfs = new SimSysFs(this, true);
     private final Map<PciAddress, PciFunction> functions = new TreeMap<>(); // does not change once built
     private final boolean noIommuAllowed;
     private int groupsMade; // no group has this number or a higher one; guarded by kernel
@@ -164,8 +165,8 @@ public final class SimMachine implements AutoCloseable {
      *
      * @param address the function
      * @param driver {@link #VFIO_PCI}, or any other name: that of a host driver
-     * @throws IllegalStateException if it has a driver (EBUSY), or a host driver is to get a member of a group that is in
-     *     a container (EBUSY)
+     * @throws IllegalStateException if it has a driver (EBUSY), a host driver is to get a member of a group that is in
+     *     a container (EBUSY), or vfio-pci a bridge (EINVAL)
      */
     public void bind(PciAddress address, String driver) {
         try {
@@ -184,7 +185,7 @@ public final class SimMachine implements AutoCloseable {
      */
     public void unbind(PciAddress address) {
         try {
-            drivers.unbind(function(address));
+            drivers.unbind(function(address), Optional.empty());
         } catch (KernelError e) {
             throw new IllegalStateException("unbind of %s: %s".formatted(address, new Errno(e.errno())));
         }
@@ -253,6 +254,10 @@ public final class SimMachine implements AutoCloseable {
 
     SysFs sysfs() {
         return sysfs;
+    }
+
+    Drivers drivers() {
+        return drivers;
     }
 
     KernelLock kernel() {

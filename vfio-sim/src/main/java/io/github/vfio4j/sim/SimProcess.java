@@ -34,7 +34,7 @@ public final class SimProcess {
         this.memlockLimit = machine.memlockLimit();
         this.memory = new AddressSpace(machine.kernel());
         this.syscalls = new SimSyscalls(this, machine.kernel(), nodes);
-        this.kernel = new FfmKernel("simulated " + machine.profile(), syscalls, machine.sysfs());
+        this.kernel = new FfmKernel("simulated " + machine.profile(), syscalls, new SimSysFs(machine, privileged));
     }
 
     /**
@@ -69,7 +69,7 @@ public final class SimProcess {
                 new FfmKernel(
                         "simulated " + machine.profile(),
                         FilteredCalls.of(syscalls, filter),
-                        FilteredCalls.of(machine.sysfs(), filter)),
+                        FilteredCalls.of(new SimSysFs(machine, privileged), filter)),
                 contract);
     }
 

@@ -10,6 +10,7 @@ import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 
@@ -18,17 +19,32 @@ final class SimSysFs implements SysFs {
     private static final int EISDIR = 21;
     private static final int ELOOP = 40;
     private static final int MOST_LINKS = 40;
+    private static final int LONGEST_DRIVER = 4095; // with the line end: PAGE_SIZE - 1
+
+    /** What a write to an attribute does. Called without the kernel's lock. */
+    private interface Command {
+        void write(String text);
+    }
 
     private final SimMachine machine;
+    private final boolean privileged;
 
-    SimSysFs(SimMachine machine) {
+    /**
+     * Makes a view of the tree.
+     *
+     * @param privileged may the viewer write?
+     */
+    SimSysFs(SimMachine machine, boolean privileged) {
         this.machine = machine;
+        this.privileged = privileged;
     }
 
     @Override
     public String read(String path) throws Failure {
         return switch (tree().find(path, true)) {
             case Node.Text(String text) -> text;
+            case Node.Attribute(String text, Command _) -> text;
+            case Node.Command _ -> throw new Failure(Errno.EIO.number(), path);
             default -> throw new Failure(EISDIR, path);
         };
     }
@@ -49,12 +65,60 @@ final class SimSysFs implements SysFs {
         };
     }
 
+    @Override
+    public void write(String path, String text) throws Failure {
+        Node node = tree().find(path, true);
+        if (node instanceof Node.Directory) {
+            throw new Failure(EISDIR, path);
+        }
+        if (!privileged) {
+            throw new Failure(Errno.EACCES.number(), path);
+        }
+        Command command =
+                switch (node) {
+                    case Node.Command(Command only) -> only;
+                    case Node.Attribute(String _, Command also) -> also;
+                    default -> throw new Failure(Errno.EACCES.number(), path);
+                };
+        try {
+            command.write(text.strip());
+        } catch (KernelError e) {
+            throw new Failure(e.errno(), path);
+        }
+    }
+
+    /** The function that a text names. */
+    private PciFunction function(String name) {
+        return machine.functions().stream()
+                .filter(function -> function.address.toString().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new KernelError(Errno.ENODEV));
+    }
+
+    private void override(PciFunction function, String driver) {
+        if (driver.length() >= LONGEST_DRIVER) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        machine.kernel().lock();
+        try {
+            function.override = driver.isEmpty() ? Optional.empty() : Optional.of(driver);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
     private Tree tree() {
         Tree tree = new Tree();
         machine.kernel().lock();
         try {
             tree.directory("/sys/bus/pci/devices");
-            tree.directory("/sys/bus/pci/drivers/vfio-pci");
+            Drivers drivers = machine.drivers();
+            tree.command("/sys/bus/pci/drivers_probe", name -> drivers.probe(function(name)));
+            for (String driver : drivers.loaded()) {
+                String at = "/sys/bus/pci/drivers/" + driver + "/";
+                tree.command(at + "bind", name -> drivers.bindMatching(function(name), driver));
+                tree.command(at + "unbind", name -> drivers.unbind(function(name), Optional.of(driver)));
+            }
             tree.directory("/sys/kernel/iommu_groups");
             machine.functions().forEach(function -> add(tree, function));
             for (VfioGroup group : machine.vfioGroups()) {
@@ -78,7 +142,7 @@ final class SimSysFs implements SysFs {
         return tree;
     }
 
-    private static void add(Tree tree, PciFunction function) {
+    private void add(Tree tree, PciFunction function) {
         PciAddress address = function.address;
         PciIdentity identity = function.model.identity();
         String home = "devices/pci%04x:%02x/%s".formatted(address.domain(), address.bus(), address);
@@ -90,7 +154,7 @@ final class SimSysFs implements SysFs {
         tree.text(at + "class", "0x%06x".formatted(identity.classCode()));
         tree.text(at + "revision", "0x00");
         tree.text(at + "numa_node", "-1");
-        tree.text(at + "driver_override", "(null)");
+        tree.attribute(at + "driver_override", function.override.orElse("(null)"), text -> override(function, text));
         tree.link(at + "subsystem", "../../../bus/pci");
         tree.link("/sys/bus/pci/devices/" + address, "../../../" + home);
         function.driver().ifPresent(driver -> {
@@ -130,6 +194,12 @@ final class SimSysFs implements SysFs {
     private sealed interface Node {
         record Text(String text) implements Node {}
 
+        /** What can be written, and only that. */
+        record Command(SimSysFs.Command command) implements Node {}
+
+        /** What can be read and written. */
+        record Attribute(String text, SimSysFs.Command command) implements Node {}
+
         record Link(String target) implements Node {}
 
         record Directory(Map<String, Node> entries) implements Node {}
@@ -140,6 +210,14 @@ final class SimSysFs implements SysFs {
 
         void text(String path, String text) {
             put(path, new Node.Text(text));
+        }
+
+        void command(String path, Command command) {
+            put(path, new Node.Command(command));
+        }
+
+        void attribute(String path, String text, Command command) {
+            put(path, new Node.Attribute(text, command));
         }
 
         void link(String path, String target) {
@@ -185,11 +263,11 @@ final class SimSysFs implements SysFs {
                         }
                         names(target).reversed().forEach(ahead::push);
                     }
-                    case Node.Text text -> {
+                    case Node.Text _, Node.Command _, Node.Attribute _ -> {
                         if (!ahead.isEmpty()) {
                             throw new Failure(Errno.ENOTDIR.number(), path);
                         }
-                        return text;
+                        return next;
                     }
                 }
             }

@@ -38,11 +38,11 @@ class SimSysFsTest {
     void aLinkLeadsToTheDriver() throws Exception {
         assertThat(sysfs.readLink(DEVICES + VFIO + "/driver")).endsWith("/bus/pci/drivers/vfio-pci");
         assertThat(sysfs.readLink(DEVICES + HOST + "/driver")).endsWith("/bus/pci/drivers/e1000");
-        assertThat(sysfs.list("/sys/bus/pci/drivers/e1000")).containsExactly("0000:01:00.1");
+        assertThat(sysfs.list("/sys/bus/pci/drivers/e1000")).containsExactly("0000:01:00.1", "bind", "unbind");
         machine.unbind(HOST);
         assertErrno(ENOENT, () -> sysfs.readLink(DEVICES + HOST + "/driver"));
-        assertErrno(ENOENT, () -> sysfs.list("/sys/bus/pci/drivers/e1000"));
-        assertThat(sysfs.list("/sys/bus/pci/drivers/vfio-pci")).containsExactly("0000:01:00.0");
+        assertThat(sysfs.list("/sys/bus/pci/drivers/e1000")).containsExactly("bind", "unbind");
+        assertThat(sysfs.list("/sys/bus/pci/drivers/vfio-pci")).containsExactly("0000:01:00.0", "bind", "unbind");
     }
 
     @Test

@@ -2,6 +2,10 @@ package io.github.vfio4j.ffm.port;
 
 import io.github.vfio4j.Errno;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -12,12 +16,24 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** This machine's sysfs through java.nio, which tells the errnos of reading apart by type. */
+/**
+ * This machine's sysfs. Read through java.nio, which tells the errnos of reading apart by type; written by system calls,
+ * since it is the errno of a write that says why a driver refused.
+ */
 final class LinuxSysFs implements SysFs {
+    private static final int O_WRONLY = 1;
+    private static final int O_TRUNC = 0x200;
+
+    private final String root;
+
+    LinuxSysFs(String root) {
+        this.root = root;
+    }
+
     @Override
     public String read(String path) throws Failure {
         try {
-            return Files.readString(Path.of(path)).stripTrailing();
+            return Files.readString(Path.of(root + path)).stripTrailing();
         } catch (IOException e) {
             throw failure(path, e);
         }
@@ -26,7 +42,7 @@ final class LinuxSysFs implements SysFs {
     @Override
     public List<String> list(String path) throws Failure {
         List<String> names = new ArrayList<>();
-        try (DirectoryStream<Path> entries = Files.newDirectoryStream(Path.of(path))) {
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(Path.of(root + path))) {
             for (Path entry : entries) {
                 names.add(entry.getFileName().toString());
             }
@@ -39,9 +55,29 @@ final class LinuxSysFs implements SysFs {
     @Override
     public String readLink(String path) throws Failure {
         try {
-            return Files.readSymbolicLink(Path.of(path)).toString();
+            return Files.readSymbolicLink(Path.of(root + path)).toString();
         } catch (IOException e) {
             throw failure(path, e);
+        }
+    }
+
+    @Override
+    public void write(String path, String text) throws Failure {
+        Syscalls syscalls = LinuxSyscalls.INSTANCE;
+        Frame frame = new Frame();
+        int fd = syscalls.open(frame, root + path, O_WRONLY | O_TRUNC | Syscalls.O_CLOEXEC);
+        if (fd < 0) {
+            throw new Failure(-fd, path);
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            byte[] bytes = (text + "\n").getBytes(StandardCharsets.UTF_8);
+            MemorySegment source = arena.allocateFrom(ValueLayout.JAVA_BYTE, bytes);
+            long written = syscalls.write(frame, fd, source);
+            if (written < 0) {
+                throw new Failure((int) -written, path);
+            }
+        } finally {
+            syscalls.close(frame, fd);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.github.vfio4j.ffm.port;
 
+import java.nio.file.Path;
 import java.util.List;
 
 /**
@@ -13,7 +14,17 @@ public interface SysFs {
      * @return the tree at {@code /sys}
      */
     static SysFs linux() {
-        return new LinuxSysFs();
+        return new LinuxSysFs("");
+    }
+
+    /**
+     * Returns a tree that is somewhere else than in {@code /sys}, as one that a test made.
+     *
+     * @param root the directory that stands for {@code /}: the tree is in its {@code sys}
+     * @return the tree
+     */
+    static SysFs at(Path root) {
+        return new LinuxSysFs(root.toString());
     }
 
     /**
@@ -42,6 +53,15 @@ public interface SysFs {
      * @throws Failure if the kernel refuses
      */
     String readLink(String path) throws Failure;
+
+    /**
+     * Writes an attribute, all of it at once.
+     *
+     * @param path the file
+     * @param text what to write; a line end is added
+     * @throws Failure if the kernel refuses
+     */
+    void write(String path, String text) throws Failure;
 
     /** The kernel's refusal of a sysfs operation. */
     final class Failure extends Exception {

@@ -29,6 +29,7 @@ final class SimulatedMachine implements MachineUnderTest {
     private static final PciAddress THIRD = PciAddress.parse("0000:01:03.0");
     private static final PciAddress BARE = PciAddress.parse("0000:41:00.0");
     private static final UUID MTTY = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+    private static final PciAddress BRIDGE = PciAddress.parse("0000:00:09.0");
     private static final int SHARED_GROUP = 9;
 
     private final SimMachine machine = SimMachine.builder()
@@ -40,6 +41,7 @@ final class SimulatedMachine implements MachineUnderTest {
             .deviceWithoutIommu(BARE, new EduModel(), "")
             .mediatedDevice(MTTY, new MttyModel())
             .allowNoIommu(true)
+            .device(BRIDGE, new Bridge(), SHARED_GROUP, "")
             .build();
     private int addresses;
     private final SimProcess process = machine.startProcess();
@@ -176,6 +178,28 @@ final class SimulatedMachine implements MachineUnderTest {
         @Override
         public List<PciBar> bars() {
             return List.of(new PciBar(0, 1 << 20, true));
+        }
+
+        @Override
+        public void powerOn(PciBus bus) {}
+
+        @Override
+        public void reset() {}
+
+        @Override
+        public void powerOff() {}
+    }
+
+    /** The bridge that the siblings are behind. */
+    private static final class Bridge implements PciModel {
+        @Override
+        public PciIdentity identity() {
+            return new PciIdentity(0x1b36, 0x000e, 0x060400);
+        }
+
+        @Override
+        public List<PciBar> bars() {
+            return List.of();
         }
 
         @Override

@@ -1,0 +1,133 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Kernel;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Functions that {@link Binder#bind} bound to vfio-pci, and how they were before. Closing it restores that. It belongs to
+ * no {@link Vfio} that is closed: without a close the functions stay with vfio-pci, also after the program.
+ */
+public final class Binding implements AutoCloseable {
+    private record Before(PciAddress address, Optional<String> driver, Optional<String> override) {}
+
+    private final Vfio vfio;
+    private final Kernel kernel;
+    private final List<Before> journal = new ArrayList<>(); // oldest first; guarded by this
+    private boolean restored; // guarded by this
+
+    Binding(Vfio vfio, Kernel kernel) {
+        this.vfio = vfio;
+        this.kernel = kernel;
+    }
+
+    /** Notes how a function is, then keeps every other driver away from it. */
+    synchronized void protect(PciDevice device) {
+        PciAddress address = device.address();
+        journal.add(new Before(address, device.driver(), kernel.binding().driverOverride(address)));
+        kernel.binding().setDriverOverride(address, Optional.of(Binder.VFIO_PCI));
+    }
+
+    /** Binds a protected function. */
+    synchronized void take(PciDevice device) {
+        PciAddress address = device.address();
+        Optional<String> driver = kernel.pciDevice(address).driver();
+        if (driver.isPresent() && driver.get().equals(Binder.VFIO_PCI)) {
+            return;
+        }
+        driver.ifPresent(host -> kernel.binding().unbind(address, host));
+        bind(address, Binder.VFIO_PCI);
+    }
+
+    /** Binds, and looks whether the driver has it: a write that succeeded says little. */
+    private void bind(PciAddress address, String driver) {
+        kernel.binding().bind(address, driver);
+        Optional<String> now = kernel.pciDevice(address).driver();
+        if (!now.equals(Optional.of(driver))) {
+            throw new VfioException(
+                    Operation.DRIVER_BIND,
+                    Errno.ENODEV,
+                    "%s is bound to %s after the kernel bound it to %s"
+                            .formatted(address, now.orElse("no driver"), driver));
+        }
+    }
+
+    /**
+     * Lists the functions that were bound or protected.
+     *
+     * @return their addresses, in the order in which they were protected
+     */
+    public synchronized List<PciAddress> devices() {
+        return journal.stream().map(Before::address).toList();
+    }
+
+    /**
+     * Restores drivers and {@code driver_override}: first every function leaves vfio-pci, the last one first, then the
+     * overrides are restored, then the host drivers are bound again. Waits until no other program has a device open; those
+     * that do are asked for it. Idempotent; after a failure it can be called again and does what is left.
+     *
+     * @throws RuleViolation if this program has one of the devices open; nothing was changed
+     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
+     */
+    @Override
+    public synchronized void close() {
+        if (restored) {
+            return;
+        }
+        for (Before before : journal) {
+            if (!isAsBefore(before)) {
+                vfio.checkNotOpen(before.address());
+            }
+        }
+        Teardown teardown = new Teardown();
+        for (Before before : journal.reversed()) {
+            teardown.step(() -> leave(before));
+        }
+        for (Before before : journal.reversed()) {
+            teardown.step(() -> restoreOverride(before));
+        }
+        for (Before before : journal.reversed()) {
+            teardown.step(() -> giveBack(before));
+        }
+        teardown.finish();
+        restored = true;
+    }
+
+    private void leave(Before before) {
+        if (driver(before).equals(Optional.of(Binder.VFIO_PCI)) && !isAsBefore(before)) {
+            kernel.binding().unbind(before.address(), Binder.VFIO_PCI);
+        }
+    }
+
+    private void restoreOverride(Before before) {
+        if (isThere(before)) {
+            kernel.binding().setDriverOverride(before.address(), before.override());
+        }
+    }
+
+    private void giveBack(Before before) {
+        if (isThere(before) && before.driver().isPresent() && driver(before).isEmpty()) {
+            bind(before.address(), before.driver().get());
+        }
+    }
+
+    private boolean isAsBefore(Before before) {
+        return driver(before).equals(before.driver());
+    }
+
+    private Optional<String> driver(Before before) {
+        return isThere(before) ? kernel.pciDevice(before.address()).driver() : Optional.empty();
+    }
+
+    /** A function that was unplugged has nothing to restore. */
+    private boolean isThere(Before before) {
+        return kernel.pciDevices().stream().anyMatch(device -> device.address().equals(before.address()));
+    }
+
+    /** Names the functions. */
+    @Override
+    public String toString() {
+        return "binding of " + devices() + " to " + Binder.VFIO_PCI;
+    }
+}

@@ -1,0 +1,146 @@
+package io.github.vfio4j.ffm;
+
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.ReservedRegion;
+import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ffm.port.SysFs;
+import io.github.vfio4j.spi.BindingPort;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** The drivers of PCI functions in a sysfs tree. */
+final class PciBinding implements BindingPort {
+    private static final String BUS = "/sys/bus/pci/";
+    private static final String NO_OVERRIDE = "(null)";
+    private static final String NO_IOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode";
+
+    private final SysFs sysfs;
+
+    PciBinding(SysFs sysfs) {
+        this.sysfs = sysfs;
+    }
+
+    @Override
+    public Optional<String> driverOverride(PciAddress device) {
+        String path = attribute(device, "driver_override");
+        String text = read(path).orElseThrow(() -> new VfioException(Operation.SYSFS_READ, Errno.ENOENT, path));
+        return text.isEmpty() || text.equals(NO_OVERRIDE) ? Optional.empty() : Optional.of(text);
+    }
+
+    @Override
+    public void setDriverOverride(PciAddress device, Optional<String> driver) {
+        write(Operation.DRIVER_OVERRIDE, attribute(device, "driver_override"), driver.orElse(""));
+    }
+
+    @Override
+    public void bind(PciAddress device, String driver) {
+        write(Operation.DRIVER_BIND, BUS + "drivers/" + driver + "/bind", device.toString());
+    }
+
+    @Override
+    public void unbind(PciAddress device, String driver) {
+        write(Operation.DRIVER_UNBIND, BUS + "drivers/" + driver + "/unbind", device.toString());
+    }
+
+    @Override
+    public void probe(PciAddress device) {
+        write(Operation.DRIVERS_PROBE, BUS + "drivers_probe", device.toString());
+    }
+
+    @Override
+    public boolean driverLoaded(String driver) {
+        try {
+            sysfs.list(BUS + "drivers/" + driver);
+            return true;
+        } catch (SysFs.Failure e) {
+            if (e.errno == Errno.ENOENT.number()) {
+                return false;
+            }
+            throw refused(Operation.SYSFS_READ, e);
+        }
+    }
+
+    @Override
+    public int virtualFunctions(PciAddress device) {
+        String path = attribute(device, "sriov_numvfs");
+        return read(path).map(text -> number(path, text)).orElse(0);
+    }
+
+    @Override
+    public OptionalInt numaNode(PciAddress device) {
+        String path = attribute(device, "numa_node");
+        int node = read(path).map(text -> number(path, text)).orElse(-1);
+        return node < 0 ? OptionalInt.empty() : OptionalInt.of(node);
+    }
+
+    @Override
+    public List<ReservedRegion> reservedRegions(int group) {
+        String path = "/sys/kernel/iommu_groups/" + group + "/reserved_regions";
+        List<ReservedRegion> regions = new ArrayList<>();
+        for (String line : read(path).orElse("").lines().toList()) {
+            String[] words = line.split(" ");
+            try {
+                if (words.length != 3) {
+                    throw PciTree.notUnderstood(path, line);
+                }
+                regions.add(new ReservedRegion(new IovaRange(address(words[0]), address(words[1])), words[2]));
+            } catch (IllegalArgumentException e) {
+                throw PciTree.notUnderstood(path, line);
+            }
+        }
+        return regions;
+    }
+
+    @Override
+    public boolean noIommuAllowed() {
+        return read(NO_IOMMU).map("Y"::equals).orElse(false);
+    }
+
+    private static long address(String text) {
+        if (!text.startsWith("0x")) {
+            throw new IllegalArgumentException(text);
+        }
+        return Long.parseUnsignedLong(text, 2, text.length(), 16);
+    }
+
+    private static int number(String path, String text) {
+        try {
+            return Integer.parseInt(text);
+        } catch (NumberFormatException e) {
+            throw PciTree.notUnderstood(path, text);
+        }
+    }
+
+    private static String attribute(PciAddress device, String name) {
+        return BUS + "devices/" + device + "/" + name;
+    }
+
+    /** Reads an attribute; empty if there is none. */
+    private Optional<String> read(String path) {
+        try {
+            return Optional.of(sysfs.read(path));
+        } catch (SysFs.Failure e) {
+            if (e.errno == Errno.ENOENT.number()) {
+                return Optional.empty();
+            }
+            throw refused(Operation.SYSFS_READ, e);
+        }
+    }
+
+    private void write(Operation operation, String path, String text) {
+        try {
+            sysfs.write(path, text);
+        } catch (SysFs.Failure e) {
+            throw refused(operation, e);
+        }
+    }
+
+    private static VfioException refused(Operation operation, SysFs.Failure e) {
+        return new VfioException(operation, new Errno(e.errno), e.getMessage());
+    }
+}

@@ -1,0 +1,113 @@
+package io.github.vfio4j.sim.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.github.vfio4j.Binder;
+import io.github.vfio4j.Binding;
+import io.github.vfio4j.Device;
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.GroupMember;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.PciDevice;
+import io.github.vfio4j.Rule;
+import io.github.vfio4j.VfioException;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Functions between their host drivers and vfio-pci. */
+class BindingKernelTest extends KernelTest {
+    private static final Duration SOON = Duration.ofSeconds(30);
+
+    private final Binder binder = vfio.binder();
+
+    private GroupMember member(PciAddress address) {
+        return binder.members(groupOf(address)).stream()
+                .filter(member -> member.name().equals(address.toString()))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    @Test
+    void aGroupWithAHostDriverIsBoundAsAWholeAndRestored() {
+        PciAddress sibling = machine.siblings().getFirst();
+        int group = groupOf(sibling);
+        try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
+            assertThat(member(host.member()).use()).isEqualTo(GroupMember.Use.HOST_DRIVER);
+            assertThat(member(host.member()).viable()).isFalse();
+            try (Binding binding = binder.bind(sibling, SOON)) {
+                assertThat(binding.devices()).contains(sibling, host.member());
+                assertThat(binder.members(group)).allMatch(GroupMember::viable);
+                assertThat(open(sibling).device().info().pci()).isTrue();
+                assertRefused(Rule.UNBIND_NOT_OPEN_HERE, () -> binder.giveBack(sibling));
+                vfio.close();
+            }
+            assertThat(member(host.member()).driver()).contains(host.driver());
+        }
+    }
+
+    @Test
+    void aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas() {
+        PciAddress sibling = machine.siblings().getFirst();
+        try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
+            Binding binding = binder.bind(sibling, SOON);
+            Stack stack = open(sibling);
+            VfioException e = catchThrowableOfType(VfioException.class, () -> {
+                binder.giveBack(host.member()); // clears the override, so that the host driver is tried
+            });
+            // A host driver with an override of its own, as the test's machine sets it, or none: Linux refuses either.
+            if (e != null) {
+                assertThat(e.operation()).isEqualTo(Operation.DRIVERS_PROBE);
+                assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+            }
+            assertThat(member(host.member()).driver()).isEmpty();
+            stack.device().close();
+            stack.group().close();
+            binding.close();
+            assertThat(member(host.member()).driver()).contains(host.driver());
+        }
+    }
+
+    @Test
+    void aDeviceThatIsBoundAlreadyCanBeBoundAndStaysUsable() {
+        PciAddress loner = machine.loner();
+        try (Binding binding = binder.bind(loner, SOON)) {
+            assertThat(binding.devices()).containsExactly(loner);
+            try (Device device = vfio.openDevice(loner)) {
+                assertThat(device.info().pci()).isTrue();
+            }
+        }
+        assertThat(member(loner).use()).isEqualTo(GroupMember.Use.VFIO);
+    }
+
+    @Test
+    void aBridgeIsRefusedAndInNobodysWay() {
+        List<PciDevice> bridges =
+                vfio.pciDevices().stream().filter(PciDevice::isBridge).toList();
+        assertThat(bridges).as("the machine has a bridge").isNotEmpty();
+        PciDevice bridge = bridges.getFirst();
+        assertRefused(Rule.BIND_NO_BRIDGE, () -> binder.bind(bridge.address(), SOON));
+        assertThat(member(bridge.address()).use()).isEqualTo(GroupMember.Use.BRIDGE);
+        assertThat(member(bridge.address()).viable()).isTrue();
+    }
+
+    @Test
+    void theWindowOfMessageInterruptsIsReserved() {
+        assertThat(binder.reservedRegions(groupOf(machine.loner())))
+                .anyMatch(region -> region.type().equals("msi") && region.range().first() == 0xfee0_0000L);
+        binder.numaNode(machine.loner()).ifPresent(node -> assertThat(node).isNotNegative());
+    }
+
+    @Test
+    void onlyWhatAVfioDriverHasIsGivenBack() {
+        PciAddress sibling = machine.siblings().getFirst();
+        try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
+            VfioException e = catchThrowableOfType(VfioException.class, () -> binder.giveBack(host.member()));
+            assertThat(e.operation()).isEqualTo(Operation.DRIVER_UNBIND);
+            assertThat(e.errno()).isEqualTo(Errno.ENODEV);
+            assertThat(member(sibling).use()).isEqualTo(GroupMember.Use.VFIO);
+        }
+    }
+}
