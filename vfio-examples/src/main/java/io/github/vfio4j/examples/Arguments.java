@@ -36,6 +36,8 @@ record Arguments(
         HELP(0, List.of(), Set.of(), Set.of()),
         DEMO(1, List.of(), Set.of("--overwrite"), Set.of()),
         LIST(0, List.of(), Set.of(), Set.of()),
+        BIND(1, List.of(), Set.of(), Set.of()),
+        UNBIND(1, List.of(), Set.of(), Set.of()),
         NVME(
                 1,
                 List.of("identify", "read", "write", "perf"),

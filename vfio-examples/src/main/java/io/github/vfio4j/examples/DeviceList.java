@@ -1,5 +1,6 @@
 package io.github.vfio4j.examples;
 
+import io.github.vfio4j.GroupMember;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.Vfio;
 import java.io.PrintStream;
@@ -39,6 +40,19 @@ final class DeviceList {
             out.println("No device has an IOMMU group: the machine has no IOMMU, or it is off"
                     + " (firmware setting; intel_iommu=on for Intel).");
         }
+        printInTheWay(devices);
+    }
+
+    /** Says of each group that no program can have who is in the way. */
+    private void printInTheWay(List<PciDevice> devices) {
+        devices.stream()
+                .flatMapToInt(device -> device.iommuGroup().stream())
+                .distinct()
+                .filter(group -> vfio.binder().members(group).stream()
+                        .anyMatch(member -> member.use() == GroupMember.Use.VFIO))
+                .forEach(group -> vfio.binder().members(group).stream()
+                        .filter(member -> !member.viable())
+                        .forEach(member -> out.println("group %d is not viable: %s".formatted(group, member))));
     }
 
     private String members(PciDevice device) {

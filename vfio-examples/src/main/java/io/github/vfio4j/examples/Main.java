@@ -25,7 +25,10 @@ public final class Main {
               demo [BDF]    Drives an NVMe controller that is bound to vfio-pci, the first one or the one at BDF
                             (such as 0000:06:0d.0): prints each VFIO operation, identifies the controller, writes
                             a pattern to its blocks, reads it back and compares every byte.
-              list          Lists the PCI devices with their drivers, IOMMU groups and group members.
+              list          Lists the PCI devices with their drivers, IOMMU groups and group members, and says which
+                            members keep a group from programs.
+              bind BDF      Binds the device and its group to vfio-pci (with --linux as root), until unbind.
+              unbind BDF    Gives the device back to its host driver.
               nvme identify [BDF]
                             Prints what an NVMe controller says of itself and of its namespaces.
               nvme read [BDF] [--block N] [--count N] [--file PATH]
@@ -109,6 +112,8 @@ public final class Main {
                 }
                 case LIST -> new DeviceList(vfio, out).print();
                 case DRILL -> new Drill(opener, out, arguments).run();
+                case BIND -> new BindCommands(vfio, out).bind(arguments.device());
+                case UNBIND -> new BindCommands(vfio, out).unbind(arguments.device());
                 case EDU -> new EduCommand(vfio, out, arguments).run();
                 case L2FWD -> new L2fwdCommand(vfio, out, arguments).run();
                 case NVME -> new NvmeCommands(vfio, out, arguments).run();

@@ -47,6 +47,24 @@ class MainTest {
     }
 
     @Test
+    void bindSaysWhoIsInTheGroup() {
+        assertThat(run("bind", "0000:00:05.0")).isZero();
+        assertThat(out()).isEqualTo("""
+                0000:00:05.0 is bound to vfio-pci
+                group 4
+                  0000:00:05.0 (vfio-pci): a program can open it
+                """);
+    }
+
+    @Test
+    void unbindSaysWhichDriverHasTheDeviceThen() {
+        assertThat(run("unbind", "0000:00:05.0")).isZero();
+        assertThat(out()).startsWith("0000:00:05.0 is bound to no driver\ngroup 4\n");
+        assertThat(run("unbind")).isEqualTo(1);
+        assertThat(err()).isEqualTo("vfio: name the device by its address, such as 0000:06:0d.0\n");
+    }
+
+    @Test
     void aRefusalOfTheKernelIsReadableAndFailsWith1() {
         assertThat(run("demo", "0000:42:00.0")).isEqualTo(1);
         assertThat(err()).startsWith("vfio: ").contains("0000:42:00.0").contains("ENOENT").doesNotContain("\tat ");
