@@ -7,14 +7,14 @@ import org.junit.jupiter.api.Test;
 class VfioExceptionTest {
     @Test
     void aRefusalOfTheKernelSaysOperationErrnoMeaningAndNextStep() {
-        VfioException refusal = new VfioException(Operation.GROUP_SET_CONTAINER, Errno.ENODEV, "/dev/vfio/26");
+        VfioException refusal = new VfioException(Operation.GROUP_GET_STATUS, Errno.ENODEV, "/dev/vfio/26");
         assertThat(refusal).hasMessage("""
-                VFIO_GROUP_SET_CONTAINER failed with ENODEV (19): /dev/vfio/26
+                VFIO_GROUP_GET_STATUS failed with ENODEV (19): /dev/vfio/26
                   means    the last device of the group was bound away from its VFIO driver; this handle never revives
                   next     close the group, bind the device to vfio-pci and open the group again""");
-        assertThat(refusal.operation()).isEqualTo(Operation.GROUP_SET_CONTAINER);
+        assertThat(refusal.operation()).isEqualTo(Operation.GROUP_GET_STATUS);
         assertThat(refusal.errno()).isEqualTo(Errno.ENODEV);
-        assertThat(refusal.rule()).contains(Rule.SET_CONTAINER_GROUP_EXISTS);
+        assertThat(refusal.rule()).contains(Rule.STATUS_GROUP_EXISTS);
     }
 
     @Test
@@ -32,10 +32,10 @@ class VfioExceptionTest {
 
     @Test
     void anErrnoThatNoRuleExplainsIsNamedAndSaysWhatToDoNext() {
-        VfioException refusal = new VfioException(Operation.DEVICE_RESET, Errno.EAGAIN, "0000:00:04.0");
+        VfioException refusal = new VfioException(Operation.DEVICE_RESET, Errno.EIO, "0000:00:04.0");
         assertThat(refusal).hasMessage("""
-                        VFIO_DEVICE_RESET failed with EAGAIN (11): 0000:00:04.0
-                          next     try again, or find out who else uses it at the moment""");
+                        VFIO_DEVICE_RESET failed with EIO (5): 0000:00:04.0
+                          next     look at the kernel's log (dmesg): the device may be unplugged, without power or broken""");
     }
 
     @Test
