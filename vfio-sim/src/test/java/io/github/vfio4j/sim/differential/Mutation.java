@@ -1,10 +1,14 @@
 package io.github.vfio4j.sim.differential;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.Operation;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.spi.Facts;
 import java.lang.reflect.Field;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 
 /** A rule of this JVM that is wrong until this is closed. */
@@ -32,20 +36,17 @@ final class Mutation implements AutoCloseable {
     /** A rule that comes after another, in place of before it. */
     static Mutation swapped(Rule rule, Rule other) {
         try {
-            Field field = field("ALL");
-            Rule[] all = (Rule[]) field.get(null);
-            swap(all, rule, other);
-            return new Mutation(() -> swap(all, rule, other));
+            @SuppressWarnings("unchecked")
+            Map<Operation, List<Rule>> orders = (Map<Operation, List<Rule>>) field("IN_ORDER").get(null);
+            Operation operation = rule.operation().orElseThrow();
+            List<Rule> order = orders.get(operation);
+            List<Rule> swapped = new ArrayList<>(order);
+            Collections.swap(swapped, order.indexOf(rule), order.indexOf(other));
+            orders.put(operation, swapped);
+            return new Mutation(() -> orders.put(operation, order));
         } catch (IllegalAccessException e) {
             throw new IllegalStateException(e);
         }
-    }
-
-    private static void swap(Rule[] all, Rule rule, Rule other) {
-        int one = Arrays.asList(all).indexOf(rule);
-        int two = Arrays.asList(all).indexOf(other);
-        all[one] = other;
-        all[two] = rule;
     }
 
     /** Is there a predicate at all? */
