@@ -184,8 +184,9 @@ public final class Container implements AutoCloseable {
      *
      * @param through the IOMMU that protects from it; null for none
      * @param set whether the IOMMU is still there
+     * @param watched whether to hear when the device is asked back, and of its errors
      */
-    Device openDevice(Group group, String name, Type1 through, BooleanSupplier set) {
+    Device openDevice(Group group, String name, Type1 through, BooleanSupplier set, boolean watched) {
         group.lock.lock();
         try {
             Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, new Facts() {
@@ -220,14 +221,24 @@ public final class Container implements AutoCloseable {
             } catch (VfioException e) {
                 throw e.withDetail(Diagnosis.ofGroup(vfio.kernel(), group.number()));
             }
+            Device handle;
             try {
-                Device handle = new Device(through, group, device, device.info(), name);
-                group.devices.add(handle);
-                return handle;
+                handle = new Device(through, group, device, device.info(), name);
             } catch (RuntimeException e) {
-                device.close();
+                Teardown.after(e, device::close);
                 throw e;
             }
+            boolean first = !group.devices.watches(name);
+            group.devices.add(handle);
+            if (watched && first && handle.info().pci()) {
+                try {
+                    handle.startWatching();
+                } catch (RuntimeException e) {
+                    Teardown.after(e, handle::closeHandle);
+                    throw e;
+                }
+            }
+            return handle;
         } finally {
             group.lock.unlock();
         }

@@ -7,13 +7,14 @@ package io.github.vfio4j;
 public enum Contract {
     /**
      * The contract of VFIO's documents: also refuses what they forbid and Linux lets pass
-     * ({@link Rule.Kind#DOCUMENTS}), such as taking a group out of its container while KVM uses it.
+     * ({@link Rule.Kind#DOCUMENTS}), such as taking a group out of its container while KVM uses it, and what keeps others
+     * waiting ({@link Rule.Kind#COURTESY}).
      */
     STRICT,
     /** Refuses nothing else. For programs that count on what Linux does, as QEMU's order of calls. */
     KERNEL;
 
     boolean has(Rule rule) {
-        return this == STRICT || rule.kind() != Rule.Kind.DOCUMENTS;
+        return this == STRICT || rule.kind() == Rule.Kind.KERNEL || rule.kind() == Rule.Kind.HAZARD;
     }
 }

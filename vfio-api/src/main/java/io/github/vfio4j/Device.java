@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -13,8 +14,10 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
@@ -45,6 +48,7 @@ public final class Device implements AutoCloseable {
     private Arena arena;
     private List<Runnable> owned = List.of(); // what to do after its close
     private PciConfig config;
+    private volatile DeviceWatch watch; // null for one that is not watched
     private volatile boolean closed;
 
     /** One whose IOMMU is here. */
@@ -350,6 +354,9 @@ public final class Device implements AutoCloseable {
             }
             endArena();
             closed = true;
+            if (watch != null) {
+                watch.end();
+            }
             Teardown teardown = new Teardown();
             for (Irq irq : irqs) {
                 if (irq != null) {
@@ -495,6 +502,11 @@ public final class Device implements AutoCloseable {
                 }
 
                 @Override
+                public boolean deviceRequested() {
+                    return requested();
+                }
+
+                @Override
                 public boolean regionPartAligned() {
                     return offset % vfio().kernel().pageSize() == 0;
                 }
@@ -532,6 +544,83 @@ public final class Device implements AutoCloseable {
                         && other != irq
                         && other.exclusive()
                         && other.enabled());
+    }
+
+    /** Arms the interrupts by which the kernel asks for the device and reports its errors. */
+    void startWatching() {
+        DeviceWatch armed = new DeviceWatch(this);
+        armed.arm();
+        watch = armed;
+    }
+
+    /** Returns null if the device is not watched. */
+    DeviceWatch watch() {
+        return watch;
+    }
+
+    private DeviceWatch watched() {
+        checkOpen(Operation.DEVICE_SET_IRQS);
+        if (watch == null) {
+            throw new UnsupportedOperationException(name + " is not watched");
+        }
+        return watch;
+    }
+
+    /**
+     * Was the device asked back? Then somebody waits until it is closed, such as an administrator who unbinds it from its
+     * driver: end the work on it and close it. Meanwhile no region is mapped and no interrupt enabled under
+     * {@link Contract#STRICT}.
+     *
+     * <p>A device is watched from its opening on ({@code VFIO_PCI_REQ_IRQ_INDEX}, one eventfd), unless it was opened with
+     * {@link Type1#openDeviceUnwatched}, is another process's, or is open already in this one: the kernel tells one
+     * handle. A program that enables {@link PciIrq#REQ} itself hears of it there instead.
+     *
+     * @return true from the first request on; false for a device that is not watched
+     */
+    public boolean requested() {
+        return watch != null && watch.requested();
+    }
+
+    /**
+     * Calls a handler when the device is asked back, once, in the thread of the {@linkplain Interrupt#onInterrupt
+     * callbacks}. If the device is still open when the time is over, the library closes it: the threads that use it get
+     * exceptions then.
+     *
+     * @param time how long the program may take, from the request on; the kernel itself waits as long as it takes
+     * @param handler what to call; it may close the device
+     * @throws IllegalArgumentException if the time is negative
+     * @throws UnsupportedOperationException if the device is not watched (see {@link #requested}) or has no such interrupt
+     * @throws RuleViolation if the device is closed
+     */
+    public void onRequest(Duration time, Consumer<DeviceRequest> handler) {
+        Objects.requireNonNull(handler);
+        if (time.isNegative()) {
+            throw new IllegalArgumentException("a time to close the device in is not negative: " + time);
+        }
+        watched().onRequest(time, handler);
+    }
+
+    /**
+     * Did the device report an error that it cannot correct ({@code VFIO_PCI_ERR_IRQ_INDEX}, PCI Express only)? What is
+     * known of its state is gone then; a program should stop its DMA, reset or close it.
+     *
+     * @return true from the first error on; false for a device that is not watched (see {@link #requested}) or cannot
+     *     report any
+     */
+    public boolean failed() {
+        return watch != null && watch.failed();
+    }
+
+    /**
+     * Calls a handler when the device reports an error that it cannot correct; as {@link #onRequest}.
+     *
+     * @param handler what to call
+     * @throws UnsupportedOperationException if the device is not watched or cannot report errors
+     * @throws RuleViolation if the device is closed
+     */
+    public void onError(Consumer<Device> handler) {
+        Objects.requireNonNull(handler);
+        watched().onError(handler);
     }
 
     private void checkPci() {

@@ -141,6 +141,11 @@ public final class Interrupts implements AutoCloseable {
         }
         Rule.check(device.vfio().contract(), Operation.DEVICE_SET_IRQS, new Request(IrqAction.TRIGGER, start, count) {
             @Override
+            public boolean deviceRequested() {
+                return irq.exclusive() && device.requested();
+            }
+
+            @Override
             public boolean irqsEnabled() {
                 return enabled || !adding;
             }

@@ -51,9 +51,20 @@ public final class Irq {
     public Interrupts enable(int start, int count) {
         device.lock().lock();
         try {
+            DeviceWatch watch = device.watch();
+            if (watch != null) {
+                watch.giveUp(this);
+            }
             Interrupts interrupts = new Interrupts(device, this);
-            interrupts.enable(start, count);
-            current = interrupts;
+            try {
+                interrupts.enable(start, count);
+            } catch (RuntimeException e) {
+                if (watch != null) {
+                    Teardown.after(e, () -> watch.takeBack(this));
+                }
+                throw e;
+            }
+            enabled(interrupts);
             return interrupts;
         } finally {
             device.lock().unlock();
@@ -65,6 +76,11 @@ public final class Irq {
         if (current != null) {
             current.disable();
         }
+    }
+
+    /** The device's lock is held. */
+    void enabled(Interrupts interrupts) {
+        current = interrupts;
     }
 
     /** The device's lock is held. */

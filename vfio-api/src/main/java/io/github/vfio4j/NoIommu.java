@@ -28,7 +28,7 @@ public final class NoIommu {
      *     opening it gives
      */
     public Device openDevice(Group group, PciAddress address) {
-        return container.openDevice(group, address.toString(), null, () -> !ended);
+        return container.openDevice(group, address.toString(), null, () -> !ended, true);
     }
 
     /** The container's last group left. */

@@ -33,6 +33,11 @@ final class OpenDevices {
         vfio.closed(device);
     }
 
+    /** Is one of these watched already? The kernel has one receiver for a device's requests. The lock is held. */
+    boolean watches(String name) {
+        return devices.stream().anyMatch(device -> device.name().equals(name) && device.watch() != null);
+    }
+
     /** The lock is held. */
     int number() {
         return devices.size();

@@ -1320,6 +1320,21 @@ public enum Rule {
             "vfio_msi_enable",
             "enable fewer; more than one MSI vector needs interrupt remapping",
             null),
+    /** A device that was asked back gets no new interrupts. */
+    SET_IRQS_REQUESTED(
+            "set-irqs.requested",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the device was asked back: somebody waits until it is closed",
+            "vfio_pci_core_request",
+            "end the work on the device and close it",
+            Facts::deviceRequested) {
+        @Override
+        public Kind kind() {
+            return Kind.COURTESY;
+        }
+    },
 
     // ---- waiting
     /** Each enabled interrupt takes a file descriptor. */
@@ -2146,6 +2161,21 @@ public enum Rule {
         public Kind kind() {
             return Kind.HAZARD;
         }
+    },
+    /** A device that was asked back is not settled on anew. */
+    REGION_REQUESTED(
+            "region-map.requested",
+            Operation.REGION_MAP,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the device was asked back: somebody waits until it is closed",
+            "vfio_pci_core_request",
+            "end the work on the device and close it",
+            Facts::deviceRequested) {
+        @Override
+        public Kind kind() {
+            return Kind.COURTESY;
+        }
     };
 
     /** Whose rule it is. */
@@ -2157,6 +2187,8 @@ public enum Rule {
          * refuses what breaks the rule; {@link Contract#STRICT} does.
          */
         DOCUMENTS,
+        /** Nobody's: somebody else waits for what the program holds. Linux lets it pass; {@link Contract#STRICT} does not. */
+        COURTESY,
         /** Nobody's: the kernel lets it pass, and the kernel, the program or its data are harmed. */
         HAZARD
     }

@@ -39,6 +39,7 @@ public final class RuleViolation extends VfioException {
         return switch (rule.kind()) {
             case KERNEL -> "the kernel would answer " + rule.errno();
             case DOCUMENTS -> "the contract of VFIO's documents, which answer " + rule.errno() + "; Linux lets it pass";
+            case COURTESY -> "Linux would let it pass; Contract.STRICT does not";
             case HAZARD -> "the kernel would let it pass, and harm would follow";
         };
     }

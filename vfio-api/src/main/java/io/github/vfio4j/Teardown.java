@@ -26,6 +26,15 @@ final class Teardown {
         }
     }
 
+    /** Takes a step back after a failure, which is thrown next; another failure goes with it. */
+    static void after(RuntimeException cause, Runnable step) {
+        try {
+            step.run();
+        } catch (RuntimeException e) {
+            cause.addSuppressed(e);
+        }
+    }
+
     /** Ends the teardown. */
     void finish() {
         if (failure != null) {

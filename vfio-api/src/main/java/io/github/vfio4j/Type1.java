@@ -75,7 +75,8 @@ public final class Type1 {
 
     /**
      * Opens a device of a group in this IOMMU's container ({@code VFIO_GROUP_GET_DEVICE_FD}). The first open of a PCI
-     * device enables it, resets it if it can be reset, and turns bus mastering off.
+     * device enables it, resets it if it can be reset, and turns bus mastering off. The device is watched: see
+     * {@link Device#requested}.
      *
      * @param group the device's group
      * @param address the device
@@ -84,7 +85,21 @@ public final class Type1 {
      * @throws VfioException {@code ENODEV} if the group has no such device on a VFIO driver, or what opening it gives
      */
     public Device openDevice(Group group, PciAddress address) {
-        return container.openDevice(group, address.toString(), this, () -> !ended);
+        return container.openDevice(group, address.toString(), this, () -> !ended, true);
+    }
+
+    /**
+     * Opens a device without watching it: spares two eventfds, and nobody hears when the device is asked back or reports
+     * an error. Otherwise as {@link #openDevice(Group, PciAddress)}.
+     *
+     * @param group the device's group
+     * @param address the device
+     * @return the device
+     * @throws RuleViolation as {@link #openDevice(Group, PciAddress)}
+     * @throws VfioException as {@link #openDevice(Group, PciAddress)}
+     */
+    public Device openDeviceUnwatched(Group group, PciAddress address) {
+        return container.openDevice(group, address.toString(), this, () -> !ended, false);
     }
 
     /**
@@ -98,7 +113,7 @@ public final class Type1 {
      * @throws VfioException as {@link #openDevice(Group, PciAddress)}
      */
     public Device openDevice(Group group, UUID mediatedDevice) {
-        return container.openDevice(group, mediatedDevice.toString(), this, () -> !ended);
+        return container.openDevice(group, mediatedDevice.toString(), this, () -> !ended, false);
     }
 
     /**

@@ -184,7 +184,7 @@ public final class Vfio implements AutoCloseable {
                         "the kernel speaks VFIO API version " + version + ", this library version " + API_VERSION);
             }
         } catch (RuntimeException e) {
-            closeAfter(e, container);
+            Teardown.after(e, container::close);
             throw e;
         }
         return keep(Operation.OPEN_CONTAINER, containers, container, container::close);
@@ -271,11 +271,11 @@ public final class Vfio implements AutoCloseable {
                 device.own(container::close, group::close);
                 return device;
             } catch (RuntimeException e) {
-                closeAfter(e, group);
+                Teardown.after(e, group::close);
                 throw e;
             }
         } catch (RuntimeException e) {
-            closeAfter(e, container);
+            Teardown.after(e, container::close);
             throw e;
         }
     }
@@ -508,14 +508,6 @@ public final class Vfio implements AutoCloseable {
     private void checkOpen(Operation operation) {
         if (closed) {
             throw new RuleViolation(Rule.HANDLE_OPEN, operation, "");
-        }
-    }
-
-    private static void closeAfter(RuntimeException cause, AutoCloseable handle) {
-        try {
-            handle.close();
-        } catch (Exception e) {
-            cause.addSuppressed(e);
         }
     }
 }

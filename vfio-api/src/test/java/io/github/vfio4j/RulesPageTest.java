@@ -34,6 +34,8 @@ class RulesPageTest {
                 """.formatted(Rule.values().length));
         kind(page, Rule.Kind.DOCUMENTS, "Stricter than Linux",
                 "Linux lets pass what breaks these; only `Contract.STRICT` refuses it, as VFIO's documents do.");
+        kind(page, Rule.Kind.COURTESY, "Courtesy",
+                "Linux lets pass what breaks these, and somebody else waits longer; only `Contract.STRICT` refuses it.");
         kind(page, Rule.Kind.HAZARD, "Hazards",
                 "The kernel lets pass what breaks these, and harm follows; both contracts refuse it.");
         section(page, "Any operation", Optional.empty());

@@ -600,8 +600,6 @@ public interface Facts {
         return false;
     }
 
-
-
     /**
      * May the program do raw I/O?
      *
@@ -995,6 +993,15 @@ public interface Facts {
      * @return true if it has
      */
     default boolean deviceOpenHere() {
+        return false;
+    }
+
+    /**
+     * Was the device asked back?
+     *
+     * @return true from the request on
+     */
+    default boolean deviceRequested() {
         return false;
     }
 }

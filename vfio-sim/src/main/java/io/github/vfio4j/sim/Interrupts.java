@@ -90,6 +90,11 @@ final class Interrupts {
         return notify(VFIO_PCI_REQ_IRQ_INDEX());
     }
 
+    /** The device reports an error that it cannot correct. */
+    synchronized void error() {
+        notify(VFIO_PCI_ERR_IRQ_INDEX());
+    }
+
     private boolean notify(int index) {
         if (notices[index] != null) {
             notices[index].signal();

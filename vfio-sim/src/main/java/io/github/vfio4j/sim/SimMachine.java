@@ -192,6 +192,16 @@ public final class SimMachine implements AutoCloseable {
     }
 
     /**
+     * Has a function report an error that it cannot correct, as PCI Express functions do: signals the program's error
+     * interrupt, if vfio-pci has the function and the program enabled that.
+     *
+     * @param address the function
+     */
+    public void reportError(PciAddress address) {
+        function(address).vfio().ifPresent(device -> device.interrupts.error());
+    }
+
+    /**
      * Lists what the IOMMU stopped so far: the first 1000 accesses.
      *
      * @return the faults, oldest first

@@ -222,6 +222,11 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     @Override
+    public boolean reportError(PciAddress address) {
+        return false;
+    }
+
+    @Override
     public List<String> filesAndMappings() {
         List<String> found = new ArrayList<>(recorder.mappings());
         found.addAll(ofThisProcess());

@@ -80,6 +80,9 @@ interface MachineUnderTest extends AutoCloseable {
     /** Gives a device without a driver to vfio-pci. */
     void bindToVfio(PciAddress address);
 
+    /** Has a device report an error that it cannot correct; tells whether that can be done here. */
+    boolean reportError(PciAddress address);
+
     /** Lists the VFIO files, eventfds, epoll files and mappings that this process has, and memory that is pinned. */
     List<String> filesAndMappings();
 

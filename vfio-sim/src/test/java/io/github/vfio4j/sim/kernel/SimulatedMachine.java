@@ -159,6 +159,12 @@ final class SimulatedMachine implements MachineUnderTest {
     }
 
     @Override
+    public boolean reportError(PciAddress address) {
+        machine.reportError(address);
+        return true;
+    }
+
+    @Override
     public List<String> filesAndMappings() {
         return process.leaks();
     }
