@@ -177,8 +177,10 @@ final class L2fwdCommand {
                         Sizes.count(lost),
                         Sizes.count(reordered),
                         Sizes.count(corrupted));
-        boolean mayLose = arguments.flags().contains("--flood"); // then rings run full and drop, as they should
-        if (reordered != 0 || corrupted != 0 || lost != 0 && !mayLose || received == 0) {
+        // Then rings run full and drop, as they should; and QEMU lets packets overtake those that it queued for a full
+        // ring.
+        boolean flood = arguments.flags().contains("--flood");
+        if (corrupted != 0 || received == 0 || lost < 0 || !flood && (lost != 0 || reordered != 0)) {
             throw new CommandException(counts);
         }
         out.println("verified       " + counts + ", %s forwarded".formatted(Sizes.count(forwarder.forwarded())));

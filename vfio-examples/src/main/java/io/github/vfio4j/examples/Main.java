@@ -45,7 +45,7 @@ public final class Main {
               l2fwd --verify [PORT PEER [PORT PEER]] [--packets N] [--bytes N] [--flood] [--seed N]
                             The same between cards whose wires end in other cards of this machine, from which it
                             sends numbered packets and checks each that comes back. With --flood it sends more than
-                            the rings hold, and only counts what they drop.
+                            the rings hold, and only counts what they drop and what comes late.
               drivers       Runs every driver here for a while, on the emulated devices of the VM or the simulated
                             machine: edu, nvme perf, l2fwd --verify, drill. Ends at the first that fails.
               drill [--rounds N]

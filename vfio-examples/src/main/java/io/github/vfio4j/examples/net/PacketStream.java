@@ -160,6 +160,7 @@ public final class PacketStream {
             corrupted++;
         } else if (number < next) {
             reordered++;
+            lost--; // it was only late
         } else {
             lost += number - next;
             next = number + 1;
@@ -206,7 +207,8 @@ public final class PacketStream {
     }
 
     /**
-     * Returns how many packets were lost: a later one arrived, or {@link #giveUp} was called.
+     * Returns how many packets are missing although a later one arrived, or {@link #giveUp} was called. A packet that
+     * arrives twice counts as one less.
      *
      * @return the number
      */
@@ -215,7 +217,7 @@ public final class PacketStream {
     }
 
     /**
-     * Returns how many packets arrived after a later one, or twice.
+     * Returns how many packets arrived after a later one.
      *
      * @return the number
      */
