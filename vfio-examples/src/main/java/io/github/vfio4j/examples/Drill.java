@@ -64,8 +64,8 @@ final class Drill {
         void work();
     }
 
-    /** Drivers at work, and what can be taken from them. */
-    private record Load(List<Task> tasks, List<AutoCloseable> victims) {}
+    /** Drivers at work, and what can be taken from them; {@code data} is what the device writes data into, or null. */
+    private record Load(List<Task> tasks, List<AutoCloseable> victims, DmaBuffer data) {}
 
     /** Brings drivers up. */
     private interface Workload {
@@ -135,7 +135,10 @@ final class Drill {
         }
         await(over, "a thread goes on although its device is gone");
         for (Throwable failure : failures) {
-            if (!isAnswer(failure)) {
+            // What a device writes into memory that is no longer mapped is dropped, and nobody tells it: writes are
+            // posted. So a read of a block can end well and without data, until the memory itself is gone.
+            boolean dataWent = victim == load.data() && failure instanceof CommandException;
+            if (!isAnswer(failure) && !dataWent) {
                 throw new CommandException("a thread ended with " + failure);
             }
             ends.merge(failure.getClass().getSimpleName(), 1, Integer::sum);
@@ -182,7 +185,7 @@ final class Drill {
             worker.prepare();
             tasks.add(() -> worker.run(WARM_UP));
         }
-        return new Load(tasks, List.of(device, vfio, memory, data));
+        return new Load(tasks, List.of(device, vfio, memory, data), data);
     }
 
     private static Load edu(Vfio vfio) {
@@ -195,7 +198,8 @@ final class Drill {
                         edu.factorial(n);
                     }
                 }),
-                List.of(device, vfio, edu));
+                List.of(device, vfio, edu),
+                null);
     }
 
     private static Load network(Vfio vfio) {
@@ -233,6 +237,7 @@ final class Drill {
                                 stream.receive();
                             }
                         }),
-                List.of(vfio, cards.container()));
+                List.of(vfio, cards.container()),
+                null);
     }
 }
