@@ -96,8 +96,13 @@ final class DeviceWatch {
                 throw e;
             }
             if (irq.info().count() == 1) {
-                armed = irq.enable().get(0);
+                arm(irq.enable());
             }
+        }
+
+        private void arm(Interrupts interrupts) {
+            device.vfio().closed(interrupts); // the library's own: no program can lose it
+            armed = interrupts.get(0);
         }
 
         boolean came() {
@@ -143,7 +148,7 @@ final class DeviceWatch {
                 Interrupts again = new Interrupts(device, irq);
                 again.enable(0, 1);
                 irq.enabled(again);
-                armed = again.get(0);
+                arm(again);
                 if (handler != null) {
                     hear(armed);
                 }
