@@ -4,9 +4,14 @@ import io.github.vfio4j.spi.BindingPort;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.Kernel;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
@@ -18,8 +23,9 @@ import java.util.concurrent.locks.LockSupport;
  * set, then the first one is unbound: no host driver can grab a member in between. What is changed here is state of the
  * machine. It stays when the {@link Vfio} is closed, and when the program ends; {@link Binding#close} restores it.
  *
- * <p>All methods are safe from any thread. None looks whether a function is in use by the host: taking the disk that is
- * mounted, or the network card that is logged in through, is possible.
+ * <p>All methods are safe from any thread. A function is taken from a host driver only if it was named. None looks whether
+ * a named function is in use by the host: taking the disk that is mounted, or the network card that is logged in through,
+ * is possible.
  */
 public final class Binder {
     static final String VFIO_PCI = "vfio-pci";
@@ -78,28 +84,56 @@ public final class Binder {
     }
 
     /**
-     * Binds a function, and with it every other member of its group but bridges, to vfio-pci, and waits until the group's
-     * node can be opened. The node is opened and closed for that; where udev sets its permissions, that takes a moment.
+     * Binds one function to vfio-pci; as {@link #bind(Collection, Duration)}.
      *
-     * @param device the function
+     * @param device the function; no other member of its group may have a host driver
      * @param timeout how long to wait for the node at most
      * @return what restores the drivers
-     * @throws RuleViolation if a member is a bridge and was asked for, has virtual functions, or is not isolated by an
-     *     IOMMU, or vfio-pci is not loaded; nothing was changed
-     * @throws VfioException what the kernel refuses with, {@code EACCES} without root, or what keeps the node from being
-     *     opened in time; the drivers were restored, or the suppressed exceptions say what could not be
      */
     public Binding bind(PciAddress device, Duration timeout) {
+        return bind(List.of(device), timeout);
+    }
+
+    /**
+     * Binds functions to vfio-pci, and waits until their groups' nodes can be opened. Members of these groups that have no
+     * driver are bound with them. A member that has a host driver must be named: the group is of no use to a program while
+     * that one stays, and nobody takes the host's disk by mistake. Members that were not named and are bridges, or have a
+     * VFIO driver or pci-stub, stay as they are. The nodes are opened and closed for the wait; where udev sets their
+     * permissions, that takes a moment.
+     *
+     * @param devices the functions, one at least
+     * @param timeout how long to wait for the nodes at most
+     * @return what restores the drivers
+     * @throws RuleViolation if a function is a bridge ({@code EINVAL}), has virtual functions ({@code EBUSY}) or is not
+     *     isolated by an IOMMU ({@code EINVAL}), if a member with a host driver was not named ({@code EPERM}; the message
+     *     names these members), or vfio-pci is not loaded ({@code ENOENT}); nothing was changed
+     * @throws VfioException what the kernel refuses with, {@code EACCES} without root, or what keeps a node from being
+     *     opened in time; the drivers were restored, or the suppressed exceptions say what could not be
+     * @throws IllegalArgumentException if no function is named
+     */
+    public Binding bind(Collection<PciAddress> devices, Duration timeout) {
+        if (devices.isEmpty()) {
+            throw new IllegalArgumentException("no device is named");
+        }
         long start = System.nanoTime();
         long nanos = Waiter.nanos(timeout);
-        PciDevice asked = kernel.pciDevice(device);
-        List<PciDevice> targets = asked.isBridge() ? List.of(asked) : targets(asked);
-        targets.forEach(this::check);
+        Map<PciAddress, PciDevice> named = new LinkedHashMap<>();
+        devices.forEach(address -> named.put(address, kernel.pciDevice(address)));
+        Map<PciAddress, PciDevice> all = new LinkedHashMap<>(named);
+        named.values().forEach(device -> free(device).forEach(other -> all.putIfAbsent(other.address(), other)));
+        List<PciDevice> targets = List.copyOf(all.values());
+        targets.forEach(device -> check(device, unnamed(device, named)));
         Binding binding = new Binding(vfio, kernel);
         try {
             targets.forEach(binding::protect);
             targets.forEach(binding::take);
-            awaitNode(asked, start, nanos);
+            Set<Integer> awaited = new HashSet<>();
+            for (PciDevice device : named.values()) {
+                int group = groupOnceBound(device);
+                if (awaited.add(group)) {
+                    awaitNode("/dev/vfio/" + (device.iommuGroup().isPresent() ? "" : "noiommu-") + group, group, start, nanos);
+                }
+            }
             return binding;
         } catch (RuntimeException e) {
             try {
@@ -111,18 +145,29 @@ public final class Binder {
         }
     }
 
-    private List<PciDevice> targets(PciDevice asked) {
-        if (asked.iommuGroup().isEmpty()) {
-            return List.of(asked);
-        }
-        return members(asked.iommuGroup().getAsInt()).stream()
-                .filter(member -> member.use() != GroupMember.Use.UNKNOWN && member.use() != GroupMember.Use.BRIDGE)
+    /** The members of a function's group that vfio-pci gets although nobody named them: those that nobody has. */
+    private List<PciDevice> free(PciDevice device) {
+        return membersWith(device).stream()
+                .filter(member -> member.use() == GroupMember.Use.DRIVERLESS
+                        || member.driver().equals(Optional.of(VFIO_PCI)))
                 .map(member -> kernel.pciDevice(PciAddress.parse(member.name())))
                 .toList();
     }
 
+    /** The members of a function's group that the host has and nobody named. */
+    private List<GroupMember> unnamed(PciDevice device, Map<PciAddress, PciDevice> named) {
+        return membersWith(device).stream()
+                .filter(member -> member.use() == GroupMember.Use.HOST_DRIVER)
+                .filter(member -> !named.containsKey(PciAddress.parse(member.name())))
+                .toList();
+    }
+
+    private List<GroupMember> membersWith(PciDevice device) {
+        return device.iommuGroup().isEmpty() ? List.of() : members(device.iommuGroup().getAsInt());
+    }
+
     /** Refuses before anything is changed. */
-    private void check(PciDevice device) {
+    private void check(PciDevice device, List<GroupMember> unnamed) {
         BindingPort port = kernel.binding();
         Rule.check(vfio.contract(), Operation.DRIVER_BIND, new Facts() {
             @Override
@@ -145,15 +190,22 @@ public final class Binder {
             public boolean isolated() {
                 return device.iommuGroup().isPresent() || port.noIommuAllowed();
             }
-        }, () -> device.address().toString());
+
+            @Override
+            public boolean hostDriversStay() {
+                return !unnamed.isEmpty();
+            }
+        }, () -> unnamed.isEmpty() ? device.address().toString() : device.address() + ", not named: " + unnamed);
     }
 
-    private void awaitNode(PciDevice asked, long start, long nanos) {
-        OptionalInt now = kernel.pciDevice(asked.address()).iommuGroup();
-        if (now.isEmpty()) {
-            throw new VfioException(Operation.OPEN_GROUP, Errno.ENODEV, asked.address() + " has no group once it is bound");
-        }
-        String node = "/dev/vfio/" + (asked.iommuGroup().isPresent() ? "" : "noiommu-") + now.getAsInt();
+    private int groupOnceBound(PciDevice device) {
+        return kernel.pciDevice(device.address())
+                .iommuGroup()
+                .orElseThrow(() -> new VfioException(
+                        Operation.OPEN_GROUP, Errno.ENODEV, device.address() + " has no group once it is bound"));
+    }
+
+    private void awaitNode(String node, int group, long start, long nanos) {
         while (true) {
             try {
                 kernel.openGroup(node).close();
@@ -164,7 +216,7 @@ public final class Binder {
                 }
                 boolean mayCome = e.errno().equals(Errno.ENOENT) || e.errno().equals(Errno.EACCES);
                 if (!mayCome || System.nanoTime() - start >= nanos) {
-                    throw e.withDetail(Diagnosis.ofGroup(kernel, now.getAsInt()));
+                    throw e.withDetail(Diagnosis.ofGroup(kernel, group));
                 }
                 LockSupport.parkNanos(PAUSE);
             }

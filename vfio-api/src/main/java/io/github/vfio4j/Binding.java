@@ -29,14 +29,13 @@ public final class Binding implements AutoCloseable {
         kernel.binding().setDriverOverride(address, Optional.of(Binder.VFIO_PCI));
     }
 
-    /** Binds a protected function. */
+    /** Binds a protected function. If it has another driver by now than it had, the kernel refuses. */
     synchronized void take(PciDevice device) {
         PciAddress address = device.address();
-        Optional<String> driver = kernel.pciDevice(address).driver();
-        if (driver.isPresent() && driver.get().equals(Binder.VFIO_PCI)) {
+        if (device.driver().equals(Optional.of(Binder.VFIO_PCI))) {
             return;
         }
-        driver.ifPresent(host -> kernel.binding().unbind(address, host));
+        device.driver().ifPresent(host -> kernel.binding().unbind(address, host));
         bind(address, Binder.VFIO_PCI);
     }
 

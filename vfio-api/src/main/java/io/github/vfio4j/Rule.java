@@ -129,6 +129,22 @@ public enum Rule {
             "vfio_group_find_or_alloc",
             "turn the IOMMU on (firmware, and intel_iommu=on or its like)",
             f -> !f.isolated()),
+    /** A host driver loses a device only when somebody names it. */
+    BIND_WHOLE_GROUP(
+            "driver-bind.whole-group",
+            Operation.DRIVER_BIND,
+            EnforcedBy.API,
+            Errno.EPERM,
+            "members of the group have host drivers and were not named: taken along, the host would lose them; left "
+                    + "there, no program could use the group",
+            "vfio_container_attach_group",
+            "look what the host does with these members; then name them all, or use a device of another group",
+            Facts::hostDriversStay) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
     /** Unbinding waits until the device is closed. */
     UNBIND_NOT_OPEN_HERE(
             "driver-unbind.open-here",

@@ -988,6 +988,15 @@ public interface Facts {
     }
 
     /**
+     * Has the host members of the group that nobody named, and is the group to be given to a program?
+     *
+     * @return true if so
+     */
+    default boolean hostDriversStay() {
+        return false;
+    }
+
+    /**
      * Does this program have the device open?
      *
      * @return true if it has

@@ -36,8 +36,8 @@ record Arguments(
         HELP(0, List.of(), Set.of(), Set.of()),
         DEMO(1, List.of(), Set.of("--overwrite"), Set.of()),
         LIST(0, List.of(), Set.of(), Set.of()),
-        BIND(1, List.of(), Set.of(), Set.of()),
-        UNBIND(1, List.of(), Set.of(), Set.of()),
+        BIND(Integer.MAX_VALUE, List.of(), Set.of(), Set.of()),
+        UNBIND(Integer.MAX_VALUE, List.of(), Set.of(), Set.of()),
         NVME(
                 1,
                 List.of("identify", "read", "write", "perf"),

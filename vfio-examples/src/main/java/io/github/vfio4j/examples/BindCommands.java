@@ -1,14 +1,14 @@
 package io.github.vfio4j.examples;
 
 import io.github.vfio4j.Binding;
-import io.github.vfio4j.GroupMember;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
-/** {@code vfio bind} and {@code vfio unbind}: a device between its host driver and vfio-pci. */
+/** {@code vfio bind} and {@code vfio unbind}: devices between their host drivers and vfio-pci. */
 final class BindCommands {
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
@@ -21,30 +21,35 @@ final class BindCommands {
     }
 
     @SuppressWarnings("resource") // the binding stays: vfio unbind ends it
-    void bind(Optional<PciAddress> device) {
-        PciAddress address = named(device);
-        Binding binding = vfio.binder().bind(address, TIMEOUT);
+    void bind(List<PciAddress> devices) {
+        checkNamed(devices);
+        Binding binding = vfio.binder().bind(devices, TIMEOUT);
         binding.devices().forEach(bound -> out.println(bound + " is bound to vfio-pci"));
-        printMembers(address);
+        printGroups(devices);
     }
 
-    void unbind(Optional<PciAddress> device) {
-        PciAddress address = named(device);
-        Optional<String> driver = vfio.binder().giveBack(address);
-        out.println(address + driver.map(name -> " is bound to " + name).orElse(" is bound to no driver"));
-        printMembers(address);
+    void unbind(List<PciAddress> devices) {
+        checkNamed(devices);
+        for (PciAddress address : devices) {
+            Optional<String> driver = vfio.binder().giveBack(address);
+            out.println(address + driver.map(name -> " is bound to " + name).orElse(" is bound to no driver"));
+        }
+        printGroups(devices);
     }
 
-    private void printMembers(PciAddress address) {
-        vfio.pciDevice(address).iommuGroup().ifPresent(group -> {
-            out.println("group " + group);
-            for (GroupMember member : vfio.binder().members(group)) {
-                out.println("  " + member);
-            }
-        });
+    private void printGroups(List<PciAddress> devices) {
+        devices.stream()
+                .flatMapToInt(address -> vfio.pciDevice(address).iommuGroup().stream())
+                .distinct()
+                .forEach(group -> {
+                    out.println("group " + group);
+                    vfio.binder().members(group).forEach(member -> out.println("  " + member));
+                });
     }
 
-    private static PciAddress named(Optional<PciAddress> device) {
-        return device.orElseThrow(() -> new CommandException("name the device by its address, such as 0000:06:0d.0"));
+    private static void checkNamed(List<PciAddress> devices) {
+        if (devices.isEmpty()) {
+            throw new CommandException("name the devices by their addresses, such as 0000:06:0d.0");
+        }
     }
 }

@@ -27,8 +27,9 @@ public final class Main {
                             a pattern to its blocks, reads it back and compares every byte.
               list          Lists the PCI devices with their drivers, IOMMU groups and group members, and says which
                             members keep a group from programs.
-              bind BDF      Binds the device and its group to vfio-pci (with --linux as root), until unbind.
-              unbind BDF    Gives the device back to its host driver.
+              bind BDF...   Binds the devices to vfio-pci (with --linux as root), until unbind. Of a group, all members
+                            that have host drivers must be named; vfio list shows them.
+              unbind BDF... Gives the devices back to their host drivers.
               nvme identify [BDF]
                             Prints what an NVMe controller says of itself and of its namespaces.
               nvme read [BDF] [--block N] [--count N] [--file PATH]
@@ -112,8 +113,8 @@ public final class Main {
                 }
                 case LIST -> new DeviceList(vfio, out).print();
                 case DRILL -> new Drill(opener, out, arguments).run();
-                case BIND -> new BindCommands(vfio, out).bind(arguments.device());
-                case UNBIND -> new BindCommands(vfio, out).unbind(arguments.device());
+                case BIND -> new BindCommands(vfio, out).bind(arguments.devices());
+                case UNBIND -> new BindCommands(vfio, out).unbind(arguments.devices());
                 case EDU -> new EduCommand(vfio, out, arguments).run();
                 case L2FWD -> new L2fwdCommand(vfio, out, arguments).run();
                 case NVME -> new NvmeCommands(vfio, out, arguments).run();

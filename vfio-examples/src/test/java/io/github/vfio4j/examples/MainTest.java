@@ -57,11 +57,19 @@ class MainTest {
     }
 
     @Test
+    void bindTakesSeveralDevices() {
+        assertThat(run("bind", "0000:00:05.0", "0000:00:06.0")).isZero();
+        assertThat(out())
+                .startsWith("0000:00:05.0 is bound to vfio-pci\n0000:00:06.0 is bound to vfio-pci\ngroup 4\n")
+                .contains("group 5\n");
+    }
+
+    @Test
     void unbindSaysWhichDriverHasTheDeviceThen() {
         assertThat(run("unbind", "0000:00:05.0")).isZero();
         assertThat(out()).startsWith("0000:00:05.0 is bound to no driver\ngroup 4\n");
         assertThat(run("unbind")).isEqualTo(1);
-        assertThat(err()).isEqualTo("vfio: name the device by its address, such as 0000:06:0d.0\n");
+        assertThat(err()).isEqualTo("vfio: name the devices by their addresses, such as 0000:06:0d.0\n");
     }
 
     @Test

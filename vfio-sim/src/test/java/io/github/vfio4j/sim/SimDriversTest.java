@@ -3,6 +3,7 @@ package io.github.vfio4j.sim;
 import static io.github.vfio4j.sim.Errnos.*;
 import static io.github.vfio4j.sim.RawProcess.*;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.github.vfio4j.Binding;
@@ -18,10 +19,13 @@ import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.port.SysFs;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Writes to sysfs that bind and unbind drivers, and what {@link io.github.vfio4j.Binder} makes of them. */
 @Timeout(60)
@@ -32,6 +36,7 @@ class SimDriversTest {
     private static final PciAddress THIRD = PciAddress.parse("0000:01:03.0");
     private static final PciAddress ALONE = PciAddress.parse("0000:02:00.0");
     private static final PciAddress NOT_ISOLATED = PciAddress.parse("0000:03:00.0");
+    private static final List<PciAddress> BOTH = List.of(FIRST, SECOND); // those with host drivers
     private static final Duration SOON = Duration.ofSeconds(30);
     private static final String DEVICES = "/sys/bus/pci/devices/";
     private static final String DRIVERS = "/sys/bus/pci/drivers/";
@@ -115,7 +120,7 @@ class SimDriversTest {
 
     @Test
     void aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas() throws Exception {
-        Binding binding = vfio.binder().bind(FIRST, SOON);
+        Binding binding = vfio.binder().bind(BOTH, SOON);
         try (Device device = vfio.openDevice(FIRST)) {
             sysfs.write(DRIVERS + "vfio-pci/unbind", SECOND.toString());
             assertThat(errno("/sys/bus/pci/drivers_probe", SECOND.toString())).isZero(); // the override protects it
@@ -148,8 +153,8 @@ class SimDriversTest {
     @Test
     void aGroupIsBoundAsAWholeAndRestoredAsItWas() throws Exception {
         sysfs.write(DEVICES + THIRD + "/driver_override", "something");
-        Binding binding = vfio.binder().bind(SECOND, SOON);
-        assertThat(binding.devices()).containsExactly(FIRST, SECOND, THIRD);
+        Binding binding = vfio.binder().bind(List.of(SECOND, FIRST), SOON);
+        assertThat(binding.devices()).containsExactly(SECOND, FIRST, THIRD);
         for (PciAddress address : binding.devices()) {
             assertThat(state(address)).isEqualTo("vfio-pci vfio-pci");
         }
@@ -162,6 +167,43 @@ class SimDriversTest {
         machine.unbind(FIRST);
         binding.close(); // the second time it does nothing
         assertThat(state(FIRST)).isEqualTo("- (null)");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aMemberThatTheHostHasIsTakenOnlyIfItIsNamed(Contract contract) throws Exception {
+        List<String> writes = new ArrayList<>();
+        Vfio careful = machine.startProcess().open(contract, (call, _, _) -> {
+            if (call.equals("sysfs_write")) {
+                writes.add(call);
+            }
+            return CallFilter.PASS;
+        });
+        for (PciAddress named : List.of(FIRST, THIRD)) {
+            RuleViolation e = catchThrowableOfType(
+                    RuleViolation.class, () -> careful.binder().bind(named, SOON));
+            assertThat(e.rule()).contains(Rule.BIND_WHOLE_GROUP);
+            assertThat(e).hasMessageContaining(SECOND + " (nvme)").hasMessageContaining("name them all");
+            assertThat(e.getMessage().contains(FIRST + " (e1000)")).isEqualTo(named.equals(THIRD));
+        }
+        assertThat(writes).isEmpty();
+        assertThat(state(FIRST)).isEqualTo("e1000 (null)");
+        assertThat(state(SECOND)).isEqualTo("nvme (null)");
+        assertThat(state(THIRD)).isEqualTo("- (null)");
+        careful.binder().bind(List.of(THIRD, SECOND, FIRST, THIRD), SOON).close();
+        assertThat(writes).isNotEmpty();
+        assertThatIllegalArgumentException().isThrownBy(() -> careful.binder().bind(List.of(), SOON));
+    }
+
+    @Test
+    void aMemberThatAStubHasIsLeftAlone() throws Exception {
+        machine.bind(THIRD, "pci-stub");
+        try (Binding binding = vfio.binder().bind(BOTH, SOON)) {
+            assertThat(binding.devices()).containsExactly(FIRST, SECOND);
+            assertThat(state(THIRD)).isEqualTo("pci-stub (null)");
+            vfio.openDevice(FIRST).close();
+        }
+        assertThat(state(THIRD)).isEqualTo("pci-stub (null)");
     }
 
     @Test
@@ -187,7 +229,7 @@ class SimDriversTest {
 
     @Test
     void aDeviceThatThisProgramHasOpenIsNotUnboundByIt() throws Exception {
-        Binding binding = vfio.binder().bind(FIRST, SOON);
+        Binding binding = vfio.binder().bind(BOTH, SOON);
         try (Device device = vfio.openDevice(FIRST)) {
             RuleViolation e = catchThrowableOfType(RuleViolation.class, binding::close);
             assertThat(e.rule()).contains(Rule.UNBIND_NOT_OPEN_HERE);
@@ -213,7 +255,7 @@ class SimDriversTest {
             VfioException e = null;
             Binding binding = null;
             try {
-                binding = failingVfio.binder().bind(FIRST, SOON);
+                binding = failingVfio.binder().bind(BOTH, SOON);
                 binding.close();
             } catch (VfioException refused) {
                 e = refused;
@@ -235,7 +277,7 @@ class SimDriversTest {
 
     @Test
     void aFunctionIsGivenBackToItsHostDriver() throws Exception {
-        vfio.binder().bind(FIRST, SOON);
+        vfio.binder().bind(BOTH, SOON);
         assertThat(vfio.binder().giveBack(FIRST)).contains("e1000");
         assertThat(vfio.binder().giveBack(THIRD)).isEmpty();
         VfioException e =
@@ -249,12 +291,12 @@ class SimDriversTest {
         int[] opens = {0};
         Vfio late = machine.startProcess().open(
                 Contract.STRICT, (call, _, _) -> call.equals("open") && ++opens[0] <= 3 ? EACCES : CallFilter.PASS);
-        late.binder().bind(FIRST, SOON).close();
+        late.binder().bind(BOTH, SOON).close();
         assertThat(opens[0]).isEqualTo(4);
         Vfio never = machine.startProcess().open(
                 Contract.STRICT, (call, _, _) -> call.equals("open") ? EACCES : CallFilter.PASS);
         VfioException e = catchThrowableOfType(
-                VfioException.class, () -> never.binder().bind(FIRST, Duration.ofMillis(20)));
+                VfioException.class, () -> never.binder().bind(BOTH, Duration.ofMillis(20)));
         assertThat(e.operation()).isEqualTo(Operation.OPEN_GROUP);
         assertThat(e).hasMessageContaining("members of group 9");
         assertThat(e.getSuppressed()).isEmpty();
@@ -265,10 +307,14 @@ class SimDriversTest {
     void onlyRootBinds() throws Exception {
         Vfio poor = machine.startUnprivilegedProcess().open();
         VfioException e = catchThrowableOfType(
-                VfioException.class, () -> poor.binder().bind(FIRST, SOON));
+                VfioException.class, () -> poor.binder().bind(BOTH, SOON));
         assertThat(e.operation()).isEqualTo(Operation.DRIVER_OVERRIDE);
         assertThat(e.errno().number()).isEqualTo(EACCES);
         assertThat(e).hasMessageContaining("bind as root");
+        VfioException kept =
+                catchThrowableOfType(VfioException.class, () -> poor.binder().giveBack(ALONE));
+        assertThat(kept.operation()).isEqualTo(Operation.DRIVER_UNBIND);
+        assertThat(kept).hasMessageContaining("unbind as root");
         assertThat(state(FIRST)).isEqualTo("e1000 (null)");
     }
 }

@@ -12,6 +12,7 @@ import io.github.vfio4j.Operation;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.VfioException;
 import java.time.Duration;
 import java.util.List;
@@ -37,7 +38,7 @@ class BindingKernelTest extends KernelTest {
         try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
             assertThat(member(host.member()).use()).isEqualTo(GroupMember.Use.HOST_DRIVER);
             assertThat(member(host.member()).viable()).isFalse();
-            try (Binding binding = binder.bind(sibling, SOON)) {
+            try (Binding binding = binder.bind(List.of(sibling, host.member()), SOON)) {
                 assertThat(binding.devices()).contains(sibling, host.member());
                 assertThat(binder.members(group)).allMatch(GroupMember::viable);
                 assertThat(open(sibling).device().info().pci()).isTrue();
@@ -52,7 +53,7 @@ class BindingKernelTest extends KernelTest {
     void aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas() {
         PciAddress sibling = machine.siblings().getFirst();
         try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
-            Binding binding = binder.bind(sibling, SOON);
+            Binding binding = binder.bind(List.of(sibling, host.member()), SOON);
             Stack stack = open(sibling);
             VfioException e = catchThrowableOfType(VfioException.class, () -> {
                 binder.giveBack(host.member()); // clears the override, so that the host driver is tried
@@ -66,6 +67,16 @@ class BindingKernelTest extends KernelTest {
             stack.device().close();
             stack.group().close();
             binding.close();
+            assertThat(member(host.member()).driver()).contains(host.driver());
+        }
+    }
+
+    @Test
+    void aMemberThatTheHostHasIsTakenOnlyIfItIsNamed() {
+        PciAddress sibling = machine.siblings().getFirst();
+        try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
+            RuleViolation e = assertRefused(Rule.BIND_WHOLE_GROUP, () -> binder.bind(sibling, SOON));
+            assertThat(e).hasMessageContaining(host.member() + " (" + host.driver() + ")");
             assertThat(member(host.member()).driver()).contains(host.driver());
         }
     }
