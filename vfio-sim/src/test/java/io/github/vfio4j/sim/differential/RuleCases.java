@@ -57,6 +57,7 @@ final class RuleCases {
     private static final String OF_ROOT = "the suite runs as root, whom this does not stop";
     private static final String DOCUMENTS_ONLY = "only the kernels of the documents refuse it";
     private static final String HARDWARE = "the VM has no such hardware";
+    private static final String NOT_TRIED = "the library does not try it";
     private static final String RACE = "only a race shows it";
 
     private RuleCases() {}
@@ -74,6 +75,26 @@ final class RuleCases {
 
     static {
         tested(HANDLE_OPEN, "LifecycleKernelTest#aClosedHandleReachesTheKernelNoMore");
+        simulated(OVERRIDE_ACCESS, "SimDriversTest#onlyRootBinds", OF_ROOT);
+        unshown(BIND_ACCESS, "driver_override is refused before");
+        unshown(BIND_DRIVER_LOADED, "vfio-pci is always there");
+        simulated(BIND_MATCHES, "SimDriversTest#aDriverTakesOnlyWhatMatches", NOT_TRIED);
+        simulated(BIND_FREE, "SimDriversTest#aDriverTakesOnlyWhatMatches", NOT_TRIED);
+        simulated(
+                BIND_UNCLAIMED, "SimDriversTest#aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas", NOT_TRIED);
+        tested(BIND_NO_BRIDGE, "BindingKernelTest#aBridgeIsRefusedAndInNobodysWay");
+        unshown(BIND_NO_VIRTUAL_FUNCTIONS, HARDWARE);
+        simulated(
+                BIND_ISOLATED,
+                "SimDriversTest#aBridgeAndAFunctionWithoutIommuAreRefusedBeforeAnythingChanges",
+                "kernels of the VM may allow devices without an IOMMU");
+        tested(BIND_WHOLE_GROUP, "BindingKernelTest#aMemberThatTheHostHasIsTakenOnlyIfItIsNamed");
+        tested(UNBIND_NOT_OPEN_HERE, "BindingKernelTest#aGroupWithAHostDriverIsBoundAsAWholeAndRestored");
+        simulated(UNBIND_ACCESS, "SimDriversTest#onlyRootBinds", OF_ROOT);
+        simulated(UNBIND_BOUND, "SimDriversTest#aDriverTakesOnlyWhatMatches", NOT_TRIED);
+        simulated(PROBE_DEVICE, "SimDriversTest#aProbeThatADriverRefusesSucceedsAndBindsNothing", NOT_TRIED);
+        tested(PROBE_UNCLAIMED, "BindingKernelTest#aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas");
+
         unshown(CONTAINER_NODE_EXISTS, "a machine without VFIO has nothing else to test");
 
         tested(GROUP_NODE_EXISTS, "LifecycleKernelTest#aGroupWithoutAVfioDriverIsEnoentAndSaysSo");
@@ -238,6 +259,7 @@ final class RuleCases {
         tested(SET_IRQS_UNMASK_EVENT, "InterruptKernelTest#anEventUnmasksTheLineUntilItIsClosed");
         unshown(SET_IRQS_LINE, HARDWARE);
         unshown(SET_IRQS_SHARED_LINE, HARDWARE);
+        tested(SET_IRQS_REQUESTED, "RequestKernelTest#aDeviceThatWasAskedBackGetsNoNewMappingAndNoNewInterrupt");
         simulated(
                 SET_IRQS_VECTORS,
                 "FewVectorsTest#withoutInterruptRemappingADriverLearnsHowManyMsiVectorsItMayHave",
@@ -295,6 +317,7 @@ final class RuleCases {
         tested(REGION_MAPPABLE, "DeviceKernelTest#aRegionThatCannotBeMappedIsRefused");
         tested(REGION_POWERED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
         tested(REGION_DECODED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
+        tested(REGION_REQUESTED, "RequestKernelTest#aDeviceThatWasAskedBackGetsNoNewMappingAndNoNewInterrupt");
 
         // ---- groups without an IOMMU, of mediated devices, and behind different IOMMUs
         String noIommu = "the VM has no group without an IOMMU";
