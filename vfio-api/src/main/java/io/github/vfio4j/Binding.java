@@ -62,9 +62,9 @@ public final class Binding implements AutoCloseable {
     }
 
     /**
-     * Restores drivers and {@code driver_override}: first every function leaves vfio-pci, the last one first, then the
-     * overrides are restored, then the host drivers are bound again. Waits until no other program has a device open; those
-     * that do are asked for it. Idempotent; after a failure it can be called again and does what is left.
+     * Restores drivers and {@code driver_override}: first every function leaves vfio-pci, the last one first, then each gets
+     * its driver back, and then its override, which may name another driver than that. Waits until no other program has a
+     * device open; those that do are asked for it. Idempotent; after a failure it can be called again and does what is left.
      *
      * @throws RuleViolation if this program has one of the devices open; nothing was changed
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
@@ -84,10 +84,7 @@ public final class Binding implements AutoCloseable {
             teardown.step(() -> leave(before));
         }
         for (Before before : journal.reversed()) {
-            teardown.step(() -> restoreOverride(before));
-        }
-        for (Before before : journal.reversed()) {
-            teardown.step(() -> giveBack(before));
+            teardown.step(() -> restore(before));
         }
         teardown.finish();
         restored = true;
@@ -99,15 +96,26 @@ public final class Binding implements AutoCloseable {
         }
     }
 
-    private void restoreOverride(Before before) {
-        if (isThere(before)) {
-            kernel.binding().setDriverOverride(before.address(), before.override());
+    /** Gives a function its driver back if it has none, whatever its override is, and its override. */
+    private void restore(Before before) {
+        if (!isThere(before)) {
+            return;
         }
+        Teardown steps = new Teardown();
+        if (before.driver().isPresent() && driver(before).isEmpty()) {
+            steps.step(() -> {
+                setOverride(before.address(), before.driver());
+                bind(before.address(), before.driver().get());
+            });
+        }
+        steps.step(() -> setOverride(before.address(), before.override()));
+        steps.finish();
     }
 
-    private void giveBack(Before before) {
-        if (isThere(before) && before.driver().isPresent() && driver(before).isEmpty()) {
-            bind(before.address(), before.driver().get());
+    /** Writes the override unless it is so: after a failure there may be nothing to undo. */
+    private void setOverride(PciAddress address, Optional<String> driver) {
+        if (!kernel.binding().driverOverride(address).equals(driver)) {
+            kernel.binding().setDriverOverride(address, driver);
         }
     }
 

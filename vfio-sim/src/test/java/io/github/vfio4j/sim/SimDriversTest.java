@@ -196,6 +196,14 @@ class SimDriversTest {
     }
 
     @Test
+    void aDriverIsRestoredAlthoughTheOverrideNamedAnother() throws Exception {
+        sysfs.write(DEVICES + FIRST + "/driver_override", "vfio-pci"); // takes effect at the next bind only
+        vfio.binder().bind(BOTH, SOON).close();
+        assertThat(state(FIRST)).isEqualTo("e1000 vfio-pci");
+        assertThat(state(SECOND)).isEqualTo("nvme (null)");
+    }
+
+    @Test
     void aMemberThatAStubHasIsLeftAlone() throws Exception {
         machine.bind(THIRD, "pci-stub");
         try (Binding binding = vfio.binder().bind(BOTH, SOON)) {

@@ -72,6 +72,18 @@ class BindingKernelTest extends KernelTest {
     }
 
     @Test
+    void aDriverIsRestoredAlthoughTheOverrideNamedAnother() throws Exception {
+        PciAddress sibling = machine.siblings().getFirst();
+        try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
+            String override = "/sys/bus/pci/devices/" + host.member() + "/driver_override";
+            machine.sysfs().write(override, "vfio-pci"); // the next bind looks at it, the driver that is bound stays
+            binder.bind(List.of(sibling, host.member()), SOON).close();
+            assertThat(member(host.member()).driver()).contains(host.driver());
+            assertThat(machine.sysfs().read(override)).isEqualTo("vfio-pci");
+        }
+    }
+
+    @Test
     void aMemberThatTheHostHasIsTakenOnlyIfItIsNamed() {
         PciAddress sibling = machine.siblings().getFirst();
         try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {

@@ -57,6 +57,11 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     @Override
+    public SysFs sysfs() {
+        return SysFs.linux();
+    }
+
+    @Override
     public String socketAddress() {
         try {
             Path socket = Files.createTempDirectory("handover").resolve("socket");

@@ -3,6 +3,7 @@ package io.github.vfio4j.sim.kernel;
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
+import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.nio.file.Path;
 import java.util.List;
@@ -73,6 +74,9 @@ interface MachineUnderTest extends AutoCloseable {
 
     /** Binds one of the siblings' group to a host driver, until closed; says which driver. */
     HostDriver hostDriverTakesAMember();
+
+    /** Returns the tree of the machine's devices, for one who is root. */
+    SysFs sysfs();
 
     /** Takes a device from vfio-pci; waits until whoever uses it has closed it. */
     void unbind(PciAddress address);

@@ -4,6 +4,7 @@ import io.github.vfio4j.Contract;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
+import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.PciBar;
@@ -61,6 +62,11 @@ final class SimulatedMachine implements MachineUnderTest {
     @Override
     public Syscalls syscalls() {
         return recorder;
+    }
+
+    @Override
+    public SysFs sysfs() {
+        return SimPorts.sysfs(machine);
     }
 
     @Override
