@@ -136,11 +136,7 @@ public final class Binder {
             }
             return binding;
         } catch (RuntimeException e) {
-            try {
-                binding.close();
-            } catch (RuntimeException further) {
-                e.addSuppressed(further);
-            }
+            Teardown.after(e, binding::close);
             throw e;
         }
     }
@@ -232,7 +228,8 @@ public final class Binder {
      * @return the driver that took it, if one did
      * @throws RuleViolation if this program has the device open
      * @throws VfioException {@code ENODEV} if it is not bound to a VFIO driver, {@code EACCES} without root,
-     *     {@code EINVAL} while a program has the group; then it is bound to no driver
+     *     {@code EINVAL} while a program has the group; it is bound to its VFIO driver again then, with its override, or
+     *     the suppressed exceptions say what could not be restored
      */
     public Optional<String> giveBack(PciAddress device) {
         PciDevice found = kernel.pciDevice(device);
@@ -241,9 +238,16 @@ public final class Binder {
         }
         vfio.checkNotOpen(device);
         BindingPort port = kernel.binding();
-        port.unbind(device, found.driver().orElseThrow());
-        port.setDriverOverride(device, Optional.empty());
-        port.probe(device);
-        return kernel.pciDevice(device).driver();
+        Binding before = new Binding(vfio, kernel);
+        before.note(found);
+        try {
+            port.unbind(device, found.driver().orElseThrow());
+            port.setDriverOverride(device, Optional.empty());
+            port.probe(device);
+            return kernel.pciDevice(device).driver();
+        } catch (RuntimeException e) {
+            Teardown.after(e, before::close);
+            throw e;
+        }
     }
 }

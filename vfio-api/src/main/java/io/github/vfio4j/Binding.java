@@ -22,11 +22,16 @@ public final class Binding implements AutoCloseable {
         this.kernel = kernel;
     }
 
-    /** Notes how a function is, then keeps every other driver away from it. */
-    synchronized void protect(PciDevice device) {
+    /** Notes how a function is. */
+    synchronized void note(PciDevice device) {
         PciAddress address = device.address();
         journal.add(new Before(address, device.driver(), kernel.binding().driverOverride(address)));
-        kernel.binding().setDriverOverride(address, Optional.of(Binder.VFIO_PCI));
+    }
+
+    /** Notes how a function is, then keeps every other driver away from it. */
+    synchronized void protect(PciDevice device) {
+        note(device);
+        kernel.binding().setDriverOverride(device.address(), Optional.of(Binder.VFIO_PCI));
     }
 
     /** Binds a protected function. If it has another driver by now than it had, the kernel refuses. */

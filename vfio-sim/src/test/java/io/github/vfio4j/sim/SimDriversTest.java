@@ -295,6 +295,32 @@ class SimDriversTest {
     }
 
     @Test
+    void aFunctionThatIsNotGivenBackStaysBound() throws Exception {
+        Binding binding = vfio.binder().bind(BOTH, SOON);
+        for (int failing = 1; failing <= 3; failing++) { // unbind, driver_override, drivers_probe
+            int[] left = {failing};
+            Vfio failingVfio = machine.startProcess().open(
+                    Contract.STRICT,
+                    (call, _, _) -> call.equals("sysfs_write") && --left[0] == 0 ? EIO : CallFilter.PASS);
+            VfioException e =
+                    catchThrowableOfType(VfioException.class, () -> failingVfio.binder().giveBack(FIRST));
+            assertThat(e).as("write %d failed", failing).isNotNull();
+            assertThat(e.getSuppressed()).isEmpty();
+            assertThat(state(FIRST)).as("write %d failed", failing).isEqualTo("vfio-pci vfio-pci");
+        }
+        try (Device device = vfio.openDevice(SECOND)) {
+            VfioException e =
+                    catchThrowableOfType(VfioException.class, () -> vfio.binder().giveBack(FIRST));
+            assertThat(e.operation()).isEqualTo(Operation.DRIVERS_PROBE);
+            assertThat(e.errno().number()).isEqualTo(EINVAL);
+            assertThat(state(FIRST)).isEqualTo("vfio-pci vfio-pci");
+            assertThat(device.info().pci()).isTrue();
+        }
+        assertThat(vfio.binder().giveBack(FIRST)).contains("e1000");
+        binding.close();
+    }
+
+    @Test
     void theNodeIsWaitedForUntilTheDeadline() throws Exception {
         int[] opens = {0};
         Vfio late = machine.startProcess().open(
