@@ -98,8 +98,8 @@ public final class Binder {
      * Binds functions to vfio-pci, and waits until their groups' nodes can be opened. Members of these groups that have no
      * driver are bound with them. A member that has a host driver must be named: the group is of no use to a program while
      * that one stays, and nobody takes the host's disk by mistake. Members that were not named and are bridges, or have a
-     * VFIO driver or pci-stub, stay as they are. The nodes are opened and closed for the wait; where udev sets their
-     * permissions, that takes a moment.
+     * VFIO driver or pci-stub, stay as they are. Where udev sets the permissions of the nodes, the wait takes a moment; the
+     * nodes are not opened for it.
      *
      * @param devices the functions, one at least
      * @param timeout how long to wait for the nodes at most
@@ -107,8 +107,9 @@ public final class Binder {
      * @throws RuleViolation if a function is a bridge ({@code EINVAL}), has virtual functions ({@code EBUSY}) or is not
      *     isolated by an IOMMU ({@code EINVAL}), if a member with a host driver was not named ({@code EPERM}; the message
      *     names these members), or vfio-pci is not loaded ({@code ENOENT}); nothing was changed
-     * @throws VfioException what the kernel refuses with, {@code EACCES} without root, or what keeps a node from being
-     *     opened in time; the drivers were restored, or the suppressed exceptions say what could not be
+     * @throws VfioException what the kernel refuses with, {@code EACCES} without root, what keeps a node from being opened
+     *     in time, or {@code EINTR} if the thread is interrupted before that (it stays so); the drivers were restored, or
+     *     the suppressed exceptions say what could not be
      * @throws IllegalArgumentException if no function is named
      */
     public Binding bind(Collection<PciAddress> devices, Duration timeout) {
@@ -202,20 +203,19 @@ public final class Binder {
     }
 
     private void awaitNode(String node, int group, long start, long nanos) {
-        while (true) {
-            try {
-                kernel.openGroup(node).close();
-                return;
-            } catch (VfioException e) {
-                if (e.errno().equals(Errno.EBUSY)) {
-                    return; // somebody has it open, so it can be opened
-                }
-                boolean mayCome = e.errno().equals(Errno.ENOENT) || e.errno().equals(Errno.EACCES);
-                if (!mayCome || System.nanoTime() - start >= nanos) {
-                    throw e.withDetail(Diagnosis.ofGroup(kernel, group));
-                }
-                LockSupport.parkNanos(PAUSE);
+        Optional<Errno> refusal = kernel.binding().nodeAccess(node);
+        while (refusal.isPresent()) {
+            Errno errno = refusal.get();
+            boolean mayCome = errno.equals(Errno.ENOENT) || errno.equals(Errno.EACCES);
+            if (!mayCome || System.nanoTime() - start >= nanos) {
+                throw new VfioException(Operation.OPEN_GROUP, errno, node)
+                        .withDetail(Diagnosis.ofGroup(kernel, group));
             }
+            if (Thread.currentThread().isInterrupted()) { // parking would not wait
+                throw new VfioException(Operation.OPEN_GROUP, Errno.EINTR, node);
+            }
+            LockSupport.parkNanos(PAUSE);
+            refusal = kernel.binding().nodeAccess(node);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.github.vfio4j.spi;
 
+import io.github.vfio4j.Errno;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.ReservedRegion;
 import java.util.List;
@@ -86,4 +87,12 @@ public interface BindingPort {
      * @return whether functions that no IOMMU isolates can be given to programs
      */
     boolean noIommuAllowed();
+
+    /**
+     * Looks whether this process may read and write a group's node, without opening it: a group is opened once only.
+     *
+     * @param node its path
+     * @return what an open would be refused with now, if that is known
+     */
+    Optional<Errno> nodeAccess(String node);
 }

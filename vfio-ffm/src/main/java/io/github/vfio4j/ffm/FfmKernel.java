@@ -47,7 +47,7 @@ public final class FfmKernel implements Kernel {
         this.name = name;
         this.syscalls = syscalls;
         this.tree = new PciTree(sysfs);
-        this.binding = new PciBinding(sysfs);
+        this.binding = new PciBinding(syscalls, sysfs);
     }
 
     @Override

@@ -6,7 +6,9 @@ import io.github.vfio4j.Operation;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.ReservedRegion;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.SysFs;
+import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.BindingPort;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,9 +21,11 @@ final class PciBinding implements BindingPort {
     private static final String NO_OVERRIDE = "(null)";
     private static final String NO_IOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode";
 
+    private final Syscalls syscalls;
     private final SysFs sysfs;
 
-    PciBinding(SysFs sysfs) {
+    PciBinding(Syscalls syscalls, SysFs sysfs) {
+        this.syscalls = syscalls;
         this.sysfs = sysfs;
     }
 
@@ -99,6 +103,12 @@ final class PciBinding implements BindingPort {
     @Override
     public boolean noIommuAllowed() {
         return read(NO_IOMMU).map("Y"::equals).orElse(false);
+    }
+
+    @Override
+    public Optional<Errno> nodeAccess(String node) {
+        int result = syscalls.access(new Frame(), node, Syscalls.R_OK | Syscalls.W_OK);
+        return result == 0 ? Optional.empty() : Optional.of(new Errno(-result));
     }
 
     private static long address(String text) {

@@ -24,6 +24,11 @@ class NoSyscalls implements Syscalls {
     }
 
     @Override
+    public int access(Frame frame, String path, int mode) {
+        return -ENOSYS;
+    }
+
+    @Override
     public int ioctl(Frame frame, int fd, int request, long value) {
         return -ENOSYS;
     }

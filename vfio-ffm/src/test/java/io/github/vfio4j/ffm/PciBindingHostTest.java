@@ -11,6 +11,7 @@ import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.ReservedRegion;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.port.SysFs;
+import io.github.vfio4j.ffm.port.Syscalls;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,7 +48,7 @@ class PciBindingHostTest {
         Files.createSymbolicLink(device.resolve("iommu_group"), Path.of("../../../../kernel/iommu_groups/26"));
         Files.createSymbolicLink(device.resolve("driver"), Path.of("../../drivers/e1000e"));
         tree = new PciTree(SysFs.at(root));
-        binding = new PciBinding(SysFs.at(root));
+        binding = new PciBinding(Syscalls.linux(), SysFs.at(root));
     }
 
     private void put(String path, String text) throws IOException {

@@ -71,24 +71,33 @@ final class DeviceNodes {
         if (isDirectory(path)) {
             throw new KernelError(EISDIR);
         }
-        DeviceNumber number = find(path).orElseThrow(() -> new KernelError(Errno.ENOENT));
+        checkAccess(process, path);
+        DeviceNumber number = find(path).orElseThrow();
         if (number.equals(DeviceNumber.CONTAINER)) {
             return new ContainerFile(machine);
         }
         if (number.equals(DeviceNumber.KVM)) {
-            if (!process.privileged()) {
-                throw new KernelError(Errno.EACCES);
-            }
             return new KvmFile(machine);
         }
         VfioGroup group = groups.get(number);
         if (group == null) { // a node of one's own that outlived the group
             throw new KernelError(Errno.ENXIO);
         }
-        if (!process.privileged() && !openToAll.contains(group.iommuGroup().number)) {
+        return GroupFile.open(machine, process, group);
+    }
+
+    /** Fails as the permissions of a path demand: directories, the container and nodes of one's own are for all. */
+    void checkAccess(SimProcess process, String path) {
+        if (isDirectory(path)) {
+            return;
+        }
+        DeviceNumber number = find(path).orElseThrow(() -> new KernelError(Errno.ENOENT));
+        VfioGroup group = groups.get(number);
+        boolean ofRoot = number.equals(DeviceNumber.KVM)
+                || group != null && !openToAll.contains(group.iommuGroup().number);
+        if (ofRoot && !process.privileged()) {
             throw new KernelError(Errno.EACCES);
         }
-        return GroupFile.open(machine, process, group);
     }
 
     private Optional<DeviceNumber> find(String path) {

@@ -80,6 +80,14 @@ final class SimSyscalls implements Syscalls {
     }
 
     @Override
+    public int access(Frame frame, String path, int mode) {
+        return (int) locked(() -> {
+            nodes.checkAccess(process, path);
+            return 0;
+        });
+    }
+
+    @Override
     public int ioctl(Frame frame, int fd, int request, long value) {
         return (int) onFile(fd, file -> {
             kernel.lock();

@@ -322,19 +322,46 @@ class SimDriversTest {
 
     @Test
     void theNodeIsWaitedForUntilTheDeadline() throws Exception {
-        int[] opens = {0};
+        int[] looks = {0};
         Vfio late = machine.startProcess().open(
-                Contract.STRICT, (call, _, _) -> call.equals("open") && ++opens[0] <= 3 ? EACCES : CallFilter.PASS);
+                Contract.STRICT, (call, _, _) -> call.equals("access") && ++looks[0] <= 3 ? EACCES : CallFilter.PASS);
         late.binder().bind(BOTH, SOON).close();
-        assertThat(opens[0]).isEqualTo(4);
+        assertThat(looks[0]).isEqualTo(4);
         Vfio never = machine.startProcess().open(
-                Contract.STRICT, (call, _, _) -> call.equals("open") ? EACCES : CallFilter.PASS);
+                Contract.STRICT, (call, _, _) -> call.equals("access") ? EACCES : CallFilter.PASS);
         VfioException e = catchThrowableOfType(
                 VfioException.class, () -> never.binder().bind(BOTH, Duration.ofMillis(20)));
         assertThat(e.operation()).isEqualTo(Operation.OPEN_GROUP);
         assertThat(e).hasMessageContaining("members of group 9");
         assertThat(e.getSuppressed()).isEmpty();
         assertThat(state(FIRST)).isEqualTo("e1000 (null)");
+    }
+
+    @Test
+    void anInterruptEndsTheWaitForTheNode() throws Exception {
+        int[] looks = {0};
+        Vfio never = machine.startProcess().open(
+                Contract.STRICT, (call, _, _) -> call.equals("access") && ++looks[0] > 0 ? ENOENT : CallFilter.PASS);
+        Thread.currentThread().interrupt();
+        VfioException e = catchThrowableOfType(
+                VfioException.class, () -> never.binder().bind(BOTH, Duration.ofDays(1)));
+        assertThat(Thread.interrupted()).isTrue();
+        assertThat(e.operation()).isEqualTo(Operation.OPEN_GROUP);
+        assertThat(e.errno().number()).isEqualTo(EINTR);
+        assertThat(e.getSuppressed()).isEmpty();
+        assertThat(looks[0]).isEqualTo(1);
+        assertThat(state(FIRST)).isEqualTo("e1000 (null)");
+    }
+
+    @Test
+    void theNodeIsNotOpenedToLookWhetherItCanBe() throws Exception {
+        List<String> calls = new ArrayList<>();
+        Vfio watched = machine.startProcess().open(Contract.STRICT, (call, _, _) -> {
+            calls.add(call);
+            return CallFilter.PASS;
+        });
+        watched.binder().bind(BOTH, SOON).close();
+        assertThat(calls).contains("access").doesNotContain("open");
     }
 
     @Test

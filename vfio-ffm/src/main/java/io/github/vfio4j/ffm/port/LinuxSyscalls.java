@@ -29,6 +29,8 @@ final class LinuxSyscalls implements Syscalls {
     private static final MethodHandle CLOSE = function("close", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
     private static final MethodHandle STATX =
             function("statx", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS));
+    private static final MethodHandle FACCESSAT =
+            function("faccessat", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT));
     private static final MethodHandle IOCTL_VALUE = function(
             "ioctl",
             FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG),
@@ -79,6 +81,7 @@ final class LinuxSyscalls implements Syscalls {
     private static final MethodHandle RECVMSG =
             function("recvmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
 
+    private static final int AT_EACCESS = 0x200; // by the effective ids, as open does
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int AF_UNIX = 1;
     private static final int SOCK_CLOEXEC = 0x80000;
@@ -114,6 +117,17 @@ final class LinuxSyscalls implements Syscalls {
         try (Arena arena = Arena.ofConfined()) {
             int result =
                     (int) STATX.invokeExact(frame.errno, fd, arena.allocateFrom(path), flags, STATX_TYPE, frame.arg);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int access(Frame frame, String path, int mode) {
+        try (Arena arena = Arena.ofConfined()) {
+            int result =
+                    (int) FACCESSAT.invokeExact(frame.errno, AT_FDCWD, arena.allocateFrom(path), mode, AT_EACCESS);
             return result >= 0 ? result : -errno(frame);
         } catch (Throwable t) {
             throw unexpected(t);

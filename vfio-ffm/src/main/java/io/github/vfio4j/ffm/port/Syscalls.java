@@ -10,6 +10,10 @@ import java.lang.foreign.MemorySegment;
 public interface Syscalls {
     /** {@code O_RDWR}. */
     int O_RDWR = 2;
+    /** {@code W_OK}. */
+    int W_OK = 2;
+    /** {@code R_OK}. */
+    int R_OK = 4;
     /** {@code O_CLOEXEC}. */
     int O_CLOEXEC = 0x80000;
     /** {@code AT_FDCWD}. */
@@ -83,6 +87,16 @@ public interface Syscalls {
      * @return 0 or -errno
      */
     int statx(Frame frame, int fd, String path, int flags);
+
+    /**
+     * {@code faccessat(AT_FDCWD, path, mode, AT_EACCESS)}: do the file's permissions let this process open it?
+     *
+     * @param frame for errno
+     * @param path the file
+     * @param mode {@link #R_OK}, {@link #W_OK} or both
+     * @return 0 or -errno
+     */
+    int access(Frame frame, String path, int mode);
 
     /**
      * ioctl(2) with an argument by value, or none (0).

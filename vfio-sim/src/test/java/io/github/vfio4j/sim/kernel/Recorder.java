@@ -93,6 +93,12 @@ final class Recorder implements Syscalls {
     }
 
     @Override
+    public int access(Frame frame, String path, int mode) {
+        calls.incrementAndGet();
+        return kernel.access(frame, path, mode);
+    }
+
+    @Override
     public int ioctl(Frame frame, int fd, int request, long value) {
         calls.incrementAndGet();
         ioctl(fd, request);
