@@ -77,13 +77,19 @@ final class RuleCases {
         tested(HANDLE_OPEN, "LifecycleKernelTest#aClosedHandleReachesTheKernelNoMore");
         simulated(OVERRIDE_ACCESS, "SimDriversTest#onlyRootBinds", OF_ROOT);
         unshown(BIND_ACCESS, "driver_override is refused before");
-        unshown(BIND_DRIVER_LOADED, "vfio-pci is always there");
+        simulated(
+                BIND_DRIVER_LOADED,
+                "BindingFailureTest#aMachineWithoutVfioPciIsLeftAsItIs",
+                "vfio-pci is built into the kernels of the VM");
         simulated(BIND_MATCHES, "SimDriversTest#aDriverTakesOnlyWhatMatches", NOT_TRIED);
         simulated(BIND_FREE, "SimDriversTest#aDriverTakesOnlyWhatMatches", NOT_TRIED);
         simulated(
                 BIND_UNCLAIMED, "SimDriversTest#aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas", NOT_TRIED);
         tested(BIND_NO_BRIDGE, "BindingKernelTest#aBridgeIsRefusedAndInNobodysWay");
-        unshown(BIND_NO_VIRTUAL_FUNCTIONS, HARDWARE);
+        simulated(
+                BIND_NO_VIRTUAL_FUNCTIONS,
+                "BindingFailureTest#aFunctionThatHasVirtualFunctionsKeepsItsDriver",
+                HARDWARE);
         simulated(
                 BIND_ISOLATED,
                 "SimDriversTest#aBridgeAndAFunctionWithoutIommuAreRefusedBeforeAnythingChanges",
