@@ -6,8 +6,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Functions that {@link Binder#bind} bound to vfio-pci, and how they were before. Closing it restores that. It belongs to
- * no {@link Vfio} that is closed: without a close the functions stay with vfio-pci, also after the program.
+ * Functions that {@link Binder#bind} bound to vfio-pci, and how they were before. Closing it restores that.
+ * {@link Vfio#close} does not: without a close here the functions stay with vfio-pci, also after the program. All methods
+ * are safe from any thread.
  */
 public final class Binding implements AutoCloseable {
     private record Before(PciAddress address, Optional<String> driver, Optional<String> override) {}
@@ -68,8 +69,11 @@ public final class Binding implements AutoCloseable {
 
     /**
      * Restores drivers and {@code driver_override}: first every function leaves vfio-pci, the last one first, then each gets
-     * its driver back, and then its override, which may name another driver than that. Waits until no other program has a
-     * device open; those that do are asked for it. Idempotent; after a failure it can be called again and does what is left.
+     * its driver back, and then its override, which may name another driver than that. Idempotent; after a failure it can be
+     * called again and does what is left.
+     *
+     * <p>While another program has a device open, the kernel makes this call wait, without a limit, and asks that program
+     * for the device (its request interrupt) again and again. To not wait, see to it that nobody uses the group first.
      *
      * @throws RuleViolation if this program has one of the devices open; nothing was changed
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same

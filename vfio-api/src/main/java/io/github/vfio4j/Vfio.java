@@ -399,7 +399,8 @@ public final class Vfio implements AutoCloseable {
 
     /**
      * Closes every container, group, device and waiter that was opened through this object, in reverse order, and
-     * before them what was received from other processes, connections to these, and KVM's use. Idempotent.
+     * before them what was received from other processes, connections to these, and KVM's use. Idempotent. Bindings to
+     * vfio-pci stay: {@link Binding#close} ends one, before or after this.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
