@@ -106,7 +106,8 @@ final class Type1Iommu {
         Map<SimProcess, Long> pinned = new HashMap<>();
         for (DmaMapping mapping : mappings.values()) {
             if (!mapping.isPinned()) {
-                List<Vma> pages = pages(mapping.owner, mapping.address, mapping.size, mapping.access);
+                // The address is taken for one of whoever attaches, whoever mapped.
+                List<Vma> pages = pages(caller, mapping.address, mapping.size, mapping.access);
                 long count = pinned.merge(mapping.owner, DmaMapping.pinnedPages(pages), Long::sum);
                 // The limit of whoever attaches is looked at for each page, that of whoever mapped when they are counted.
                 long limit = Math.min(caller.memlockPages(), mapping.owner.memlockPages());

@@ -128,4 +128,17 @@ class KnownSequences extends DifferentialCase {
                 ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(3), address(Region.RAM, 0x0L), u64(0x3000L), u64(0x10000L)),
                 ioctl(0, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(0), u64(0x2000L), u64(0xffffffffffffe000L)));
     }
+
+    @Test
+    void whatAnotherProcessMappedUnpinnedIsLookedForInTheMemoryOfWhoeverAttaches() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$second_mtty"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x1L),
+                open(6, "/dev/vfio/$edu"),
+                pass(8, 0),
+                second(ioctl(8, VFIO_IOMMU_MAP_DMA(), u32(32), u32(3), address(Region.RAM, 0x16000L), u64(0x1000L), u64(0x3000L))),
+                ioctl(6, VFIO_GROUP_SET_CONTAINER(), fd(0)));
+    }
 }
