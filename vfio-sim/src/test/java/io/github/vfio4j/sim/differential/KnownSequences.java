@@ -141,4 +141,9 @@ class KnownSequences extends DifferentialCase {
                 second(ioctl(8, VFIO_IOMMU_MAP_DMA(), u32(32), u32(3), address(Region.RAM, 0x16000L), u64(0x1000L), u64(0x3000L))),
                 ioctl(6, VFIO_GROUP_SET_CONTAINER(), fd(0)));
     }
+
+    @Test
+    void whatTheSecondProcessHasOpenIsNotOverwrittenThroughTheApiEither() {
+        agreeThroughTheApi(second(open(9, "/dev/vfio/$edu")), pass(9, 0));
+    }
 }

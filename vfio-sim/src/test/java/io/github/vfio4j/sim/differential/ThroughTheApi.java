@@ -60,7 +60,7 @@ final class ThroughTheApi implements Comparison {
 
     @Override
     public Optional<Disagreement> run(List<Step> sequence) {
-        List<ApiAnswer> strict = new ArrayList<>();
+        List<ApiAnswer> strict = new ArrayList<>(); // null for a step that would overwrite a slot, which nobody takes
         simulated.begin(Contract.STRICT);
         try {
             for (Step step : sequence) {
@@ -87,7 +87,7 @@ final class ThroughTheApi implements Comparison {
         try {
             for (int i = 0; i < sequence.size() && found.isEmpty(); i++) {
                 Step step = sequence.get(i);
-                if (step.overwrites(real.side)) {
+                if (strict.get(i) == null || step.overwrites(real.side)) {
                     continue;
                 }
                 steps++;
@@ -115,7 +115,9 @@ final class ThroughTheApi implements Comparison {
         try {
             for (int i = 0; i < sequence.size(); i++) {
                 Step step = sequence.get(i);
-                if (strict.get(i) instanceof ApiAnswer.Refused || step.overwrites(real.side)) {
+                if (strict.get(i) == null
+                        || strict.get(i) instanceof ApiAnswer.Refused
+                        || step.overwrites(real.side)) {
                     continue;
                 }
                 done.add(step);
