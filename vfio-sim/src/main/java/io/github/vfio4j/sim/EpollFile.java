@@ -16,7 +16,7 @@ import java.util.function.BooleanSupplier;
  * <p>An eventfd tells it of each change, and may hold its own lock then: whoever holds the lock of this file asks no
  * eventfd.
  */
-final class EpollFile extends SimFile {
+final class EpollFile extends UnseekableFile {
     private static final int MOST_EVENTS = Integer.MAX_VALUE / 16; // EP_MAX_EVENTS
 
     private record Item(int fd, EventFdFile file, int events, long data) {}
@@ -164,16 +164,6 @@ final class EpollFile extends SimFile {
         if (most <= 0 || most > MOST_EVENTS) {
             throw new KernelError(Errno.EINVAL);
         }
-    }
-
-    @Override
-    long pread(MemorySegment target, long offset) {
-        throw new KernelError(Errno.ESPIPE);
-    }
-
-    @Override
-    long pwrite(MemorySegment source, long offset) {
-        throw new KernelError(Errno.ESPIPE);
     }
 
     @Override

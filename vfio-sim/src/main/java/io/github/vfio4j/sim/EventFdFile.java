@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** An open eventfd. */
-final class EventFdFile extends SimFile {
+final class EventFdFile extends UnseekableFile {
     private static final int SEMAPHORE = 1; // EFD_SEMAPHORE
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
@@ -38,16 +38,6 @@ final class EventFdFile extends SimFile {
         checkSize(source);
         event.write(source.get(LONG, 0), block, caller::dead);
         return Long.BYTES;
-    }
-
-    @Override
-    long pread(MemorySegment target, long offset) {
-        throw new KernelError(Errno.ESPIPE);
-    }
-
-    @Override
-    long pwrite(MemorySegment source, long offset) {
-        throw new KernelError(Errno.ESPIPE);
     }
 
     @Override

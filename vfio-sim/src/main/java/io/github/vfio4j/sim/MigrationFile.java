@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** An open migration data file: to be read in STOP_COPY, to be written in RESUMING. */
-final class MigrationFile extends SimFile {
+final class MigrationFile extends UnseekableFile {
     private final EmulatedDevice device;
     private final MemorySegment saved; // null for one that is written
     private final ByteArrayOutputStream written = new ByteArrayOutputStream(); // guarded by this
@@ -61,16 +61,6 @@ final class MigrationFile extends SimFile {
     @Override
     int ioctl(SimProcess caller, int request, UserMemory argument) {
         throw new KernelError(request == VFIO_MIG_GET_PRECOPY_INFO() ? Errno.EINVAL : Errno.ENOTTY);
-    }
-
-    @Override
-    long pread(MemorySegment target, long offset) {
-        throw new KernelError(Errno.ESPIPE);
-    }
-
-    @Override
-    long pwrite(MemorySegment source, long offset) {
-        throw new KernelError(Errno.ESPIPE);
     }
 
     @Override

@@ -14,7 +14,7 @@ import java.util.Map;
  * A Unix socket of type SOCK_SEQPACKET. A message carries bytes and open files (SCM_RIGHTS), which it keeps open until it
  * is received, or dropped with the socket that was to receive it. Guarded by the kernel's lock.
  */
-final class UnixSocket extends SimFile {
+final class UnixSocket extends UnseekableFile {
     /** SCM_MAX_FD. */
     private static final int MOST_FILES = 253;
 
@@ -228,16 +228,6 @@ final class UnixSocket extends SimFile {
     @Override
     int mode() {
         return S_IFSOCK;
-    }
-
-    @Override
-    long pread(MemorySegment target, long offset) {
-        throw new KernelError(Errno.ESPIPE);
-    }
-
-    @Override
-    long pwrite(MemorySegment source, long offset) {
-        throw new KernelError(Errno.ESPIPE);
     }
 
     @Override
