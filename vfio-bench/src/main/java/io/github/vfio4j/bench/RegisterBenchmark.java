@@ -88,14 +88,5 @@ public class RegisterBenchmark {
         public List<PciBar> bars() {
             return List.of(new PciBar(0, 4096, true));
         }
-
-        @Override
-        public void powerOn(PciBus bus) {}
-
-        @Override
-        public void reset() {}
-
-        @Override
-        public void powerOff() {}
     }
 }

@@ -75,17 +75,17 @@ public interface PciModel {
     }
 
     /**
-     * The device was opened: start from the state after a reset.
+     * The device was opened: start from the state after a reset. Nothing to do for a device that does nothing by itself.
      *
      * @param bus the way to memory and to interrupts
      */
-    void powerOn(PciBus bus);
+    default void powerOn(PciBus bus) {}
 
     /** The device was reset by its driver ({@code VFIO_DEVICE_RESET}). Mapped BARs keep their address. */
-    void reset();
+    default void reset() {}
 
     /** The device was closed: when this returns, the model touches neither BARs nor memory. */
-    void powerOff();
+    default void powerOff() {}
 
     /**
      * A read of a BAR that cannot be mapped.

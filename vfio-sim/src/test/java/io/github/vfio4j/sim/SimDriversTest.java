@@ -63,15 +63,6 @@ class SimDriversTest {
         public List<PciBar> bars() {
             return List.of();
         }
-
-        @Override
-        public void powerOn(PciBus bus) {}
-
-        @Override
-        public void reset() {}
-
-        @Override
-        public void powerOff() {}
     }
 
     @AfterEach

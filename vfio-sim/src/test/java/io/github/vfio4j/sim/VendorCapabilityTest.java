@@ -52,14 +52,5 @@ class VendorCapabilityTest {
         public int msiVectors() {
             return 1;
         }
-
-        @Override
-        public void powerOn(PciBus bus) {}
-
-        @Override
-        public void reset() {}
-
-        @Override
-        public void powerOff() {}
     }
 }

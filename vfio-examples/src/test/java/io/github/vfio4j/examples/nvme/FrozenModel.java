@@ -40,10 +40,4 @@ final class FrozenModel implements PciModel {
         bus.bar(0).set(JAVA_INT, 0x14, configuration);
         bus.bar(0).set(JAVA_INT, 0x1c, status);
     }
-
-    @Override
-    public void reset() {}
-
-    @Override
-    public void powerOff() {}
 }

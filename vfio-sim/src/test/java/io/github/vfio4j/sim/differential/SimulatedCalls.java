@@ -81,14 +81,5 @@ final class SimulatedCalls {
         public int msiVectors() {
             return 1;
         }
-
-        @Override
-        public void powerOn(PciBus bus) {}
-
-        @Override
-        public void reset() {}
-
-        @Override
-        public void powerOff() {}
     }
 }

@@ -214,14 +214,5 @@ final class TwinMachine {
         public boolean resettable() {
             return resettable;
         }
-
-        @Override
-        public void powerOn(PciBus bus) {}
-
-        @Override
-        public void reset() {}
-
-        @Override
-        public void powerOff() {}
     }
 }

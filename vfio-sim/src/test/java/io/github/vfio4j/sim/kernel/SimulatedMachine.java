@@ -191,15 +191,6 @@ final class SimulatedMachine implements MachineUnderTest {
         public List<PciBar> bars() {
             return List.of(new PciBar(0, 1 << 20, true));
         }
-
-        @Override
-        public void powerOn(PciBus bus) {}
-
-        @Override
-        public void reset() {}
-
-        @Override
-        public void powerOff() {}
     }
 
     /** The bridge that the siblings are behind. */
@@ -213,14 +204,5 @@ final class SimulatedMachine implements MachineUnderTest {
         public List<PciBar> bars() {
             return List.of();
         }
-
-        @Override
-        public void powerOn(PciBus bus) {}
-
-        @Override
-        public void reset() {}
-
-        @Override
-        public void powerOff() {}
     }
 }
