@@ -64,17 +64,7 @@ public final class ReceivedGroup implements AutoCloseable {
     public Device openDevice(PciAddress address) {
         lock.lock();
         try {
-            Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, new Facts() {
-                @Override
-                public boolean handleOpen() {
-                    return !closed;
-                }
-
-                @Override
-                public boolean groupInContainer() {
-                    return port.status().containerSet();
-                }
-            });
+            Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, membership());
             DevicePort opened;
             try {
                 opened = port.openDevice(address.toString());
@@ -106,17 +96,7 @@ public final class ReceivedGroup implements AutoCloseable {
     public Group attachTo(Container container) {
         lock.lock();
         try {
-            Rule.check(vfio.contract(), Operation.GROUP_SET_CONTAINER, new Facts() {
-                @Override
-                public boolean handleOpen() {
-                    return !closed;
-                }
-
-                @Override
-                public boolean groupInContainer() {
-                    return port.status().containerSet();
-                }
-            });
+            Rule.check(vfio.contract(), Operation.GROUP_SET_CONTAINER, membership());
             Group group = vfio.take(number, port, container);
             closed = true;
             vfio.forget(this);
@@ -148,6 +128,20 @@ public final class ReceivedGroup implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    private Facts membership() {
+        return new Facts() {
+            @Override
+            public boolean handleOpen() {
+                return !closed;
+            }
+
+            @Override
+            public boolean groupInContainer() {
+                return port.status().containerSet();
+            }
+        };
     }
 
     private void checkOpen(Operation operation) {
