@@ -96,13 +96,8 @@ final class DeviceWatch {
                 throw e;
             }
             if (irq.info().count() == 1) {
-                arm(irq.enable());
+                armed = irq.arm(0, 1).get(0);
             }
-        }
-
-        private void arm(Interrupts interrupts) {
-            device.vfio().closed(interrupts); // the library's own: no program can lose it
-            armed = interrupts.get(0);
         }
 
         boolean came() {
@@ -145,10 +140,7 @@ final class DeviceWatch {
         void takeBack(Irq irq) {
             if (givenUp == irq) {
                 givenUp = null;
-                Interrupts again = new Interrupts(device, irq);
-                again.enable(0, 1);
-                irq.enabled(again);
-                arm(again);
+                armed = irq.arm(0, 1).get(0);
                 if (handler != null) {
                     hear(armed);
                 }

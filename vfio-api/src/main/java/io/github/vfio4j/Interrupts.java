@@ -114,7 +114,6 @@ public final class Interrupts implements AutoCloseable {
     void enable(int start, int count) {
         set(start, count, false);
         enabled = true;
-        device.vfio().opened(this);
     }
 
     /** The device's lock is held. */

@@ -55,16 +55,29 @@ public final class Irq {
             if (watch != null) {
                 watch.giveUp(this);
             }
-            Interrupts interrupts = new Interrupts(device, this);
+            Interrupts interrupts;
             try {
-                interrupts.enable(start, count);
+                interrupts = arm(start, count);
             } catch (RuntimeException e) {
                 if (watch != null) {
                     Teardown.after(e, () -> watch.takeBack(this));
                 }
                 throw e;
             }
-            enabled(interrupts);
+            device.vfio().opened(interrupts);
+            return interrupts;
+        } finally {
+            device.lock().unlock();
+        }
+    }
+
+    /** Enables interrupts that no program has a handle of, or none yet. */
+    Interrupts arm(int start, int count) {
+        device.lock().lock();
+        try {
+            Interrupts interrupts = new Interrupts(device, this);
+            interrupts.enable(start, count);
+            current = interrupts;
             return interrupts;
         } finally {
             device.lock().unlock();
@@ -76,11 +89,6 @@ public final class Irq {
         if (current != null) {
             current.disable();
         }
-    }
-
-    /** The device's lock is held. */
-    void enabled(Interrupts interrupts) {
-        current = interrupts;
     }
 
     /** The device's lock is held. */
