@@ -2,15 +2,9 @@ package io.github.vfio4j.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import org.junit.jupiter.api.Test;
 
-class MainTest {
-    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
-
+class MainTest extends CommandTest {
     @Test
     void helpExplainsEveryCommandAndSucceeds() {
         assertThat(run("--help")).isZero();
@@ -82,17 +76,5 @@ class MainTest {
     void aTraceShowsWhereARefusalCameFrom() {
         assertThat(run("demo", "0000:42:00.0", "--trace")).isEqualTo(1);
         assertThat(err()).contains("VfioException").contains("\tat ");
-    }
-
-    private int run(String... words) {
-        return new Main(new PrintStream(out, true), new PrintStream(err, true)).run(words);
-    }
-
-    private String out() {
-        return out.toString(StandardCharsets.UTF_8);
-    }
-
-    private String err() {
-        return err.toString(StandardCharsets.UTF_8);
     }
 }

@@ -2,10 +2,7 @@ package io.github.vfio4j.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
@@ -16,26 +13,23 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
-class NvmeCommandsTest {
-    private final ByteArrayOutputStream out = new ByteArrayOutputStream();
-    private final ByteArrayOutputStream err = new ByteArrayOutputStream();
-
+class NvmeCommandsTest extends CommandTest {
     @Test
     void identifySaysWhatTheControllerIs() {
-        assertThat(run("nvme identify")).as(err()).isZero();
+        assertThat(runLine("nvme identify")).as(err()).isZero();
         assertThat(out()).contains("SIM00001").contains("64 MiB: 131,072 blocks of 512 bytes");
     }
 
     @Test
     void readPrintsBlocks() {
-        assertThat(run("nvme read --block 3 --count 2")).as(err()).isZero();
+        assertThat(runLine("nvme read --block 3 --count 2")).as(err()).isZero();
         assertThat(out().lines()).hasSize(64).first().asString().startsWith("0000000600  00 00");
     }
 
     @Test
     void readPutsBlocksIntoAFile(@TempDir Path directory) throws IOException {
         Path file = directory.resolve("blocks");
-        assertThat(run("nvme read --count 3000 --file " + file)).as(err()).isZero();
+        assertThat(runLine("nvme read --count 3000 --file " + file)).as(err()).isZero();
         assertThat(Files.readAllBytes(file)).hasSize(3000 * 512).containsOnly(0);
     }
 
@@ -45,7 +39,7 @@ class NvmeCommandsTest {
         byte[] data = new byte[3000 * 512];
         new Random(5).nextBytes(data);
         Files.write(file, data);
-        assertThat(run("nvme write --block 17 --file " + file)).as(err()).isZero();
+        assertThat(runLine("nvme write --block 17 --file " + file)).as(err()).isZero();
         assertThat(out()).isEqualTo("wrote and verified 3,000 blocks of 512 bytes at block 17\n");
     }
 
@@ -60,13 +54,13 @@ class NvmeCommandsTest {
                 "nvme perf --operations 2000 --seed 6 --depth 1"
             })
     void everyByteThatIsReadIsVerified(String line) {
-        assertThat(run(line)).as(err()).isZero();
+        assertThat(runLine(line)).as(err()).isZero();
         assertThat(out()).containsPattern("verified +[0-9,]+ reads, every byte, of [0-9,]+ writes");
     }
 
     @Test
     void rawReadsAreNotSaidToBeVerified() {
-        assertThat(run("nvme perf --raw --operations 1000")).as(err()).isZero();
+        assertThat(runLine("nvme perf --raw --operations 1000")).as(err()).isZero();
         assertThat(out()).contains("1,000 reads; nothing was compared").doesNotContain("verified");
     }
 
@@ -85,19 +79,7 @@ class NvmeCommandsTest {
                 "nvme identify 0000:42:00.0"
             })
     void whatCannotBeDoneIsSaidAndFailsWith1(String line) {
-        assertThat(run(line)).isEqualTo(1);
+        assertThat(runLine(line)).isEqualTo(1);
         assertThat(err()).startsWith("vfio: ").doesNotContain("\tat ");
-    }
-
-    private int run(String line) {
-        return new Main(new PrintStream(out, true), new PrintStream(err, true)).run(line.split(" "));
-    }
-
-    private String out() {
-        return out.toString(StandardCharsets.UTF_8);
-    }
-
-    private String err() {
-        return err.toString(StandardCharsets.UTF_8);
     }
 }
