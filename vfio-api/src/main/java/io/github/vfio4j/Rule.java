@@ -944,6 +944,16 @@ public enum Rule {
             "vfio_pin_pages_remote",
             "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
             f -> !f.withinMemlock()),
+    /** While dirty pages are tracked, what is mapped has a bitmap. */
+    MAP_TRACKABLE(
+            "map-dma.trackable",
+            Operation.IOMMU_MAP_DMA,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "dirty pages are tracked, and the kernel has no bitmap for a mapping of 2^31 pages and more",
+            "vfio_dma_bitmap_alloc",
+            "map smaller buffers",
+            f -> f.pagesToTrack() > Integer.MAX_VALUE),
     /** The very top of the address space is not mapped where the kernel would lose it. */
     MAP_TOP(
             "map-dma.top",
@@ -1204,6 +1214,16 @@ public enum Rule {
             "vfio_iommu_type1_dirty_pages",
             "start it: iommu.trackDirtyPages()",
             f -> !f.dirtyTracking()),
+    /** Every mapping has a bitmap. */
+    DIRTY_TRACKABLE(
+            "dirty-pages.trackable",
+            Operation.IOMMU_DIRTY_PAGES,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the kernel has no bitmap for a mapping of 2^31 pages and more",
+            "vfio_dma_bitmap_alloc",
+            "map smaller buffers",
+            f -> f.pagesToTrack() > Integer.MAX_VALUE),
     /** Dirty pages are told of whole mappings. */
     DIRTY_WHOLE(
             "dirty-pages.whole",

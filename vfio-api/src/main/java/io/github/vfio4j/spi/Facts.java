@@ -493,6 +493,15 @@ public interface Facts {
     }
 
     /**
+     * How many pages must the largest bitmap have that is to be made?
+     *
+     * @return the answer; 0 if none is to be made
+     */
+    default long pagesToTrack() {
+        return 0;
+    }
+
+    /**
      * Can a bitmap of the dirty pages be had with the rest of what is asked for?
      *
      * @return true if so, or if none is asked for

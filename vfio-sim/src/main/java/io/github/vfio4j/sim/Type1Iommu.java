@@ -365,6 +365,11 @@ final class Type1Iommu {
             return backed.isEmpty() || DmaMapping.pinnedPages(pages()) <= pagesLeft(caller);
         }
 
+        @Override
+        public long pagesToTrack() {
+            return tracksDirtyPages ? Long.divideUnsigned(size, granule()) : 0;
+        }
+
         List<Vma> pages() {
             return Type1Iommu.pages(caller, address, size, access);
         }
@@ -474,9 +479,23 @@ final class Type1Iommu {
 
     void trackDirtyPages(boolean on) {
         if (on != tracksDirtyPages) {
+            KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, new Facts() {
+                @Override
+                public long pagesToTrack() {
+                    return on ? largestMapping() : 0;
+                }
+            });
             mappings.values().forEach(mapping -> mapping.dirty = on ? new DirtyPages(mapping.size / granule()) : null);
             tracksDirtyPages = on;
         }
+    }
+
+    /** Its pages. */
+    private long largestMapping() {
+        return mappings.values().stream()
+                .mapToLong(mapping -> Long.divideUnsigned(mapping.size, granule()))
+                .max()
+                .orElse(0);
     }
 
     /** Writes a program's bitmap of the pages of a range that were written since it was last asked. */

@@ -103,6 +103,21 @@ class SimGroupTypesTest {
     }
 
     @Test
+    void aMappingOfEightTebibytesIsTooLargeToTrack() {
+        use(SimMachine.builder());
+        join(MTTY_GROUP);
+        check(p.setIommu(container, TYPE1V2));
+        long most = (1L << 31) - 1;
+        check(p.map(container, 0, 0, (most + 1) * PAGE, READ));
+        assertThat(p.dirtyPages(container, DIRTY_START)).isEqualTo(-EINVAL);
+        assertThat(p.unmap(container, 0, 0, UNMAP_ALL)).isEqualTo((most + 1) * PAGE);
+        check(p.dirtyPages(container, DIRTY_START));
+        assertThat(p.map(container, 0, 0, (most + 1) * PAGE, READ)).isEqualTo(-EINVAL);
+        assertThat(p.map(container, 0, 0, -PAGE, READ)).isEqualTo(-EINVAL);
+        assertThat(p.map(container, 0, 0, PAGE, READ)).isZero(); // nothing was left there
+    }
+
+    @Test
     void aMediatedDeviceIsReadAndWritten() {
         int group = join(MTTY_GROUP);
         assertThat(p.deviceFd(group, MTTY.toString())).isEqualTo(-EINVAL);

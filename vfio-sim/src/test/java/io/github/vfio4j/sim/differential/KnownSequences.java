@@ -143,6 +143,17 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void aMappingOfHalfTheAddressSpaceIsTooLargeToTrack() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$mtty"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(3), address(Region.RAM, 0x8000L), u64(0x8000L), u64(0x8000000000000000L)),
+                ioctl(0, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(1)));
+    }
+
+    @Test
     void whatTheSecondProcessHasOpenIsNotOverwrittenThroughTheApiEither() {
         agreeThroughTheApi(second(open(9, "/dev/vfio/$edu")), pass(9, 0));
     }

@@ -57,6 +57,7 @@ final class RuleCases {
     private static final String OF_ROOT = "the suite runs as root, whom this does not stop";
     private static final String DOCUMENTS_ONLY = "only the kernels of the documents refuse it";
     private static final String HARDWARE = "the VM has no such hardware";
+    private static final String NO_MEDIATED = "stock kernels have no mediated devices";
     private static final String NOT_TRIED = "the library does not try it";
     private static final String RACE = "only a race shows it";
 
@@ -201,13 +202,14 @@ final class RuleCases {
                 EFAULT,
                 then(V2, dmaMap(address(Region.NO_ACCESS, 0), 0x10000, 0x1000, READ_WRITE)));
         simulated(MAP_MEMLOCK, "SimType1Test#anUnprivilegedProcessPinsUpToItsLimit", OF_ROOT);
+        simulated(MAP_TRACKABLE, "SimGroupTypesTest#aMappingOfEightTebibytesIsTooLargeToTrack", NO_MEDIATED);
         simulated(MAP_TOP, "SimGroupTypesTest#theVeryTopIsLostOnOlderKernels", "every IOMMU of the VM ends far below the top");
 
         calls(UNMAP_NEEDS_IOMMU, EINVAL, then(ATTACHED, dmaUnmap(0x10000, 0x1000, 0)));
         tested(UNMAP_NEEDS_IOMMU, "VaddrKernelTest#everythingEndsWithTheLastGroup");
         calls(UNMAP_BITMAP_ALONE, EINVAL, then(TRACKED, dmaUnmap(0, 0, 1 | 2, 4096, 64)));
         calls(UNMAP_BITMAP_BUFFER, EINVAL, then(TRACKED, dmaUnmap(0x10000, 0x2000, 1, 4096, 0)));
-        simulated(UNMAP_ADDRESS_EMULATED, "SimGroupTypesTest#aGroupOfMediatedDevicesAlonePinsNothingAndHasNoLimits", "stock kernels have no mediated devices");
+        simulated(UNMAP_ADDRESS_EMULATED, "SimGroupTypesTest#aGroupOfMediatedDevicesAlonePinsNothingAndHasNoLimits", NO_MEDIATED);
         calls(UNMAP_IOVA_ALIGNED, EINVAL, then(MAPPED, dmaUnmap(0x10001, 0x2000, 0)));
         tested(UNMAP_IOVA_ALIGNED, "UnmapKernelTest#whatIsNoRangeIsRefused");
         calls(UNMAP_ALL_RANGE, EINVAL, then(MAPPED, dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_ALL())));
@@ -249,6 +251,7 @@ final class RuleCases {
         tested(DIRTY_ALIGNED, "DirtyTrackingKernelTest#rangesThatTheKernelWouldNotReadAreRefused");
         calls(DIRTY_ON, EINVAL, then(MAPPED, dirty(0x10000, 0x2000, 4096, 8)));
         tested(DIRTY_ON, "DirtyTrackingKernelTest#whatIsNotTrackedIsNotTold");
+        simulated(DIRTY_TRACKABLE, "SimGroupTypesTest#aMappingOfEightTebibytesIsTooLargeToTrack", NO_MEDIATED);
         calls(DIRTY_WHOLE, EINVAL, then(TRACKED, dirty(0x10000, 0x1000, 4096, 8)));
         tested(DIRTY_WHOLE, "DirtyTrackingKernelTest#rangesThatTheKernelWouldNotReadAreRefused");
         tested(DIRTY_STALE, "DirtyTrackingKernelTest#mappingsThatShareAWordOfTheBitmapAreNotReadTogether");
