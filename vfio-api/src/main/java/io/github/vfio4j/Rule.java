@@ -433,6 +433,17 @@ public enum Rule {
             return kernel.isBefore(KernelProfile.V6_12) ? Errno.EIO : errno();
         }
     },
+    /** An IOMMU that is to nest takes only what can. */
+    SET_CONTAINER_NESTING(
+            "set-container.nesting",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the container's IOMMU is to nest, which it was while only mediated devices were in it, and the "
+                    + "group's IOMMU cannot",
+            "iommu_enable_nesting",
+            "set a type1 v2 IOMMU instead",
+            f -> !f.nestingPossible()),
     /** The group's IOMMU reaches what is mapped. */
     SET_CONTAINER_APERTURE(
             "set-container.aperture",

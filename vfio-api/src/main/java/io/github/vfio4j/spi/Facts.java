@@ -646,6 +646,15 @@ public interface Facts {
     }
 
     /**
+     * Can the group's IOMMU nest, where it must?
+     *
+     * @return the answer
+     */
+    default boolean nestingPossible() {
+        return true;
+    }
+
+    /**
      * Does the IOMMU of a group reach what is mapped, and something that the other groups' IOMMUs reach?
      *
      * @return true if so, or if no group is to join a type1 IOMMU

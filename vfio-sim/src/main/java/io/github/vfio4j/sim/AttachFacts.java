@@ -17,6 +17,11 @@ class AttachFacts implements Facts {
     }
 
     @Override
+    public boolean nestingPossible() {
+        return !is(Refusal.NESTING);
+    }
+
+    @Override
     public boolean apertureFits() {
         return !is(Refusal.APERTURE);
     }

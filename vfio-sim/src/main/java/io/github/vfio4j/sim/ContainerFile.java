@@ -126,7 +126,7 @@ final class ContainerFile extends SimFile {
         boolean nothingToNest = nesting && container.holdsOnly(GroupType.EMULATED);
         boolean type1 = !noIommu && (type == VFIO_TYPE1_IOMMU() || type == VFIO_TYPE1v2_IOMMU() || nothingToNest);
         boolean onlyAsked = !noIommu && !type1 && (type == VFIO_UNMAP_ALL() || nesting);
-        Type1Iommu made = type1 ? new Type1Iommu(machine, type != VFIO_TYPE1_IOMMU()) : null;
+        Type1Iommu made = type1 ? new Type1Iommu(machine, type != VFIO_TYPE1_IOMMU(), nesting) : null;
         Type1Iommu.Refusal refusal = made == null ? Type1Iommu.Refusal.NONE : attachAll(made, caller);
         KernelError.check(machine.profile(), Operation.SET_IOMMU, new AttachFacts(() -> refusal) {
             @Override

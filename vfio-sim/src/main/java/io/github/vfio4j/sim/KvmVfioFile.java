@@ -142,7 +142,8 @@ final class KvmVfioFile extends SimFile {
         @Override
         public boolean namedFileIsVfio() {
             boolean devicesToo = !machine.profile().isBefore(KernelProfile.V6_12);
-            return file instanceof GroupFile || devicesToo && file instanceof DeviceFile;
+            boolean device = file instanceof DeviceFile || file instanceof EmulatedDeviceFile;
+            return file instanceof GroupFile || devicesToo && device;
         }
 
         @Override

@@ -25,6 +25,7 @@ final class Type1Iommu {
 
     private final SimMachine machine;
     private final boolean v2;
+    private final boolean nests;
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     // By IOVA, unsigned. Changed under both locks.
     private final TreeMap<Long, DmaMapping> mappings = new TreeMap<>(Long::compareUnsigned);
@@ -37,9 +38,10 @@ final class Type1Iommu {
     private int mappingsLeft;
     private boolean tracksDirtyPages;
 
-    Type1Iommu(SimMachine machine, boolean v2) {
+    Type1Iommu(SimMachine machine, boolean v2, boolean nests) {
         this.machine = machine;
         this.v2 = v2;
+        this.nests = nests;
         this.mappingsLeft = machine.dmaEntryLimit();
     }
 
@@ -77,12 +79,15 @@ final class Type1Iommu {
 
     /** Why a group cannot be attached, in the order in which it is found out. */
     enum Refusal {
-        NONE, APERTURE, RESERVED, NOTHING_LEFT, INTERRUPTS, NOT_ACCESSIBLE, MEMLOCK, OUT_OF_REACH
+        NONE, NESTING, APERTURE, RESERVED, NOTHING_LEFT, INTERRUPTS, NOT_ACCESSIBLE, MEMLOCK, OUT_OF_REACH
     }
 
     Refusal refusal(IommuGroup group, SimProcess caller) {
         if (group.type == GroupType.EMULATED) {
             return Refusal.NONE;
+        }
+        if (nests) {
+            return Refusal.NESTING;
         }
         if (window.conflicts(group.iommu.lastIova(), this::mapped)) {
             return Refusal.APERTURE;

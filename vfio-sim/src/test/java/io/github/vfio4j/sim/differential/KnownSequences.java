@@ -154,6 +154,31 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void aContainerThatNestsTakesNoGroupBehindAnIommuThatDoesNot() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$mtty"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x6L),
+                open(9, "/dev/vfio/$edu"),
+                ioctl(9, VFIO_GROUP_SET_CONTAINER(), fd(0)));
+    }
+
+    @Test
+    void kvmTakesAMediatedDevice() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$mtty"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001")),
+                open(9, "/dev/kvm"),
+                makeVm(10, 9),
+                makeVmDevice(11, 10, 4, 0),
+                vmAttribute(11, true, 1, 1, 3));
+    }
+
+    @Test
     void whatTheSecondProcessHasOpenIsNotOverwrittenThroughTheApiEither() {
         agreeThroughTheApi(second(open(9, "/dev/vfio/$edu")), pass(9, 0));
     }

@@ -343,6 +343,7 @@ final class RuleCases {
         simulated(SET_CONTAINER_KINDS, "SimGroupTypesTest#aContainerIsOfOneKind", noIommu);
         unshown(SET_CONTAINER_DOMAIN_BUSY, HARDWARE);
         unshown(SET_CONTAINER_DOMAIN, HARDWARE);
+        simulated(SET_CONTAINER_NESTING, "SimGroupTypesTest#onlyAnIommuRefusesToNest", NO_MEDIATED);
         simulated(SET_CONTAINER_APERTURE, "SimGroupTypesTest#anIommuThatReachesLessThanIsMappedDoesNotJoin", oneIommu);
         simulated(SET_CONTAINER_RESERVED, "SimGroupTypesTest#anIommuThatDoesNotReachOrCannotPinWhatIsMappedDoesNotJoin", oneIommu);
         simulated(SET_CONTAINER_NOTHING_LEFT, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
