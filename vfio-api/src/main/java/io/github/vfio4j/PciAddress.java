@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import java.util.HexFormat;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -61,6 +62,9 @@ public record PciAddress(int domain, int bus, int device, int function) implemen
     /** Returns the kernel's name of the device, such as {@code 0000:06:0d.0}. */
     @Override
     public String toString() {
-        return "%04x:%02x:%02x.%d".formatted(domain, bus, device, function);
+        int digits = Math.max(4, (35 - Integer.numberOfLeadingZeros(domain)) / 4); // of the domain, four at least
+        HexFormat hex = HexFormat.of();
+        return hex.toHexDigits(domain, digits) + ':' + hex.toHexDigits((byte) bus) + ':' + hex.toHexDigits((byte) device)
+                + '.' + function;
     }
 }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /** The sysfs tree of a machine, as far as VFIO programs look at it. Made anew from the machine's state for each look. */
@@ -42,7 +43,7 @@ final class SimSysFs implements SysFs {
     @Override
     public String read(String path) throws Failure {
         return switch (tree().find(path, true)) {
-            case Node.Text(String text) -> text;
+            case Node.Text(Supplier<String> text) -> text.get();
             case Node.Attribute(String text, Command _) -> text;
             case Node.Command _ -> throw new Failure(Errno.EIO.number(), path);
             default -> throw new Failure(EISDIR, path);
@@ -124,7 +125,7 @@ final class SimSysFs implements SysFs {
             for (VfioGroup group : machine.vfioGroups()) {
                 DeviceNumber number = DeviceNumber.group(group.minor());
                 tree.link(
-                        "/sys/dev/char/%d:%d".formatted(number.major(), number.minor()),
+                        "/sys/dev/char/" + number.major() + ":" + number.minor(),
                         "../../devices/virtual/vfio/" + group.node().substring("/dev/vfio/".length()));
                 for (GroupDevice device : group.devices()) {
                     if (device instanceof EmulatedDevice mediated) {
@@ -145,21 +146,22 @@ final class SimSysFs implements SysFs {
     private void add(Tree tree, PciFunction function) {
         PciAddress address = function.address;
         PciIdentity identity = function.model.identity();
-        String home = "devices/pci%04x:%02x/%s".formatted(address.domain(), address.bus(), address);
+        String name = address.toString();
+        String home = "devices/pci" + name.substring(0, name.lastIndexOf(':')) + "/" + name;
         String at = "/sys/" + home + "/";
-        tree.text(at + "vendor", "0x%04x".formatted(identity.vendorId()));
-        tree.text(at + "device", "0x%04x".formatted(identity.deviceId()));
-        tree.text(at + "subsystem_vendor", "0x%04x".formatted(identity.vendorId()));
-        tree.text(at + "subsystem_device", "0x%04x".formatted(identity.deviceId()));
-        tree.text(at + "class", "0x%06x".formatted(identity.classCode()));
+        tree.text(at + "vendor", () -> "0x%04x".formatted(identity.vendorId()));
+        tree.text(at + "device", () -> "0x%04x".formatted(identity.deviceId()));
+        tree.text(at + "subsystem_vendor", () -> "0x%04x".formatted(identity.vendorId()));
+        tree.text(at + "subsystem_device", () -> "0x%04x".formatted(identity.deviceId()));
+        tree.text(at + "class", () -> "0x%06x".formatted(identity.classCode()));
         tree.text(at + "revision", "0x00");
         tree.text(at + "numa_node", "-1");
         tree.attribute(at + "driver_override", function.override.orElse("(null)"), text -> override(function, text));
         tree.link(at + "subsystem", "../../../bus/pci");
-        tree.link("/sys/bus/pci/devices/" + address, "../../../" + home);
+        tree.link("/sys/bus/pci/devices/" + name, "../../../" + home);
         function.driver().ifPresent(driver -> {
             tree.link(at + "driver", "../../../bus/pci/drivers/" + driver);
-            tree.link("/sys/bus/pci/drivers/" + driver + "/" + address, "../../../../" + home);
+            tree.link("/sys/bus/pci/drivers/" + driver + "/" + name, "../../../../" + home);
         });
         if (function.group != null) {
             addGroup(tree, function.group, home);
@@ -180,7 +182,7 @@ final class SimSysFs implements SysFs {
         tree.text("/sys/" + path + "/type", "DMA-FQ");
         tree.text(
                 "/sys/" + path + "/reserved_regions",
-                group.iommu.reserved().stream()
+                () -> group.iommu.reserved().stream()
                         .map(range -> "0x%016x 0x%016x msi".formatted(range.first(), range.last()))
                         .collect(Collectors.joining("\n")));
     }
@@ -192,7 +194,7 @@ final class SimSysFs implements SysFs {
     }
 
     private sealed interface Node {
-        record Text(String text) implements Node {}
+        record Text(Supplier<String> text) implements Node {}
 
         /** What can be written, and only that. */
         record Command(SimSysFs.Command command) implements Node {}
@@ -209,6 +211,11 @@ final class SimSysFs implements SysFs {
         private final Node.Directory root = new Node.Directory(new HashMap<>());
 
         void text(String path, String text) {
+            text(path, () -> text);
+        }
+
+        /** A text that never changes and is made when it is read. */
+        void text(String path, Supplier<String> text) {
             put(path, new Node.Text(text));
         }
 
