@@ -15,7 +15,10 @@ import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
-/** The sysfs tree of a machine, as far as VFIO programs look at it. Made anew from the machine's state for each look. */
+/**
+ * The sysfs tree of a machine, as far as VFIO programs look at it. A look makes it anew if what it shows changed since the
+ * last one.
+ */
 final class SimSysFs implements SysFs {
     private static final int EISDIR = 21;
     private static final int ELOOP = 40;
@@ -29,6 +32,8 @@ final class SimSysFs implements SysFs {
 
     private final SimMachine machine;
     private final boolean privileged;
+    private List<Object> shown = List.of(); // what the tree was made of; guarded by the kernel's lock
+    private Tree tree; // guarded by the kernel's lock
 
     /**
      * Makes a view of the tree.
@@ -109,37 +114,62 @@ final class SimSysFs implements SysFs {
     }
 
     private Tree tree() {
-        Tree tree = new Tree();
         machine.kernel().lock();
         try {
-            tree.directory("/sys/bus/pci/devices");
-            Drivers drivers = machine.drivers();
-            tree.command("/sys/bus/pci/drivers_probe", name -> drivers.probe(function(name)));
-            for (String driver : drivers.loaded()) {
-                String at = "/sys/bus/pci/drivers/" + driver + "/";
-                tree.command(at + "bind", name -> drivers.bindMatching(function(name), driver));
-                tree.command(at + "unbind", name -> drivers.unbind(function(name), Optional.of(driver)));
+            List<Object> now = state();
+            if (!now.equals(shown)) {
+                tree = make();
+                shown = now;
             }
-            tree.directory("/sys/kernel/iommu_groups");
-            machine.functions().forEach(function -> add(tree, function));
-            for (VfioGroup group : machine.vfioGroups()) {
-                DeviceNumber number = DeviceNumber.group(group.minor());
-                tree.link(
-                        "/sys/dev/char/" + number.major() + ":" + number.minor(),
-                        "../../devices/virtual/vfio/" + group.node().substring("/dev/vfio/".length()));
-                for (GroupDevice device : group.devices()) {
-                    if (device instanceof EmulatedDevice mediated) {
-                        addMediated(tree, mediated);
-                    }
-                }
-            }
-            tree.text("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", machine.noIommuAllowed() ? "Y" : "N");
-            String parameters = "/sys/module/vfio_iommu_type1/parameters/";
-            tree.text(parameters + "allow_unsafe_interrupts", machine.unsafeInterruptsAllowed() ? "Y" : "N");
-            tree.text(parameters + "dma_entry_limit", String.valueOf(machine.dmaEntryLimit()));
+            return tree;
         } finally {
             machine.kernel().unlock();
         }
+    }
+
+    /** All that {@link #make} looks at and that changes. */
+    private List<Object> state() {
+        List<Object> state = new ArrayList<>(machine.drivers().loaded());
+        for (PciFunction function : machine.functions()) {
+            state.add(function);
+            state.add(function.override);
+            state.add(function.driver());
+            state.add(Optional.ofNullable(function.group));
+        }
+        for (VfioGroup group : machine.vfioGroups()) {
+            state.add(group);
+            state.add(List.copyOf(group.devices()));
+        }
+        return state;
+    }
+
+    private Tree make() {
+        Tree tree = new Tree();
+        tree.directory("/sys/bus/pci/devices");
+        Drivers drivers = machine.drivers();
+        tree.command("/sys/bus/pci/drivers_probe", name -> drivers.probe(function(name)));
+        for (String driver : drivers.loaded()) {
+            String at = "/sys/bus/pci/drivers/" + driver + "/";
+            tree.command(at + "bind", name -> drivers.bindMatching(function(name), driver));
+            tree.command(at + "unbind", name -> drivers.unbind(function(name), Optional.of(driver)));
+        }
+        tree.directory("/sys/kernel/iommu_groups");
+        machine.functions().forEach(function -> add(tree, function));
+        for (VfioGroup group : machine.vfioGroups()) {
+            DeviceNumber number = DeviceNumber.group(group.minor());
+            tree.link(
+                    "/sys/dev/char/" + number.major() + ":" + number.minor(),
+                    "../../devices/virtual/vfio/" + group.node().substring("/dev/vfio/".length()));
+            for (GroupDevice device : group.devices()) {
+                if (device instanceof EmulatedDevice mediated) {
+                    addMediated(tree, mediated);
+                }
+            }
+        }
+        tree.text("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", machine.noIommuAllowed() ? "Y" : "N");
+        String parameters = "/sys/module/vfio_iommu_type1/parameters/";
+        tree.text(parameters + "allow_unsafe_interrupts", machine.unsafeInterruptsAllowed() ? "Y" : "N");
+        tree.text(parameters + "dma_entry_limit", String.valueOf(machine.dmaEntryLimit()));
         return tree;
     }
 
