@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.BindingNote;
 import io.github.vfio4j.spi.BindingPort;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.Kernel;
@@ -21,7 +22,9 @@ import java.util.concurrent.locks.LockSupport;
  *
  * <p>A group is given to a program as a whole, so it is bound as a whole. First {@code driver_override} of every member is
  * set, then the first one is unbound: no host driver can grab a member in between. What is changed here is state of the
- * machine. It stays when the {@link Vfio} is closed, and when the program ends; {@link Binding#close} restores it.
+ * machine. It stays when the {@link Vfio} is closed, and when the program ends; {@link Binding#close} restores it. So that
+ * another program can when this one was killed ({@link #abandoned}), how it was is noted in {@code /run/vfio4j} before
+ * anything is changed.
  *
  * <p>All methods are safe from any thread. A function is taken from a host driver only if it was named. None looks whether
  * a named function is in use by the host: taking the disk that is mounted, or the network card that is logged in through,
@@ -107,7 +110,8 @@ public final class Binder {
      * @throws RuleViolation if a function is a bridge ({@code EINVAL}), has virtual functions ({@code EBUSY}) or is not
      *     isolated by an IOMMU ({@code EINVAL}), if a member with a host driver was not named ({@code EPERM}; the message
      *     names these members), or vfio-pci is not loaded ({@code ENOENT}); nothing was changed
-     * @throws VfioException what the kernel refuses with, {@code EACCES} without root, what keeps a node from being opened
+     * @throws VfioException what the kernel refuses with, {@code EACCES} without root, what keeps a note from being written
+     *     (nothing was changed then), what keeps a node from being opened
      *     in time, or {@code EINTR} if the thread is interrupted before that (it stays so); the drivers were restored, or
      *     the suppressed exceptions say what could not be
      * @throws IllegalArgumentException if no function is named
@@ -220,15 +224,35 @@ public final class Binder {
     }
 
     /**
-     * Gives one function back to the host: unbinds it from its VFIO driver, clears {@code driver_override}, and lets the
-     * kernel find a driver ({@code drivers_probe}). For a function that another program bound; {@link Binding#close}
-     * restores more exactly. Waits until nobody has the device open; its program is asked for it.
+     * Takes over what programs bound that ended, or were killed, before they closed their {@link Binding}. They noted in
+     * {@code /run/vfio4j} how it was.
+     *
+     * @return what restores the drivers; of no function if there is nothing to restore
+     * @throws VfioException {@code EACCES} without root
+     */
+    public Binding abandoned() {
+        Binding binding = new Binding(vfio, kernel);
+        Map<PciAddress, PciDevice> devices = new LinkedHashMap<>();
+        kernel.pciDevices().forEach(device -> devices.put(device.address(), device));
+        for (BindingNote note : kernel.binding().notes()) {
+            PciDevice device = devices.get(note.device());
+            if (note.abandoned() && (device == null || !binding.takeOver(device))) {
+                kernel.binding().forget(note.device()); // it is unplugged, or was given back by hand
+            }
+        }
+        return binding;
+    }
+
+    /**
+     * Gives one function back to the host. If a program took it from a driver and has ended, that driver and
+     * {@code driver_override} are again as they were. Else it is unbound from its VFIO driver, {@code driver_override} is cleared, and the
+     * kernel finds a driver ({@code drivers_probe}). Waits until nobody has the device open; its program is asked for it.
      *
      * @param device the function
      * @return the driver that took it, if one did
      * @throws RuleViolation if this program has the device open
      * @throws VfioException {@code ENODEV} if it is not bound to a VFIO driver, {@code EACCES} without root,
-     *     {@code EINVAL} while a program has the group; it is bound to its VFIO driver again then, with its override, or
+     *     {@code EINVAL} or {@code EBUSY} while a program has the group; it is bound to its VFIO driver again then, with its override, or
      *     the suppressed exceptions say what could not be restored
      */
     public Optional<String> giveBack(PciAddress device) {
@@ -238,15 +262,21 @@ public final class Binder {
         }
         vfio.checkNotOpen(device);
         BindingPort port = kernel.binding();
+        Binding now = new Binding(vfio, kernel);
+        now.remember(found);
         Binding before = new Binding(vfio, kernel);
-        before.note(found);
         try {
-            port.unbind(device, found.driver().orElseThrow());
-            port.setDriverOverride(device, Optional.empty());
-            port.probe(device);
+            if (before.takeOver(found) && before.hadAnotherDriver()) {
+                before.close();
+            } else {
+                port.unbind(device, found.driver().orElseThrow());
+                port.setDriverOverride(device, Optional.empty());
+                port.probe(device);
+                before.forget();
+            }
             return kernel.pciDevice(device).driver();
         } catch (RuntimeException e) {
-            Teardown.after(e, before::close);
+            Teardown.after(e, now::close);
             throw e;
         }
     }

@@ -1,5 +1,7 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.BindingNote;
+import io.github.vfio4j.spi.BindingPort;
 import io.github.vfio4j.spi.Kernel;
 import java.util.ArrayList;
 import java.util.List;
@@ -7,11 +9,18 @@ import java.util.Optional;
 
 /**
  * Functions that {@link Binder#bind} bound to vfio-pci, and how they were before. Closing it restores that.
- * {@link Vfio#close} does not: without a close here the functions stay with vfio-pci, also after the program. All methods
- * are safe from any thread.
+ * {@link Vfio#close} does not: without a close here the functions stay with vfio-pci, also after the program, until
+ * {@link Binder#abandoned} or {@link Binder#giveBack} of another one. All methods are safe from any thread.
  */
 public final class Binding implements AutoCloseable {
-    private record Before(PciAddress address, Optional<String> driver, Optional<String> override) {}
+    /**
+     * How a function was.
+     *
+     * @param noted did this program note it for others? It did not if a program that still runs has bound it before
+     */
+    private record Before(PciAddress address, Optional<String> driver, Optional<String> override, boolean noted) {}
+
+    private static final Optional<String> VFIO_PCI = Optional.of(Binder.VFIO_PCI);
 
     private final Vfio vfio;
     private final Kernel kernel;
@@ -23,22 +32,61 @@ public final class Binding implements AutoCloseable {
         this.kernel = kernel;
     }
 
-    /** Notes how a function is. */
+    /** Remembers how a function is, and tells nobody. */
+    synchronized void remember(PciDevice device) {
+        Optional<String> override = kernel.binding().driverOverride(device.address());
+        journal.add(new Before(device.address(), device.driver(), override, false));
+    }
+
+    /** Notes how a function is; or how it was before a program changed that and ended. */
     synchronized void note(PciDevice device) {
-        PciAddress address = device.address();
-        journal.add(new Before(address, device.driver(), kernel.binding().driverOverride(address)));
+        Optional<BindingNote> earlier = noteOf(device);
+        if (earlier.isEmpty()) {
+            Optional<String> override = kernel.binding().driverOverride(device.address());
+            note(new BindingNote(device.address(), device.driver(), override, false));
+        } else if (earlier.get().abandoned()) {
+            note(earlier.get());
+        } else {
+            remember(device); // the other program restores
+        }
+    }
+
+    /**
+     * Takes over what a program noted that ended.
+     *
+     * @return false if there is no such note
+     */
+    synchronized boolean takeOver(PciDevice device) {
+        Optional<BindingNote> abandoned = noteOf(device).filter(BindingNote::abandoned);
+        abandoned.ifPresent(this::note);
+        return abandoned.isPresent();
+    }
+
+    private void note(BindingNote before) {
+        kernel.binding().note(before.device(), before.driver(), before.override());
+        journal.add(new Before(before.device(), before.driver(), before.override(), true));
+    }
+
+    /** The note of a function. One that somebody gave back by hand since then has none: it is out of date. */
+    private Optional<BindingNote> noteOf(PciDevice device) {
+        BindingPort port = kernel.binding();
+        boolean changed = device.driver().equals(VFIO_PCI)
+                || port.driverOverride(device.address()).equals(VFIO_PCI);
+        return port.notes().stream()
+                .filter(note -> note.device().equals(device.address()) && changed)
+                .findFirst();
     }
 
     /** Notes how a function is, then keeps every other driver away from it. */
     synchronized void protect(PciDevice device) {
         note(device);
-        kernel.binding().setDriverOverride(device.address(), Optional.of(Binder.VFIO_PCI));
+        kernel.binding().setDriverOverride(device.address(), VFIO_PCI);
     }
 
     /** Binds a protected function. If it has another driver by now than it had, the kernel refuses. */
     synchronized void take(PciDevice device) {
         PciAddress address = device.address();
-        if (device.driver().equals(Optional.of(Binder.VFIO_PCI))) {
+        if (device.driver().equals(VFIO_PCI)) {
             return;
         }
         device.driver().ifPresent(host -> kernel.binding().unbind(address, host));
@@ -97,10 +145,22 @@ public final class Binding implements AutoCloseable {
         }
         teardown.finish();
         restored = true;
+        forget();
+    }
+
+    /** Throws the notes away that this program made for others. */
+    synchronized void forget() {
+        journal.stream().filter(Before::noted).forEach(before -> kernel.binding().forget(before.address()));
+    }
+
+    /** Is there a driver to give a function back to? */
+    synchronized boolean hadAnotherDriver() {
+        return journal.stream()
+                .anyMatch(before -> before.driver().isPresent() && !before.driver().equals(VFIO_PCI));
     }
 
     private void leave(Before before) {
-        if (driver(before).equals(Optional.of(Binder.VFIO_PCI)) && !isAsBefore(before)) {
+        if (driver(before).equals(VFIO_PCI) && !isAsBefore(before)) {
             kernel.binding().unbind(before.address(), Binder.VFIO_PCI);
         }
     }

@@ -104,6 +104,8 @@ public enum Operation {
     MEMORY_FREE("munmap of memory for DMA"),
     /** Reading the device tree in sysfs. */
     SYSFS_READ("read of sysfs"),
+    /** Noting how a device's driver was, and reading such notes. */
+    BINDING_NOTE("note of a binding"),
     /** Saying which driver alone may take a device. */
     DRIVER_OVERRIDE("write of driver_override"),
     /** Binding a device to a driver. */

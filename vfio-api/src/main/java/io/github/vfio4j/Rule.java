@@ -49,6 +49,16 @@ public enum Rule {
             "kernfs_fop_open",
             "bind as root, once, before the program starts; then give the user the group node",
             null),
+    /** Only root notes how devices were bound. */
+    NOTE_ACCESS(
+            "binding-note.access",
+            Operation.BINDING_NOTE,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not write to /run/vfio4j, where it is noted how devices were before they are bound",
+            "may_create",
+            "bind as root, once, before the program starts; then give the user the group node",
+            null),
     /** Only root binds devices. */
     BIND_ACCESS(
             "driver-bind.access",

@@ -89,6 +89,29 @@ public interface BindingPort {
     boolean noIommuAllowed();
 
     /**
+     * Reads what programs of this machine noted of functions whose drivers they changed.
+     *
+     * @return a note for each such function
+     */
+    List<BindingNote> notes();
+
+    /**
+     * Notes for this program how a function is, where other programs find it when this one is no more.
+     *
+     * @param device the function
+     * @param driver its driver
+     * @param override its {@code driver_override}
+     */
+    void note(PciAddress device, Optional<String> driver, Optional<String> override);
+
+    /**
+     * Throws the note of a function away, if there is one.
+     *
+     * @param device the function
+     */
+    void forget(PciAddress device);
+
+    /**
      * Looks whether this process may read and write a group's node, without opening it: a group is opened once only.
      *
      * @param node its path

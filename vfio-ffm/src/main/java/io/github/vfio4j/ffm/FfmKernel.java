@@ -6,6 +6,7 @@ import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.BindingPort;
@@ -25,7 +26,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.UUID;
 
-/** A kernel behind its two ports. Linux or a simulated one: what is here cannot tell. */
+/** A kernel behind its ports. Linux or a simulated one: what is here cannot tell. */
 public final class FfmKernel implements Kernel {
     private static final String CONTAINER_NODE = "/dev/vfio/vfio";
     private static final long PAGE_SIZE = 4096; // the architectures that VFIO and this library share so far
@@ -37,17 +38,18 @@ public final class FfmKernel implements Kernel {
     private final OpenGroups openGroups = new OpenGroups();
 
     /**
-     * Makes a kernel of two ports.
+     * Makes a kernel of its ports.
      *
      * @param name what it is, for people
      * @param syscalls the system calls of this process
      * @param sysfs the sysfs tree
+     * @param notes what programs note for later ones
      */
-    public FfmKernel(String name, Syscalls syscalls, SysFs sysfs) {
+    public FfmKernel(String name, Syscalls syscalls, SysFs sysfs, Notes notes) {
         this.name = name;
         this.syscalls = syscalls;
         this.tree = new PciTree(sysfs);
-        this.binding = new PciBinding(syscalls, sysfs);
+        this.binding = new PciBinding(syscalls, sysfs, notes);
     }
 
     @Override

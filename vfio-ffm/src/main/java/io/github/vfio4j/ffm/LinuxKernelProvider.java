@@ -1,5 +1,6 @@
 package io.github.vfio4j.ffm;
 
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.Kernel;
@@ -18,7 +19,7 @@ public final class LinuxKernelProvider implements KernelProvider {
         synchronized (LinuxKernelProvider.class) {
             if (linux == null) {
                 String name = System.getProperty("os.name") + " " + System.getProperty("os.version");
-                linux = new FfmKernel(name, syscalls(), SysFs.linux());
+                linux = new FfmKernel(name, syscalls(), SysFs.linux(), Notes.linux());
             }
             return linux;
         }

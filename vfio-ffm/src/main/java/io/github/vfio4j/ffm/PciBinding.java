@@ -7,33 +7,37 @@ import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.ReservedRegion;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.spi.BindingNote;
 import io.github.vfio4j.spi.BindingPort;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/** The drivers of PCI functions in a sysfs tree. */
+/** The drivers of PCI functions in a sysfs tree, and notes of how they were. */
 final class PciBinding implements BindingPort {
     private static final String BUS = "/sys/bus/pci/";
-    private static final String NO_OVERRIDE = "(null)";
+    private static final String NONE = "(null)";
     private static final String NO_IOMMU = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode";
 
     private final Syscalls syscalls;
     private final SysFs sysfs;
+    private final Notes notes;
 
-    PciBinding(Syscalls syscalls, SysFs sysfs) {
+    PciBinding(Syscalls syscalls, SysFs sysfs, Notes notes) {
         this.syscalls = syscalls;
         this.sysfs = sysfs;
+        this.notes = notes;
     }
 
     @Override
     public Optional<String> driverOverride(PciAddress device) {
         String path = attribute(device, "driver_override");
         String text = read(path).orElseThrow(() -> new VfioException(Operation.SYSFS_READ, Errno.ENOENT, path));
-        return text.isEmpty() || text.equals(NO_OVERRIDE) ? Optional.empty() : Optional.of(text);
+        return text.isEmpty() || text.equals(NONE) ? Optional.empty() : Optional.of(text);
     }
 
     @Override
@@ -103,6 +107,59 @@ final class PciBinding implements BindingPort {
     @Override
     public boolean noIommuAllowed() {
         return read(NO_IOMMU).map("Y"::equals).orElse(false);
+    }
+
+    @Override
+    public List<BindingNote> notes() {
+        List<BindingNote> found = new ArrayList<>();
+        try {
+            for (String name : notes.names()) {
+                try {
+                    found.add(noteOf(PciAddress.parse(name), notes.read(name)));
+                } catch (SysFs.Failure e) {
+                    if (e.errno != Errno.ENOENT.number()) { // it is gone by now
+                        throw e;
+                    }
+                } catch (IllegalArgumentException _) {
+                    // not one of ours, or of a later version's
+                }
+            }
+        } catch (SysFs.Failure e) {
+            throw refused(Operation.BINDING_NOTE, e);
+        }
+        return found;
+    }
+
+    /** Reads the three words of a note: the program, the driver, the override. */
+    private BindingNote noteOf(PciAddress device, String text) {
+        String[] words = text.strip().split(" ");
+        if (words.length != 3) {
+            throw new IllegalArgumentException(text);
+        }
+        return new BindingNote(device, nameOf(words[1]), nameOf(words[2]), !notes.isRunning(words[0]));
+    }
+
+    private static Optional<String> nameOf(String word) {
+        return Optional.of(word).filter(name -> !name.equals(NONE));
+    }
+
+    @Override
+    public void note(PciAddress device, Optional<String> driver, Optional<String> override) {
+        String text = notes.program() + " " + driver.orElse(NONE) + " " + override.orElse(NONE) + "\n";
+        try {
+            notes.write(device.toString(), text);
+        } catch (SysFs.Failure e) {
+            throw refused(Operation.BINDING_NOTE, e);
+        }
+    }
+
+    @Override
+    public void forget(PciAddress device) {
+        try {
+            notes.remove(device.toString());
+        } catch (SysFs.Failure e) {
+            throw refused(Operation.BINDING_NOTE, e);
+        }
     }
 
     @Override

@@ -14,6 +14,7 @@ import io.github.vfio4j.Group;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.gen.vfio_h;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.Arena;
@@ -60,7 +61,7 @@ final class FakeDeviceProcess extends NoSyscalls {
             public void write(String path, String text) throws Failure {
                 throw new Failure(Errno.ENOENT.number(), path);
             }
-        });
+        }, Notes.linux());
         return Vfio.on(kernel, Contract.STRICT);
     }
 

@@ -10,8 +10,10 @@ import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.ReservedRegion;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.spi.BindingNote;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,7 +50,7 @@ class PciBindingHostTest {
         Files.createSymbolicLink(device.resolve("iommu_group"), Path.of("../../../../kernel/iommu_groups/26"));
         Files.createSymbolicLink(device.resolve("driver"), Path.of("../../drivers/e1000e"));
         tree = new PciTree(SysFs.at(root));
-        binding = new PciBinding(Syscalls.linux(), SysFs.at(root));
+        binding = new PciBinding(Syscalls.linux(), SysFs.at(root), Notes.at(root));
     }
 
     private void put(String path, String text) throws IOException {
@@ -97,6 +99,53 @@ class PciBindingHostTest {
         assertThat(binding.noIommuAllowed()).isTrue();
         put("sys/bus/pci/devices/" + DEVICE + "/numa_node", "-1\n");
         assertThat(binding.numaNode(DEVICE)).isEmpty();
+    }
+
+    @Test
+    void aNoteIsReadByOtherProgramsUntilItIsForgotten() throws IOException {
+        runs(ProcessHandle.current().pid(), 17);
+        assertThat(binding.notes()).isEmpty();
+        binding.forget(DEVICE);
+        binding.note(DEVICE, Optional.of("e1000e"), Optional.empty());
+        PciBinding others = new PciBinding(Syscalls.linux(), SysFs.at(root), Notes.at(root));
+        assertThat(others.notes())
+                .containsExactly(new BindingNote(DEVICE, Optional.of("e1000e"), Optional.empty(), false));
+        others.note(DEVICE, Optional.empty(), Optional.of("vfio-pci"));
+        assertThat(binding.notes())
+                .containsExactly(new BindingNote(DEVICE, Optional.empty(), Optional.of("vfio-pci"), false));
+        binding.forget(DEVICE);
+        assertThat(others.notes()).isEmpty();
+    }
+
+    @Test
+    void aNoteIsAbandonedWhenItsProgramEndedEvenIfAnotherHasItsNumberNow() throws IOException {
+        runs(ProcessHandle.current().pid(), 17);
+        binding.note(DEVICE, Optional.of("e1000e"), Optional.empty());
+        runs(ProcessHandle.current().pid(), 18);
+        assertThat(binding.notes()).singleElement().matches(BindingNote::abandoned);
+        put("run/vfio4j/" + DEVICE, "4000000-17 e1000e (null)\n");
+        assertThat(binding.notes()).singleElement().matches(BindingNote::abandoned);
+        put("run/vfio4j/" + DEVICE, "4000000- e1000e (null)\n");
+        assertThat(binding.notes()).singleElement().matches(BindingNote::abandoned);
+    }
+
+    @Test
+    void whatIsNoNoteIsPassedOver() throws IOException {
+        put("run/vfio4j/README", "hello\n");
+        put("run/vfio4j/" + DEVICE, "");
+        put("run/vfio4j/" + DEVICE + ".1-2.new", "1-2 e1000e"); // a program was killed while it wrote
+        assertThat(binding.notes()).isEmpty();
+    }
+
+    @Test
+    void whereNothingCanBeNotedTheFileIsNamed() throws IOException {
+        put("run/vfio4j", "a file\n");
+        assertRefused(Operation.BINDING_NOTE, Errno.EIO, () -> binding.note(DEVICE, Optional.empty(), Optional.empty()));
+    }
+
+    /** Lets a process run that started so many ticks after the boot; its name is a hard one. */
+    private void runs(long pid, int start) throws IOException {
+        put("proc/" + pid + "/stat", pid + " (a) b) S" + " 0".repeat(18) + " " + start + " 0 0\n");
     }
 
     @Test

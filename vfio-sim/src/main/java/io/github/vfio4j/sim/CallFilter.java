@@ -13,7 +13,7 @@ public interface CallFilter {
      *
      * @param call its name: {@code open}, {@code close}, {@code statx}, {@code ioctl}, {@code mmap}, {@code munmap},
      *     {@code pread}, {@code epoll_wait} and so on; {@code sysfs} for reading the sysfs tree,
-     *     {@code sysfs_write} for writing there
+     *     {@code sysfs_write} for writing there, {@code note} for the notes that {@code vfio.binder()} keeps
      * @param request the number of an ioctl, else 0
      * @param fd the descriptor that it is made on; -1 for none
      * @return {@link #PASS}, or the positive errno to fail with. The call is not made then; only a close is, for Linux

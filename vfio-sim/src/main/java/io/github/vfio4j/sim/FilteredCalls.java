@@ -1,6 +1,7 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.reflect.InvocationTargetException;
@@ -34,6 +35,18 @@ final class FilteredCalls {
                         throw new SysFs.Failure(errno, (String) arguments[0]);
                     }
                     return call(sysfs, method, arguments);
+                });
+    }
+
+    static Notes of(Notes notes, CallFilter filter) {
+        return (Notes) Proxy.newProxyInstance(
+                Notes.class.getClassLoader(), new Class<?>[] {Notes.class}, (_, method, arguments) -> {
+                    boolean file = !method.getName().equals("program") && !method.getName().equals("isRunning");
+                    int errno = file ? filter.errno("note", 0, -1) : CallFilter.PASS;
+                    if (errno != CallFilter.PASS) {
+                        throw new SysFs.Failure(errno, "notes");
+                    }
+                    return call(notes, method, arguments);
                 });
     }
 

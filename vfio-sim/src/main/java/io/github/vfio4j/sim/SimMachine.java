@@ -4,6 +4,7 @@ import io.github.vfio4j.Errno;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -48,6 +49,7 @@ public final class SimMachine implements AutoCloseable {
     private int groupsMade; // no group has this number or a higher one; guarded by kernel
     private final List<SimProcess> processes = new ArrayList<>(); // guarded by kernel
     private int processesStarted; // guarded by kernel
+    private final Map<String, String> notes = new HashMap<>(); // guarded by kernel
     private final Map<String, UnixSocket> sockets = new HashMap<>(); // by address; guarded by kernel
     private final List<DmaFault> faults = new ArrayList<>(); // guarded by itself
 
@@ -122,6 +124,19 @@ public final class SimMachine implements AutoCloseable {
             SimProcess process = new SimProcess(this, ++processesStarted, privileged, nodes);
             processes.add(process);
             return process;
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    Notes notesFor(SimProcess process) {
+        return new SimNotes(this, process, notes);
+    }
+
+    boolean isRunning(String process) {
+        kernel.lock();
+        try {
+            return processes.stream().anyMatch(running -> running.name().equals(process));
         } finally {
             kernel.unlock();
         }

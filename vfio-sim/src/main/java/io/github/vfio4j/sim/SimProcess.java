@@ -3,6 +3,7 @@ package io.github.vfio4j.sim;
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.Kernel;
 import java.util.ArrayList;
@@ -21,6 +22,7 @@ public final class SimProcess {
     private final FileTable files = new FileTable();
     private final AddressSpace memory;
     private final Syscalls syscalls;
+    private final Notes notes;
     private final Kernel kernel;
     private final List<SimFile> filesInCalls = new ArrayList<>(); // one for each call; guarded by the kernel's lock
     private boolean rawIoDropped; // guarded by the kernel's lock
@@ -34,7 +36,8 @@ public final class SimProcess {
         this.memlockLimit = machine.memlockLimit();
         this.memory = new AddressSpace(machine.kernel());
         this.syscalls = new SimSyscalls(this, machine.kernel(), nodes);
-        this.kernel = new FfmKernel("simulated " + machine.profile(), syscalls, new SimSysFs(machine, privileged));
+        this.notes = machine.notesFor(this);
+        this.kernel = new FfmKernel("simulated " + machine.profile(), syscalls, new SimSysFs(machine, privileged), notes);
     }
 
     /**
@@ -69,13 +72,23 @@ public final class SimProcess {
                 new FfmKernel(
                         "simulated " + machine.profile(),
                         FilteredCalls.of(syscalls, filter),
-                        FilteredCalls.of(new SimSysFs(machine, privileged), filter)),
+                        FilteredCalls.of(new SimSysFs(machine, privileged), filter),
+                        FilteredCalls.of(notes, filter)),
                 contract);
     }
 
     /** Its system calls. */
     Syscalls syscalls() {
         return syscalls;
+    }
+
+    Notes notes() {
+        return notes;
+    }
+
+    /** What no other process of the machine is called. */
+    String name() {
+        return Integer.toString(id);
     }
 
     SimMachine machine() {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import io.github.vfio4j.Binding;
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.Operation;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.RuleViolation;
@@ -42,7 +43,7 @@ class BindingFailureTest {
             .build();
     private final SimProcess process = machine.startProcess();
     private final FailingSysFs sysfs = new FailingSysFs(machine.sysfs());
-    private final Vfio vfio = Vfio.on(new FfmKernel("failing", process.syscalls(), sysfs), Contract.STRICT);
+    private final Vfio vfio = Vfio.on(new FfmKernel("failing", process.syscalls(), sysfs, process.notes()), Contract.STRICT);
 
     @AfterEach
     void nothingIsLeft() {
@@ -82,6 +83,57 @@ class BindingFailureTest {
         assertThat(sysfs.writes).isEqualTo(WRITES);
         binding.close();
         assertThat(state()).isEqualTo(before);
+    }
+
+    @Test
+    void whatCannotBeNotedIsNotChanged() throws Exception {
+        List<String> before = state();
+        CallFilter unwritable = (call, _, _) -> call.equals("note") ? Errno.EACCES.number() : CallFilter.PASS;
+        try (Vfio unable = process.open(Contract.STRICT, unwritable)) {
+            VfioException e = catchThrowableOfType(VfioException.class, () -> unable.binder().bind(BOTH, SOON));
+            assertThat(e.operation()).isEqualTo(Operation.BINDING_NOTE);
+            assertThat(e.errno()).isEqualTo(Errno.EACCES);
+        }
+        assertThat(state()).isEqualTo(before);
+    }
+
+    @Test
+    void aKilledProgramIsCleanedUpAfterWhereverItWas() throws Exception {
+        List<String> before = state();
+        for (int write = 1; write <= WRITES; write++) {
+            int last = write;
+            SimProcess killed = machine.startProcess();
+            int[] writes = {0};
+            CallFilter dies = (call, _, _) -> {
+                if (call.equals("sysfs_write") && ++writes[0] >= last) {
+                    killed.kill(); // nothing that it does from now on reaches the machine
+                    return Errno.EIO.number();
+                }
+                return CallFilter.PASS;
+            };
+            Vfio lost = killed.open(Contract.STRICT, dies);
+            assertThat(catchThrowableOfType(VfioException.class, () -> lost.binder().bind(BOTH, SOON))).isNotNull();
+            try (Binding left = vfio.binder().abandoned()) {
+                assertThat(left.devices()).as("killed at write %d", write).hasSize(Math.min(write - 1, 3));
+            }
+            assertThat(state()).as("killed at write %d", write).isEqualTo(before);
+            assertThat(vfio.binder().abandoned().devices()).isEmpty();
+        }
+    }
+
+    @Test
+    void whatWasGivenBackByHandIsForgotten() throws Exception {
+        SimProcess killed = machine.startProcess();
+        killed.open().binder().bind(BOTH, SOON);
+        killed.kill();
+        for (PciAddress address : BOTH) {
+            machine.unbind(address);
+            machine.sysfs().write(DEVICES + address + "/driver_override", "");
+        }
+        try (Binding left = vfio.binder().abandoned()) {
+            assertThat(left.devices()).containsExactly(THIRD);
+        }
+        assertThat(state()).containsExactly("- (null)", "- (null)", "- (null)");
     }
 
     @Test

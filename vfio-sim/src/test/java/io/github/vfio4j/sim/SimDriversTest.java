@@ -360,7 +360,7 @@ class SimDriversTest {
         Vfio poor = machine.startUnprivilegedProcess().open();
         VfioException e = catchThrowableOfType(
                 VfioException.class, () -> poor.binder().bind(BOTH, SOON));
-        assertThat(e.operation()).isEqualTo(Operation.DRIVER_OVERRIDE);
+        assertThat(e.operation()).isEqualTo(Operation.BINDING_NOTE);
         assertThat(e.errno().number()).isEqualTo(EACCES);
         assertThat(e).hasMessageContaining("bind as root");
         VfioException kept =

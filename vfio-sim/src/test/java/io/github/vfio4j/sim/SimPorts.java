@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim;
 
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 
@@ -11,6 +12,11 @@ public final class SimPorts {
     /** Returns the system calls of a process. */
     public static Syscalls syscalls(SimProcess process) {
         return process.syscalls();
+    }
+
+    /** Returns a machine's notes, as a process sees them. */
+    public static Notes notes(SimProcess process) {
+        return process.notes();
     }
 
     /** Returns the sysfs tree of a machine. */

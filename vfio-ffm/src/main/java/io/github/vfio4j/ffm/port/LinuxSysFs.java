@@ -81,7 +81,7 @@ final class LinuxSysFs implements SysFs {
         }
     }
 
-    private static Failure failure(String path, IOException e) {
+    static Failure failure(String path, IOException e) {
         Errno errno =
                 switch (e) {
                     case NoSuchFileException _ -> Errno.ENOENT;

@@ -22,6 +22,7 @@ import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.gen.kvm_create_device;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
@@ -68,7 +69,7 @@ final class ApiProgram {
 
     ApiProgram(Side side, SysFs sysfs, boolean topMappings) {
         this.side = side;
-        this.kernel = new FfmKernel(side.name, watched(side.calls), sysfs);
+        this.kernel = new FfmKernel(side.name, watched(side.calls), sysfs, Notes.linux());
         this.topMappings = topMappings;
     }
 

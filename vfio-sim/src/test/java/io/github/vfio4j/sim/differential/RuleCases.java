@@ -76,7 +76,8 @@ final class RuleCases {
 
     static {
         tested(HANDLE_OPEN, "LifecycleKernelTest#aClosedHandleReachesTheKernelNoMore");
-        simulated(OVERRIDE_ACCESS, "SimDriversTest#onlyRootBinds", OF_ROOT);
+        unshown(OVERRIDE_ACCESS, "the note is refused before");
+        simulated(NOTE_ACCESS, "SimDriversTest#onlyRootBinds", OF_ROOT);
         unshown(BIND_ACCESS, "driver_override is refused before");
         simulated(
                 BIND_DRIVER_LOADED,

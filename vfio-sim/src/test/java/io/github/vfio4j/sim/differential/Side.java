@@ -2,6 +2,7 @@ package io.github.vfio4j.sim.differential;
 
 import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.Arena;
@@ -43,7 +44,7 @@ final class Side implements Partner {
         this.calls = calls;
         this.paths = paths;
         Arrays.fill(descriptors, NONE);
-        FfmKernel kernel = new FfmKernel(name, calls, SysFs.linux());
+        FfmKernel kernel = new FfmKernel(name, calls, SysFs.linux(), Notes.linux());
         for (Region region : List.of(Region.RAM, Region.HOLE)) {
             MemorySegment own = kernel.allocate(region.bytes(), Arena.ofAuto());
             memory.put(region, own);

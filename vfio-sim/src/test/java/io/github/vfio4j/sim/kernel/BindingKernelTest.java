@@ -16,6 +16,7 @@ import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.VfioException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 /** Functions between their host drivers and vfio-pci. */
@@ -46,6 +47,36 @@ class BindingKernelTest extends KernelTest {
                 vfio.close();
             }
             assertThat(member(host.member()).driver()).contains(host.driver());
+        }
+    }
+
+    @Test
+    void whatAKilledProgramBoundIsRestoredByTheNext() {
+        try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
+            MachineUnderTest.Peer peer = machine.startPeer();
+            assertThat(peer.ask("bind " + host.member())).isEqualTo("done");
+            assertThat(binder.abandoned().devices()).isEmpty(); // it runs
+            peer.kill();
+            try (Binding left = binder.abandoned()) {
+                assertThat(left.devices()).contains(host.member());
+                assertThat(member(host.member()).driver()).contains("vfio-pci");
+            }
+            assertThat(member(host.member()).driver()).contains(host.driver());
+            assertThat(binder.abandoned().devices()).isEmpty();
+        }
+    }
+
+    @Test
+    void whatAKilledProgramBoundIsGivenBackAsItWas() {
+        try (MachineUnderTest.HostDriver host = machine.hostDriverTakesAMember()) {
+            MachineUnderTest.Peer peer = machine.startPeer();
+            assertThat(peer.ask("bind " + host.member())).isEqualTo("done");
+            peer.kill();
+            assertThat(binder.giveBack(host.member())).contains(host.driver());
+            try (Binding left = binder.abandoned()) {
+                assertThat(left.devices()).isNotEmpty().doesNotContain(host.member());
+            }
+            assertThat(machine.siblings()).allMatch(sibling -> member(sibling).driver().equals(Optional.of("vfio-pci")));
         }
     }
 

@@ -14,6 +14,7 @@ import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.Kernel;
@@ -24,6 +25,7 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 
 /** The other process of a handover: reads commands, one a line, and answers each with a line. */
 final class HandoverPeer {
@@ -42,7 +44,8 @@ final class HandoverPeer {
 
     /** On Linux, a JVM of its own. */
     public static void main(String[] args) {
-        Kernel kernel = new FfmKernel("Linux " + System.getProperty("os.version"), Syscalls.linux(), SysFs.linux());
+        Kernel kernel = new FfmKernel(
+                "Linux " + System.getProperty("os.version"), Syscalls.linux(), SysFs.linux(), Notes.linux());
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
         boolean more = true;
@@ -79,6 +82,7 @@ final class HandoverPeer {
 
     private String obey(String... command) {
         switch (command[0]) {
+            case "bind" -> vfio.binder().bind(PciAddress.parse(command[1]), Duration.ofSeconds(30));
             case "connect" -> connection = vfio.connect(command[1]);
             case "group" -> {
                 group = connection.receiveGroup();

@@ -5,6 +5,7 @@ import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
+import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.Kernel;
@@ -29,7 +30,7 @@ final class LinuxMachine implements MachineUnderTest {
 
     private final Recorder recorder = new Recorder(Syscalls.linux());
     private final Kernel kernel =
-            new FfmKernel("Linux " + System.getProperty("os.version"), recorder, SysFs.linux());
+            new FfmKernel("Linux " + System.getProperty("os.version"), recorder, SysFs.linux(), Notes.linux());
     private final List<String> atStart = ofThisProcess();
     private final List<PciDevice> devices;
     private final List<Path> aliases = new ArrayList<>();

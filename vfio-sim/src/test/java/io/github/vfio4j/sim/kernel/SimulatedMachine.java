@@ -47,7 +47,7 @@ final class SimulatedMachine implements MachineUnderTest {
     private int addresses;
     private final SimProcess process = machine.startProcess();
     private final Recorder recorder = new Recorder(SimPorts.syscalls(process));
-    private final Kernel kernel = new FfmKernel("simulated", recorder, SimPorts.sysfs(machine));
+    private final Kernel kernel = new FfmKernel("simulated", recorder, SimPorts.sysfs(machine), SimPorts.notes(process));
 
     @Override
     public Vfio open() {
