@@ -1273,7 +1273,50 @@ public enum Rule {
         }
     },
 
+    // ---- VFIO_DEVICE_GET_IRQ_INFO
+    /** There are so many interrupt indexes. */
+    IRQ_INFO_INDEX(
+            "irq-info.index",
+            Operation.DEVICE_GET_IRQ_INFO,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the device has no interrupt index of that number",
+            "vfio_pci_ioctl_get_irq_info",
+            "stay below device.info().irqs(); PciIrq names those of PCI",
+            f -> !f.irqIndexKnown()),
+    /** Some devices lack an index. */
+    IRQ_INFO_PRESENT(
+            "irq-info.present",
+            Operation.DEVICE_GET_IRQ_INFO,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the device lacks this interrupt index: only PCI Express devices report errors, and mediated devices have "
+                    + "what their driver gives them",
+            "vfio_pci_ioctl_get_irq_info",
+            "do without; a device without it tells nobody of such events",
+            f -> !f.irqIndexPresent()),
+
     // ---- VFIO_DEVICE_SET_IRQS
+    /** There are so many interrupt indexes. */
+    SET_IRQS_INDEX(
+            "set-irqs.index",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "no device of this kind has an interrupt index of that number",
+            "vfio_set_irqs_validate_and_prepare",
+            "stay below device.info().irqs(); PciIrq names those of PCI",
+            f -> !f.irqIndexKnown()),
+    /** The flags are those that the kernel knows. */
+    SET_IRQS_FLAGS(
+            "set-irqs.flags",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the flags have bits that are neither a kind of data nor an action",
+            "vfio_set_irqs_validate_and_prepare",
+            "give one VFIO_IRQ_SET_DATA_ and one VFIO_IRQ_SET_ACTION_",
+            f -> !f.irqFlagsKnown()),
     /** The interrupts that are named must exist. */
     SET_IRQS_RANGE(
             "set-irqs.range",
@@ -1287,23 +1330,43 @@ public enum Rule {
                     || f.irqStart() >= f.irqsOfIndex()
                     || f.irqCount() < 0
                     || f.irqCount() > f.irqsOfIndex() - f.irqStart()),
-    /** The interrupts carry one kind of data, and each of them its own. */
+    /** The interrupts carry one kind of data. */
     SET_IRQS_DATA(
             "set-irqs.data",
             Operation.DEVICE_SET_IRQS,
             EnforcedBy.TYPE,
             Errno.EINVAL,
-            "the flags name no kind of data or several, or argsz does not cover the data",
+            "the flags name no kind of data or several",
             "vfio_set_irqs_validate_and_prepare",
             "give exactly one of VFIO_IRQ_SET_DATA_NONE, BOOL and EVENTFD",
-            f -> !f.irqDataValid()),
+            f -> !f.irqDataOfOneKind()),
+    /** Each of the interrupts has its data. */
+    SET_IRQS_ROOM(
+            "set-irqs.room",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "argsz does not cover the data of all interrupts",
+            "vfio_set_irqs_validate_and_prepare",
+            "give a byte (BOOL) or four (EVENTFD) for each interrupt, and count them in argsz",
+            f -> !f.irqDataCovered()),
+    /** The data is memory of the program. */
+    SET_IRQS_MEMORY(
+            "set-irqs.memory",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EFAULT,
+            "the data is not memory that the program has",
+            "vfio_pci_ioctl_set_irqs",
+            "put it behind the struct",
+            f -> !f.irqDataReadable()),
     /** Not every index can be masked. */
     SET_IRQS_ACTION(
             "set-irqs.action",
             Operation.DEVICE_SET_IRQS,
             EnforcedBy.API,
             Errno.ENOTTY,
-            "the interrupts cannot be masked and unmasked",
+            "the interrupts cannot be masked and unmasked (so)",
             "vfio_pci_set_irqs_ioctl",
             "ask irq.info().maskable(); on PCI only INTx is, message interrupts are masked in the device",
             f -> !f.irqActionSupported()),
@@ -1327,6 +1390,36 @@ public enum Rule {
             "vfio_pci_set_msi_trigger",
             "enable them: irq.enable(start, count)",
             f -> !f.irqsEnabled()),
+    /** Where an index has one interrupt, that one is named. */
+    SET_IRQS_ONE(
+            "set-irqs.one",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the index has one interrupt, and start and count do not name it",
+            "vfio_pci_set_intx_trigger",
+            "give start 0 and count 1; a count of 0 is for disabling alone",
+            f -> !f.theIrqNamed()),
+    /** No event masks an interrupt. */
+    SET_IRQS_MASK_EVENT(
+            "set-irqs.mask-event",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.ENOTTY,
+            "an eventfd cannot mask, though one can unmask",
+            "vfio_pci_set_intx_mask",
+            "call interrupt.mask()",
+            Facts::irqMaskEventGiven),
+    /** Message interrupts are enabled with vectors. */
+    SET_IRQS_SOME(
+            "set-irqs.some",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.ERANGE,
+            "message interrupts were to be enabled without any vector",
+            "vfio_msi_enable",
+            "enable at least one",
+            Facts::noIrqsAllocated),
     /** Some interrupts get all their vectors when they are enabled. */
     SET_IRQS_RESIZE(
             "set-irqs.resize",
@@ -1337,6 +1430,56 @@ public enum Rule {
             "vfio_msi_alloc_irq",
             "ask irq.info().noResize(); close the interrupts and enable them with as many vectors as are needed",
             Facts::irqsBeyondEnabled),
+    /** Older kernels trigger no vectors beyond those that were enabled. */
+    SET_IRQS_TRIGGER(
+            "set-irqs.trigger",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "vectors beyond those that were enabled cannot be triggered",
+            "vfio_pci_set_msi_trigger",
+            "trigger an interrupt that is enabled",
+            Facts::irqsTriggeredBeyondEnabled) {
+        @Override
+        public boolean isOf(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V6_12); // newer ones pass over them
+        }
+    },
+    /** A descriptor is one, or -1 for none. */
+    SET_IRQS_FD_NEGATIVE(
+            "set-irqs.fd-negative",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the descriptor that should be an eventfd is less than -1",
+            "vfio_pci_set_ctx_trigger_single",
+            "give -1 to take an eventfd away",
+            Facts::namedFileNegative) {
+        @Override
+        public boolean isOf(KernelProfile kernel) {
+            return !kernel.isBefore(KernelProfile.V6_12); // older ones take it for nothing to do
+        }
+    },
+    /** The descriptor that is named must be open. */
+    SET_IRQS_FD_OPEN(
+            "set-irqs.fd-open",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor that should be an eventfd",
+            "eventfd_ctx_fdget",
+            "make one; the library does",
+            f -> !f.namedFileOpen()),
+    /** An interrupt signals an eventfd. */
+    SET_IRQS_FD_KIND(
+            "set-irqs.fd-kind",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the file that should be an eventfd is something else",
+            "eventfd_ctx_fdget",
+            "make one; the library does",
+            f -> !f.namedFileIsEvent()),
     /** An interrupt is unmasked by one event. */
     SET_IRQS_UNMASK_EVENT(
             "set-irqs.unmask-event",
@@ -1363,10 +1506,11 @@ public enum Rule {
             Operation.DEVICE_SET_IRQS,
             EnforcedBy.KERNEL,
             Errno.EBUSY,
-            "the device cannot be masked on its own (DisINTx of PCI 2.3) and shares its interrupt line",
-            "vfio_intx_set_signal",
+            "a device that cannot be masked on its own (DisINTx of PCI 2.3) has its interrupt line for itself, and this "
+                    + "one's is in use",
+            "vfio_intx_enable",
             "use MSI or MSI-X, or bind the other devices of the line to no driver",
-            null),
+            Facts::irqLineTaken),
     /** The machine must have the vectors. */
     SET_IRQS_VECTORS(
             "set-irqs.vectors",

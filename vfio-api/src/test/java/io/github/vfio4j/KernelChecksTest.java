@@ -30,6 +30,8 @@ class KernelChecksTest {
             Operation.IOMMU_MAP_DMA,
             Operation.IOMMU_UNMAP_DMA,
             Operation.IOMMU_DIRTY_PAGES,
+            Operation.DEVICE_GET_IRQ_INFO,
+            Operation.DEVICE_SET_IRQS,
             Operation.REGION_READ,
             Operation.REGION_WRITE,
             Operation.REGION_MAP);

@@ -385,11 +385,56 @@ public interface Facts {
     }
 
     /**
-     * Is there exactly one kind of data, and enough of it?
+     * Have devices of this kind an interrupt index of the number that was given?
      *
      * @return true if so
      */
-    default boolean irqDataValid() {
+    default boolean irqIndexKnown() {
+        return true;
+    }
+
+    /**
+     * Has this device the interrupt index that was given?
+     *
+     * @return true if so
+     */
+    default boolean irqIndexPresent() {
+        return true;
+    }
+
+    /**
+     * Are the flags a kind of data and an action, and nothing else?
+     *
+     * @return true if so, however many of each
+     */
+    default boolean irqFlagsKnown() {
+        return true;
+    }
+
+    /**
+     * Is there exactly one kind of data?
+     *
+     * @return true if so
+     */
+    default boolean irqDataOfOneKind() {
+        return true;
+    }
+
+    /**
+     * Is the argument large enough for the data of all interrupts that are named?
+     *
+     * @return true if so
+     */
+    default boolean irqDataCovered() {
+        return true;
+    }
+
+    /**
+     * Is the data memory of the program?
+     *
+     * @return true if so
+     */
+    default boolean irqDataReadable() {
         return true;
     }
 
@@ -426,6 +471,51 @@ public interface Facts {
      * @return true if so
      */
     default boolean irqsBeyondEnabled() {
+        return false;
+    }
+
+    /**
+     * Are interrupts triggered that were not allocated when the index was enabled?
+     *
+     * @return true if so
+     */
+    default boolean irqsTriggeredBeyondEnabled() {
+        return false;
+    }
+
+    /**
+     * Do start and count name the one interrupt of an index that has one?
+     *
+     * @return true if so, or if the index has several, or if the index is disabled, which takes no count
+     */
+    default boolean theIrqNamed() {
+        return true;
+    }
+
+    /**
+     * Is an event given that should mask?
+     *
+     * @return true if so
+     */
+    default boolean irqMaskEventGiven() {
+        return false;
+    }
+
+    /**
+     * Are message interrupts to be enabled without any vector?
+     *
+     * @return true if so
+     */
+    default boolean noIrqsAllocated() {
+        return false;
+    }
+
+    /**
+     * Is the interrupt line in use by others, and this device or one of them unable to share it?
+     *
+     * @return true if so
+     */
+    default boolean irqLineTaken() {
         return false;
     }
 

@@ -264,6 +264,11 @@ class DemoTest {
                 public void raise(int vector) {
                     bus.raise(vector);
                 }
+
+                @Override
+                public void setLine(boolean asserted) {
+                    bus.setLine(asserted);
+                }
             });
         }
     }

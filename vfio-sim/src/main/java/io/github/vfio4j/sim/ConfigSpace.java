@@ -29,6 +29,7 @@ final class ConfigSpace {
     private static final int SUBSYSTEM_ID = 0x2e;
     private static final int CAPABILITY_LIST = 0x34;
     private static final int INTERRUPT_LINE = 0x3c;
+    private static final int INTERRUPT_PIN = 0x3d;
 
     private static final int COMMAND_IO = 1;
     private static final int COMMAND_MEMORY = 1 << 1;
@@ -37,6 +38,7 @@ final class ConfigSpace {
     private static final int COMMAND_INTX_DISABLE = 1 << 10;
     private static final int COMMAND_WRITABLE =
             COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_SERR | COMMAND_INTX_DISABLE;
+    private static final int STATUS_INTERRUPT = 1 << 3;
     private static final int STATUS_CAPABILITIES = 1 << 4;
 
     private static final int FIRST_CAPABILITY = 0x40;
@@ -69,6 +71,7 @@ final class ConfigSpace {
     private final Runnable reset;
     private final ByteBuffer bytes; // guarded by this
     private final byte[] writable;
+    private final boolean showsLine;
     private final int msix;
     private final int msi;
     private final int power;
@@ -93,6 +96,8 @@ final class ConfigSpace {
         bytes.putInt(CLASS_REVISION, identity.classCode() << 8);
         put16(SUBSYSTEM_VENDOR_ID, identity.vendorId());
         put16(SUBSYSTEM_ID, identity.deviceId());
+        bytes.put(INTERRUPT_PIN, (byte) function.model.interruptPin());
+        showsLine = function.model.masksLine();
         boolean hasBars = false;
         for (int index = 0; index < PciBars.COUNT; index++) {
             hasBars |= bars.has(index);
@@ -200,6 +205,7 @@ final class ConfigSpace {
             bytes.put(at, (byte) (bytes.get(at) & ~mask | source.get(ValueLayout.JAVA_BYTE, i) & mask));
         }
         command = Short.toUnsignedInt(bytes.getShort(COMMAND));
+        interrupts.disableLine((command & COMMAND_INTX_DISABLE) != 0);
         off = power != 0 && (bytes.get(power + POWER_CONTROL) & POWER_STATE) == D3_HOT;
         int high = express + DEVICE_CONTROL + 1 - (int) offset; // the byte with the reset bit, which reads as 0
         return express != 0
@@ -215,6 +221,7 @@ final class ConfigSpace {
             int at = BAR_0 + 4 * index;
             bytes.putInt(at, bars.has(index) ? bytes.getInt(at) & (int) -bars.size(index) : 0);
         }
+        flag(STATUS, STATUS_INTERRUPT, showsLine && interrupts.linePending());
         if (msix != 0) {
             flag(msix + FLAGS, MSIX_ENABLE, interrupts.msixEnabled());
         }

@@ -44,6 +44,16 @@ final class DeviceBus implements PciBus {
         }
     }
 
+    @Override
+    public void setLine(boolean asserted) {
+        if (device.function.model.interruptPin() == 0) {
+            throw new IllegalStateException(device.function.address + " has no interrupt pin");
+        }
+        if (!off) {
+            device.interrupts.assertLine(asserted);
+        }
+    }
+
     private boolean access(boolean write, long iova, MemorySegment buffer) {
         Type1Iommu.Stop stop = stop(write, iova, buffer);
         if (stop == null) {

@@ -8,12 +8,10 @@ import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.gen.vfio_device_info;
 import io.github.vfio4j.ffm.gen.vfio_info_cap_header;
 import io.github.vfio4j.ffm.gen.vfio_irq_info;
-import io.github.vfio4j.ffm.gen.vfio_irq_set;
 import io.github.vfio4j.ffm.gen.vfio_region_info;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
-import java.util.function.IntFunction;
 
 /** An open device, from VFIO_GROUP_GET_DEVICE_FD. */
 final class DeviceFile extends SimFile {
@@ -110,79 +108,30 @@ final class DeviceFile extends SimFile {
         InfoStruct struct = new InfoStruct(argument, vfio_irq_info.layout());
         MemorySegment info = struct.fields;
         int index = vfio_irq_info.index(info);
-        int count = device.interrupts.count(index).orElseThrow(() -> new KernelError(Errno.EINVAL));
+        KernelError.check(machine.profile(), Operation.DEVICE_GET_IRQ_INFO, new Facts() {
+            @Override
+            public boolean irqIndexKnown() {
+                return index >= 0 && index < VFIO_PCI_NUM_IRQS();
+            }
+
+            @Override
+            public boolean irqIndexPresent() {
+                return device.interrupts.has(index);
+            }
+        });
         vfio_irq_info.flags(info, device.interrupts.flags(index));
-        vfio_irq_info.count(info, count);
+        vfio_irq_info.count(info, device.interrupts.count(index));
         struct.write();
         return 0;
     }
 
-    // ---- VFIO_DEVICE_SET_IRQS
-
     private int setIrqs(SimProcess caller, UserMemory argument) {
-        long least = vfio_irq_set.data$offset();
-        InfoStruct struct = new InfoStruct(argument, vfio_irq_set.layout(), least);
-        MemorySegment set = struct.fields;
-        int flags = vfio_irq_set.flags(set);
-        int index = vfio_irq_set.index(set);
-        long start = Integer.toUnsignedLong(vfio_irq_set.start(set));
-        long count = Integer.toUnsignedLong(vfio_irq_set.count(set));
-        int known = VFIO_IRQ_SET_DATA_TYPE_MASK() | VFIO_IRQ_SET_ACTION_TYPE_MASK();
-        boolean badIndex = index < 0 || index >= VFIO_PCI_NUM_IRQS();
-        if (badIndex || (flags & ~known) != 0 || count >= 0xffff_ffffL - start) {
-            throw new KernelError(Errno.EINVAL);
-        }
-        int vectors = device.interrupts.count(index).orElse(0);
-        if (start >= vectors || start + count > vectors) {
-            throw new KernelError(Errno.EINVAL);
-        }
         machine.kernel().lock();
         try {
-            Interrupts.Data data = data(caller, argument, struct.argsz() - least, flags, (int) count);
-            boolean trigger = (flags & VFIO_IRQ_SET_ACTION_TYPE_MASK()) == VFIO_IRQ_SET_ACTION_TRIGGER();
-            if (!trigger) { // INTx alone can be masked, and no function has it
-                throw new KernelError(Errno.ENOTTY);
-            }
-            return device.interrupts.trigger(index, (int) start, (int) count, data);
+            return device.interrupts.set(new IrqRequest(machine, caller, argument, device.interrupts::count));
         } finally {
             machine.kernel().unlock();
         }
-    }
-
-    private static Interrupts.Data data(SimProcess caller, UserMemory argument, long room, int flags, int count) {
-        int type = flags & VFIO_IRQ_SET_DATA_TYPE_MASK();
-        if (Integer.bitCount(type) != 1) {
-            throw new KernelError(Errno.EINVAL);
-        }
-        if (type == VFIO_IRQ_SET_DATA_NONE()) {
-            return new Interrupts.Data.None();
-        }
-        long at = vfio_irq_set.data$offset();
-        long width = type == VFIO_IRQ_SET_DATA_BOOL() ? Byte.BYTES : Integer.BYTES;
-        if (room < count * width) {
-            throw new KernelError(Errno.EINVAL);
-        }
-        if (argument.size() < at + count * width) {
-            throw new KernelError(Errno.EFAULT);
-        }
-        if (type == VFIO_IRQ_SET_DATA_BOOL()) {
-            byte[] bools = new byte[count];
-            for (int i = 0; i < count; i++) {
-                bools[i] = argument.readByte(at + i);
-            }
-            return new Interrupts.Data.Bools(bools);
-        }
-        int[] descriptors = new int[count];
-        for (int i = 0; i < count; i++) {
-            descriptors[i] = argument.readInt(at + i * width);
-        }
-        IntFunction<EventFd> lookup = fd -> {
-            if (caller.files().get(fd) instanceof EventFdFile file) {
-                return file.event;
-            }
-            throw new KernelError(Errno.EINVAL);
-        };
-        return new Interrupts.Data.EventFds(descriptors, lookup);
     }
 
     // ---- resets

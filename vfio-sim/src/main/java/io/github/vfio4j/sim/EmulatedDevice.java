@@ -4,12 +4,14 @@ package io.github.vfio4j.sim;
 final class EmulatedDevice extends GroupDevice {
     final String name;
     final MediatedModel model;
+    final EmulatedInterrupts interrupts;
     private Migration migration; // while open; guarded by the device's lock
 
     EmulatedDevice(SimMachine machine, String name, MediatedModel model, VfioGroup group) {
         super(machine, group);
         this.name = name;
         this.model = model;
+        this.interrupts = new EmulatedInterrupts(machine);
     }
 
     @Override
@@ -24,12 +26,13 @@ final class EmulatedDevice extends GroupDevice {
 
     @Override
     void powerOn() {
-        model.powerOn();
+        model.powerOn(interrupts::raise);
         migration = new Migration(this);
     }
 
     @Override
     void powerOff() {
+        interrupts.disable();
         migration.end();
         migration = null;
         model.powerOff();

@@ -25,6 +25,17 @@ final class EmulatedDeviceFile extends SimFile {
         if (request == VFIO_DEVICE_GET_REGION_INFO()) {
             return getRegionInfo(argument);
         }
+        if (request == VFIO_DEVICE_GET_IRQ_INFO()) {
+            return device.interrupts.info(argument);
+        }
+        if (request == VFIO_DEVICE_SET_IRQS()) {
+            device.machine().kernel().lock();
+            try {
+                return device.interrupts.set(caller, argument);
+            } finally {
+                device.machine().kernel().unlock();
+            }
+        }
         if (request == VFIO_DEVICE_FEATURE()) {
             device.lock.lock();
             try {
@@ -41,8 +52,8 @@ final class EmulatedDeviceFile extends SimFile {
         InfoStruct info = new InfoStruct(argument, vfio_device_info.layout(), capOffset);
         vfio_device_info.flags(info.fields, VFIO_DEVICE_FLAGS_PCI());
         vfio_device_info.num_regions(info.fields, VFIO_PCI_NUM_REGIONS());
-        vfio_device_info.num_irqs(info.fields, 0);
-        info.write(device.machine().profile(), capOffset);
+        vfio_device_info.num_irqs(info.fields, device.interrupts.infoGiven());
+        info.write();
         return 0;
     }
 

@@ -13,11 +13,19 @@ import java.util.function.BooleanSupplier;
  * thread in a system call.
  */
 final class EventFd {
+    /**
+     * Somebody in the kernel who takes counts (Linux: struct virqfd). Called without the lock of the eventfd.
+     *
+     * @param signalled what to do at each signal; it must not wait
+     * @param closed what to do when the last descriptor was closed: no signal comes any more
+     */
+    record Consumer(Runnable signalled, Runnable closed) {}
+
     private static final long MAX = -2; // ULLONG_MAX - 1
 
     private final boolean semaphore;
     private final Set<EpollFile> watchers = new HashSet<>(); // guarded by this
-    private final List<Runnable> consumers = new ArrayList<>(); // guarded by this
+    private final List<Consumer> consumers = new ArrayList<>(); // guarded by this
     private long count; // unsigned; guarded by this
 
     EventFd(long initial, boolean semaphore) {
@@ -26,11 +34,15 @@ final class EventFd {
     }
 
     /** The kernel adds 1 (eventfd_signal); at the limit the counter stays. */
-    synchronized void signal() {
-        if (count != -1) {
-            count++;
+    void signal() {
+        List<Consumer> called;
+        synchronized (this) {
+            if (count != -1) {
+                count++;
+            }
+            called = changed();
         }
-        changed();
+        called.forEach(consumer -> consumer.signalled.run());
     }
 
     /** Would a read get something? */
@@ -48,32 +60,40 @@ final class EventFd {
     }
 
     /** The file was closed for good: nobody waits for it any more. */
-    synchronized void closed() {
-        watchers.forEach(watcher -> watcher.forget(this));
-        watchers.clear();
+    void closed() {
+        List<Consumer> called;
+        synchronized (this) {
+            watchers.forEach(watcher -> watcher.forget(this));
+            watchers.clear();
+            called = List.copyOf(consumers);
+            consumers.clear();
+        }
+        called.forEach(consumer -> consumer.closed.run());
     }
 
-    /**
-     * Has the kernel take the count whenever there is one, and call somebody (virqfd). What is called must not wait.
-     *
-     * @param consumer what to call, from now on and now if there is a count
-     */
-    synchronized void consume(Runnable consumer) {
-        consumers.add(consumer);
-        changed();
+    /** Has somebody take the counts that come from now on. A count that is there stays, and he is called for it. */
+    void consume(Consumer consumer) {
+        boolean signalled;
+        synchronized (this) {
+            consumers.add(consumer);
+            signalled = count != 0;
+        }
+        if (signalled) {
+            consumer.signalled.run();
+        }
     }
 
-    synchronized void release(Runnable consumer) {
+    synchronized void release(Consumer consumer) {
         consumers.remove(consumer);
     }
 
-    private void changed() {
-        if (count != 0 && !consumers.isEmpty()) {
-            count = 0;
-            consumers.forEach(Runnable::run);
-        }
+    /** Tells who waits; who takes the count is to be called after this. */
+    private List<Consumer> changed() {
+        List<Consumer> called = List.copyOf(consumers); // also when 0 was written
+        called.forEach(_ -> count -= semaphore && count != 0 ? 1 : count);
         notifyAll();
         watchers.forEach(EpollFile::changed);
+        return called;
     }
 
     synchronized long read(boolean block, BooleanSupplier dead) {
@@ -84,13 +104,17 @@ final class EventFd {
         return value;
     }
 
-    synchronized void write(long value, boolean block, BooleanSupplier dead) {
+    void write(long value, boolean block, BooleanSupplier dead) {
         if (value == -1) {
             throw new KernelError(Errno.EINVAL);
         }
-        await(block, dead, () -> count != -1 && Long.compareUnsigned(value, MAX - count) <= 0);
-        count += value;
-        changed();
+        List<Consumer> called;
+        synchronized (this) {
+            await(block, dead, () -> count != -1 && Long.compareUnsigned(value, MAX - count) <= 0);
+            count += value;
+            called = changed();
+        }
+        called.forEach(consumer -> consumer.signalled.run());
     }
 
     /** Lets those who wait see that their process died. */

@@ -1,152 +1,245 @@
 package io.github.vfio4j.sim;
 
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
+import static io.github.vfio4j.sim.IrqRequest.ERR;
+import static io.github.vfio4j.sim.IrqRequest.INTX;
+import static io.github.vfio4j.sim.IrqRequest.MSI;
+import static io.github.vfio4j.sim.IrqRequest.MSIX;
+import static io.github.vfio4j.sim.IrqRequest.REQ;
 
-import io.github.vfio4j.Errno;
 import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.spi.Facts;
 import java.util.Arrays;
-import java.util.Optional;
-import java.util.function.IntFunction;
 
 /**
- * The interrupts of a device: which index is on, and which eventfd each vector signals. Of INTx, MSI and MSI-X at most
- * one is on. A change waits for a signal in flight, so nothing is signalled any more when the call that disabled it
- * returns. No function here has an INTx line.
+ * The interrupts of a function: which index is on, and which eventfd each signals. Of INTx, MSI and MSI-X at most one is
+ * on. A change waits for a signal in flight, so nothing is signalled any more when the call that disabled it returns.
+ *
+ * <p>All interrupts of a machine have one lock, for a signal may reach another device, whose INTx it unmasks. It comes
+ * after the kernel's lock and the device's.
  */
 final class Interrupts {
     private static final int OFF = -1;
 
-    /** What a change carries for each vector. */
-    sealed interface Data {
-        /** Nothing. */
-        record None() implements Data {}
-
-        /** A byte for each vector: not 0 means act. */
-        record Bools(byte[] bools) implements Data {}
-
-        /** A descriptor for each vector: -1 means none. */
-        record EventFds(int[] descriptors, IntFunction<EventFd> lookup) implements Data {}
-    }
-
     private final SimMachine machine;
     private final PciFunction function;
-    private int on = OFF; // the index of MSI or MSI-X; guarded by this
-    private int enabled; // vectors that were allocated; guarded by this
-    private EventFd[] triggers = {}; // guarded by this
-    private final EventFd[] notices = new EventFd[VFIO_PCI_NUM_IRQS()]; // of ERR and REQ, by index; guarded by this
+    private final Object lock; // guards the rest
+    private int on = OFF; // the index of INTx, MSI or MSI-X
+    private int enabled; // vectors that were allocated
+    private EventFd[] triggers = {}; // of MSI or MSI-X
+    private final EventFd[] notices = new EventFd[VFIO_PCI_NUM_IRQS()]; // of ERR and REQ, by index
+    private final IntxLine line = new IntxLine(this::unmaskLine, this::forgetUnmaskEvent);
 
     Interrupts(SimMachine machine, PciFunction function) {
         this.machine = machine;
         this.function = function;
+        this.lock = machine.interruptLock();
     }
 
-    /** How many vectors an index has; empty for one that GET_IRQ_INFO refuses. */
-    Optional<Integer> count(int index) {
-        if (index == VFIO_PCI_INTX_IRQ_INDEX()) {
-            return Optional.of(0);
-        } else if (index == VFIO_PCI_MSI_IRQ_INDEX()) {
-            return Optional.of(function.model.msiVectors());
-        } else if (index == VFIO_PCI_MSIX_IRQ_INDEX()) {
-            return Optional.of(function.model.vectors());
-        } else if (index == VFIO_PCI_REQ_IRQ_INDEX()) {
-            return Optional.of(1);
-        } else if (index == VFIO_PCI_ERR_IRQ_INDEX() && function.model.express()) {
-            return Optional.of(1);
+    /** Has the function an index? */
+    boolean has(int index) {
+        return index != ERR || function.model.express();
+    }
+
+    /** How many interrupts an index has. */
+    int count(int index) {
+        if (index == INTX) {
+            return function.model.interruptPin() == 0 ? 0 : 1;
+        } else if (index == MSI) {
+            return function.model.msiVectors();
+        } else if (index == MSIX) {
+            return function.model.vectors();
         }
-        return Optional.empty();
+        return has(index) ? 1 : 0;
     }
 
     /** What GET_IRQ_INFO says of an index. */
     int flags(int index) {
-        if (index == VFIO_PCI_INTX_IRQ_INDEX()) {
+        if (index == INTX) {
             return VFIO_IRQ_INFO_EVENTFD() | VFIO_IRQ_INFO_MASKABLE() | VFIO_IRQ_INFO_AUTOMASKED();
         }
-        boolean resizable = index == VFIO_PCI_MSIX_IRQ_INDEX() && growsWhileOn();
+        boolean resizable = index == MSIX && growsWhileOn();
         return VFIO_IRQ_INFO_EVENTFD() | (resizable ? 0 : VFIO_IRQ_INFO_NORESIZE());
     }
 
     /** Can MSI-X get vectors while it is on? Not where there is none. */
     private boolean growsWhileOn() {
-        return function.model.vectors() > 0 && !machine.profile().isBefore(KernelProfile.V6_12);
+        return function.model.vectors() > 0 && !older();
     }
 
-    synchronized boolean msixEnabled() {
-        return on == VFIO_PCI_MSIX_IRQ_INDEX();
+    private boolean older() {
+        return machine.profile().isBefore(KernelProfile.V6_12);
     }
 
-    synchronized boolean msiEnabled() {
-        return on == VFIO_PCI_MSI_IRQ_INDEX();
+    boolean msixEnabled() {
+        synchronized (lock) {
+            return on == MSIX;
+        }
+    }
+
+    boolean msiEnabled() {
+        synchronized (lock) {
+            return on == MSI;
+        }
     }
 
     /** The device raises a vector. */
-    synchronized void raise(int vector) {
-        if (vector >= 0 && vector < triggers.length && triggers[vector] != null) {
-            triggers[vector].signal();
+    void raise(int vector) {
+        synchronized (lock) {
+            if (vector >= 0 && vector < triggers.length && triggers[vector] != null) {
+                triggers[vector].signal();
+            }
         }
     }
 
     /** Somebody wants the device back. Returns whether the user can hear it. */
-    synchronized boolean request() {
-        return notify(VFIO_PCI_REQ_IRQ_INDEX());
+    boolean request() {
+        return notify(REQ);
     }
 
     /** The device reports an error that it cannot correct. */
-    synchronized void error() {
-        notify(VFIO_PCI_ERR_IRQ_INDEX());
+    void error() {
+        notify(ERR);
     }
 
     private boolean notify(int index) {
-        if (notices[index] != null) {
-            notices[index].signal();
+        synchronized (lock) {
+            if (notices[index] != null) {
+                notices[index].signal();
+            }
+            return notices[index] != null;
         }
-        return notices[index] != null;
     }
 
-    /** The last close. */
-    synchronized void disableAll() {
-        disable();
-        Arrays.fill(notices, null);
+    // ---- the line of INTx
+
+    /** The device asserts its line, or no more. */
+    void assertLine(boolean asserted) {
+        synchronized (lock) {
+            line.asserted(asserted);
+        }
     }
 
-    /** VFIO_DEVICE_SET_IRQS with ACTION_TRIGGER; start and count are within the index. Returns the ioctl's result. */
-    synchronized int trigger(int index, int start, int count, Data data) {
-        if (index == VFIO_PCI_REQ_IRQ_INDEX() || index == VFIO_PCI_ERR_IRQ_INDEX()) {
-            return triggerNotice(index, count, data);
+    /** The command register disables INTx, or no more (DisINTx). */
+    void disableLine(boolean disabled) {
+        synchronized (lock) {
+            line.disabled(disabled);
         }
-        if (on == index && count == 0 && data instanceof Data.None) {
-            disable();
-            return 0;
+    }
+
+    /** The interrupt status bit: a device that sends messages asserts no line. */
+    boolean linePending() {
+        synchronized (lock) {
+            return line.pending();
         }
-        if (on != OFF && on != index) {
-            throw new KernelError(Errno.EINVAL);
+    }
+
+    /** The unmask event was signalled. */
+    private void unmaskLine() {
+        synchronized (lock) {
+            line.unmask();
         }
-        if (data instanceof Data.EventFds eventFds) {
-            return on == index ? set(start, eventFds) : enable(index, start + count, start, eventFds);
+    }
+
+    /** The last descriptor of the unmask event was closed. */
+    private void forgetUnmaskEvent() {
+        synchronized (lock) {
+            line.setUnmaskEvent(null);
         }
-        boolean beyond = start + count > enabled && machine.profile().isBefore(KernelProfile.V6_12);
-        if (on != index || beyond) {
-            throw new KernelError(Errno.EINVAL);
+    }
+
+    /** Does somebody use the line, and he or this function cannot share it? The lock is held. */
+    private boolean lineTaken() {
+        return machine.functions().stream()
+                .filter(other -> other != function && other.interruptLine() == function.interruptLine())
+                .filter(other -> !other.model.masksLine() || !function.model.masksLine())
+                .anyMatch(other -> other.ownedByHost()
+                        || other.vfio().filter(device -> device.interrupts.on == INTX).isPresent());
+    }
+
+    // ---- VFIO_DEVICE_SET_IRQS
+
+    /** Does what is asked, or fails by a rule. Returns the ioctl's result. The kernel's lock is held. */
+    int set(IrqRequest asked) {
+        synchronized (lock) {
+            asked.check(new State(asked));
+            if (!asked.triggers()) {
+                setMask(asked);
+                return 0;
+            }
+            if (asked.index == REQ || asked.index == ERR) {
+                setNotice(asked);
+                return 0;
+            }
+            if (asked.disables()) {
+                disable();
+                return 0;
+            }
+            if (!asked.isEvents()) {
+                trigger(asked);
+                return 0;
+            }
+            if (asked.index == INTX) {
+                setLineEvent(asked);
+                return 0;
+            }
+            return on == asked.index ? setVectors(asked) : enableVectors(asked);
         }
-        for (int i = 0; i < count; i++) {
-            if (!(data instanceof Data.Bools(byte[] bools)) || bools[i] != 0) {
-                raise(start + i);
+    }
+
+    private void trigger(IrqRequest asked) {
+        for (int i = 0; i < asked.count; i++) {
+            if (asked.chooses(i) && asked.index == INTX) {
+                line.signal();
+            } else if (asked.chooses(i)) {
+                raise(asked.start + i);
             }
         }
-        return 0;
     }
 
-    private int enable(int index, int vectors, int start, Data.EventFds eventFds) {
-        if (vectors == 0) {
-            throw new KernelError(Errno.ERANGE);
+    private void setMask(IrqRequest asked) {
+        if (asked.isEvents()) { // only unmasking
+            line.setUnmaskEvent(asked.event(0, new Facts() {
+                @Override
+                public boolean irqUnmaskEventSet() {
+                    return asked.descriptor(0) >= 0 && line.hasUnmaskEvent();
+                }
+            }));
+        } else if (asked.chooses(0)) {
+            if (asked.masks()) {
+                line.mask();
+            } else {
+                line.unmask();
+            }
         }
-        if (index == VFIO_PCI_MSI_IRQ_INDEX() && vectors > 1 && !machine.interruptRemapping()) {
+    }
+
+    private void setLineEvent(IrqRequest asked) {
+        EventFd event = asked.event(0, new Facts() {
+            @Override
+            public boolean irqLineTaken() {
+                return on == OFF && lineTaken();
+            }
+        });
+        if (on == OFF) {
+            on = INTX;
+            line.enable(event);
+        } else {
+            line.setTrigger(event);
+        }
+    }
+
+    private int enableVectors(IrqRequest asked) {
+        int vectors = asked.start + asked.count;
+        if (asked.index == MSI && vectors > 1 && !machine.interruptRemapping()) {
             return 1; // without interrupt remapping there is one MSI vector; nothing is enabled
         }
-        on = index;
+        on = asked.index;
+        line.messages(true);
         enabled = vectors;
-        triggers = new EventFd[function.model.vectors() + function.model.msiVectors()];
+        triggers = new EventFd[count(asked.index)];
         try {
-            return set(start, eventFds);
+            return setVectors(asked);
         } catch (KernelError e) {
             disable();
             throw e;
@@ -154,74 +247,132 @@ final class Interrupts {
     }
 
     /** Sets the eventfds from a vector on; an error clears those that this call touched. */
-    private int set(int start, Data.EventFds eventFds) {
-        if (machine.profile().isBefore(KernelProfile.V6_12) && start + eventFds.descriptors().length > enabled) {
-            throw new KernelError(Errno.EINVAL);
-        }
-        int vector = start;
+    private int setVectors(IrqRequest asked) {
+        int vector = asked.start;
         try {
-            for (int descriptor : eventFds.descriptors()) {
-                triggers[vector] = null;
-                if (descriptor >= 0) {
-                    if (vector >= enabled && !(on == VFIO_PCI_MSIX_IRQ_INDEX() && growsWhileOn())) {
-                        throw new KernelError(Errno.EINVAL);
+            for (int i = 0; i < asked.count; i++) {
+                int current = vector;
+                boolean given = asked.descriptor(i) >= 0;
+                triggers[current] = null;
+                triggers[current] = asked.event(i, new Facts() {
+                    @Override
+                    public boolean irqsBeyondEnabled() {
+                        return given && current >= enabled && !(on == MSIX && growsWhileOn());
                     }
-                    triggers[vector] = eventFds.lookup().apply(descriptor);
-                }
+                });
                 vector++;
             }
             return 0;
         } catch (KernelError e) {
-            for (int touched = start; touched <= vector; touched++) {
-                triggers[touched] = null;
-            }
+            Arrays.fill(triggers, asked.start, vector + 1, null);
             throw e;
         }
     }
 
-    private int triggerNotice(int index, int count, Data data) {
-        if (count > 1) {
-            throw new KernelError(Errno.EINVAL);
-        }
-        switch (data) {
-            case Data.None() -> {
-                if (notices[index] == null) {
-                    throw new KernelError(Errno.EINVAL);
-                } else if (count == 1) {
-                    notify(index);
-                } else {
-                    notices[index] = null;
-                }
+    private void setNotice(IrqRequest asked) {
+        if (asked.disables()) {
+            notices[asked.index] = null;
+        } else if (!asked.isEvents()) {
+            if (asked.chooses(0)) {
+                notify(asked.index);
             }
-            case Data.Bools(byte[] bools) -> {
-                if (count == 0) {
-                    throw new KernelError(Errno.EINVAL);
-                } else if (bools[0] != 0) {
-                    notify(index);
+        } else {
+            EventFd event = asked.event(0, new Facts() {
+                @Override
+                public boolean namedFileNegative() {
+                    return asked.descriptor(0) < 0 && !asked.takesAway(0);
                 }
+            });
+            if (event != null || asked.takesAway(0)) {
+                notices[asked.index] = event;
             }
-            case Data.EventFds eventFds -> setNotice(index, count, eventFds);
-        }
-        return 0;
-    }
-
-    private void setNotice(int index, int count, Data.EventFds eventFds) {
-        if (count == 0) {
-            throw new KernelError(Errno.EINVAL);
-        }
-        int descriptor = eventFds.descriptors()[0];
-        if (descriptor >= 0) {
-            notices[index] = eventFds.lookup().apply(descriptor);
-        } else if (descriptor == -1) {
-            notices[index] = null;
-        } else if (!machine.profile().isBefore(KernelProfile.V6_12)) {
-            throw new KernelError(Errno.EINVAL); // Linux 6.1 ignores it
         }
     }
 
     private void disable() {
+        if (on == INTX) {
+            line.disable();
+        }
         on = OFF;
         enabled = 0;
         triggers = new EventFd[0];
+        line.messages(false);
+    }
+
+    /** The last close. */
+    void disableAll() {
+        synchronized (lock) {
+            disable();
+            Arrays.fill(notices, null);
+        }
+    }
+
+    /** A device that was just given power asserts nothing. */
+    void powerOn() {
+        synchronized (lock) {
+            line.powerOn();
+        }
+    }
+
+    /** What the state says about a request. The lock is held. */
+    private class State implements Facts {
+        private final IrqRequest asked;
+        private final boolean notice;
+        private final boolean message;
+        private final boolean isOn;
+
+        State(IrqRequest asked) {
+            this.asked = asked;
+            notice = asked.index == REQ || asked.index == ERR;
+            message = asked.index == MSI || asked.index == MSIX;
+            isOn = on == asked.index;
+        }
+
+        @Override
+        public boolean irqActionSupported() {
+            return asked.triggers() || asked.index == INTX && (asked.masks() || asked.unmasks());
+        }
+
+        @Override
+        public boolean otherIrqsEnabled() {
+            return asked.triggers() && !notice && on != OFF && !isOn;
+        }
+
+        @Override
+        public boolean irqsEnabled() {
+            if (notice) {
+                return !asked.isNone() || notices[asked.index] != null;
+            }
+            return isOn || asked.triggers() && asked.isEvents();
+        }
+
+        @Override
+        public boolean theIrqNamed() {
+            return message || asked.count == 1 || asked.disables();
+        }
+
+        @Override
+        public boolean irqMaskEventGiven() {
+            return asked.masks() && asked.isEvents();
+        }
+
+        @Override
+        public boolean noIrqsAllocated() {
+            return message && asked.isEvents() && !isOn && asked.start + asked.count == 0;
+        }
+
+        @Override
+        public boolean irqsBeyondEnabled() { // older kernels look at all vectors at once
+            return message && asked.isEvents() && isOn && older() && (asked.start >= enabled || beyond());
+        }
+
+        @Override
+        public boolean irqsTriggeredBeyondEnabled() {
+            return message && !asked.isEvents() && beyond();
+        }
+
+        private boolean beyond() {
+            return asked.start + asked.count > enabled;
+        }
     }
 }

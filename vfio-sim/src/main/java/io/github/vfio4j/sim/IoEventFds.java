@@ -16,7 +16,7 @@ final class IoEventFds {
     private static final int MOST = 1000; // VFIO_PCI_IOEVENTFD_MAX
 
     /** An eventfd, and what it writes. The consumer is what the eventfd knows it by. */
-    private record Entry(int bar, long offset, int width, long value, EventFd event, Runnable consumer) {
+    private record Entry(int bar, long offset, int width, long value, EventFd event, EventFd.Consumer consumer) {
         boolean writes(int toBar, long at, int bytes, long what) {
             return bar == toBar && offset == at && width == bytes && value == what;
         }
@@ -80,7 +80,8 @@ final class IoEventFds {
                 known.event.release(known.consumer);
             } else {
                 EventFd event = ((EventFdFile) file).event;
-                Entry made = new Entry(bar, at, flags, value, event, () -> fire(bar, at, flags, value));
+                Entry made = new Entry(
+                        bar, at, flags, value, event, new EventFd.Consumer(() -> fire(bar, at, flags, value), () -> {}));
                 entries.add(made);
                 event.consume(made.consumer);
             }

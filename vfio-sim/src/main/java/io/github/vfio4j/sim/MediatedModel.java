@@ -4,7 +4,7 @@ import java.util.Optional;
 
 /**
  * The behaviour of a simulated mediated device: its driver plays a device, and does DMA, if any, on its behalf. It looks
- * like a PCI device with the nine regions of vfio-pci, none of which can be mapped, and without interrupts.
+ * like a PCI device with the nine regions of vfio-pci, none of which can be mapped, and has one interrupt, INTx or MSI.
  *
  * <p>The device is powered while it is open. One call comes at a time.
  */
@@ -17,8 +17,12 @@ public interface MediatedModel {
      */
     long size(int index);
 
-    /** The device was opened: start from the state after a reset. */
-    void powerOn();
+    /**
+     * The device was opened: start from the state after a reset.
+     *
+     * @param bus the way to its interrupt
+     */
+    void powerOn(MediatedBus bus);
 
     /** The device was closed. */
     void powerOff();

@@ -38,4 +38,12 @@ public interface PciBus {
      * @param vector the vector, from 0
      */
     void raise(int vector);
+
+    /**
+     * Asserts the interrupt line (INTx), or no more. The program is interrupted once, and again each time that it unmasks
+     * the line and finds it asserted. While MSI or MSI-X is enabled the line counts as not asserted.
+     *
+     * @param asserted whether the device wants to be served
+     */
+    void setLine(boolean asserted);
 }

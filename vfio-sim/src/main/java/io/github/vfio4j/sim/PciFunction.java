@@ -9,6 +9,8 @@ final class PciFunction {
     /** Drivers that leave the DMA of the group to others (driver_managed_dma). */
     private static final Set<String> NO_DMA_OF_THEIR_OWN = Set.of(SimMachine.VFIO_PCI, "pci-stub", "pcieport");
 
+    private static final int LINES = 4;
+
     final PciAddress address;
     final PciModel model;
     final PciBars bars;
@@ -46,6 +48,12 @@ final class PciFunction {
     /** Is it bound to a driver of the host that uses it for DMA? */
     boolean ownedByHost() {
         return driver.isPresent() && !NO_DMA_OF_THEIR_OWN.contains(driver.get());
+    }
+
+    /** The interrupt line that its pin is wired to; those of functions without a pin are nobody else's. */
+    int interruptLine() {
+        int pin = model.interruptPin();
+        return pin == 0 ? -1 : (address.device() + pin - 1) % LINES;
     }
 
     boolean isBridge() {

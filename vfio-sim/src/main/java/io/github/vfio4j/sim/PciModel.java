@@ -46,6 +46,25 @@ public interface PciModel {
     }
 
     /**
+     * Returns the pin by which the function asserts its interrupt line (INTx).
+     *
+     * @return 1 to 4 for INTA to INTD, always the same; 0 for no line
+     */
+    default int interruptPin() {
+        return 0;
+    }
+
+    /**
+     * Returns whether the function can mask its line on its own and tells whether it asserts it (DisINTx and the interrupt
+     * status of PCI 2.3). Where not, it needs a line that it shares with nobody.
+     *
+     * @return true if it can, always the same
+     */
+    default boolean masksLine() {
+        return true;
+    }
+
+    /**
      * Returns whether the function is a PCI Express one: with 4096 bytes of configuration space, power states, a reset of
      * the function by a write there, and extended capabilities (advanced error reporting, a serial number).
      *

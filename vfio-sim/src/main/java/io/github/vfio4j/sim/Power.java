@@ -22,6 +22,7 @@ final class Power {
     /** The device's lock is held. */
     static Power on(VfioDevice device) {
         Power power = new Power(device);
+        device.interrupts.powerOn();
         boolean done = false;
         try {
             device.function.model.powerOn(power.bus);
@@ -49,6 +50,7 @@ final class Power {
 
     /** VFIO_DEVICE_RESET: configuration space and interrupts are restored after it. The device's lock is held. */
     void reset() {
+        device.interrupts.assertLine(false);
         device.function.model.reset();
     }
 

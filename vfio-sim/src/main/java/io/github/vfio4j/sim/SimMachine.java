@@ -41,6 +41,7 @@ public final class SimMachine implements AutoCloseable {
     private final long memlockLimit;
     private final int dmaEntryLimit;
     private final KernelLock kernel = new KernelLock();
+    private final Object interruptLock = new Object();
     private final DeviceNodes nodes = new DeviceNodes(this);
     private final Drivers drivers = new Drivers(this, nodes);
     private final SysFs sysfs = new SimSysFs(this, true);
@@ -292,6 +293,11 @@ public final class SimMachine implements AutoCloseable {
     /** The addresses of Unix sockets, those of closed ones that left a file included. */
     Map<String, UnixSocket> sockets() {
         return sockets;
+    }
+
+    /** The lock of all interrupts of PCI functions. */
+    Object interruptLock() {
+        return interruptLock;
     }
 
     Collection<PciFunction> functions() {

@@ -67,6 +67,11 @@ public final class EduModel implements PciModel {
     }
 
     @Override
+    public int interruptPin() {
+        return 1;
+    }
+
+    @Override
     public int msiVectors() {
         return 1;
     }
@@ -106,7 +111,7 @@ public final class EduModel implements PciModel {
         return invert(registers)
                 | compute(on, registers)
                 | copy(on, registers)
-                | acknowledge(registers)
+                | acknowledge(on, registers)
                 | raise(on, registers);
     }
 
@@ -162,7 +167,7 @@ public final class EduModel implements PciModel {
         return true;
     }
 
-    private boolean acknowledge(MemorySegment registers) {
+    private boolean acknowledge(PciBus on, MemorySegment registers) {
         int bits = (int) INT32.getAndSet(registers, IRQ_ACKNOWLEDGE, 0);
         if (bits == 0) {
             return false;
@@ -172,7 +177,9 @@ public final class EduModel implements PciModel {
                 && INT32.compareAndSet(registers, FACTORIAL, lastFactorial, NO_FACTORIAL)) {
             lastFactorial = NO_FACTORIAL;
         }
-        int unused = (int) INT32.getAndBitwiseAnd(registers, IRQ_STATUS, ~bits);
+        int left = (int) INT32.getOpaque(registers, IRQ_STATUS) & ~bits;
+        on.setLine(left != 0);
+        INT32.setRelease(registers, IRQ_STATUS, left);
         return true;
     }
 
@@ -187,5 +194,6 @@ public final class EduModel implements PciModel {
     private static void fire(PciBus on, MemorySegment registers, int bits) {
         int unused = (int) INT32.getAndBitwiseOr(registers, IRQ_STATUS, bits);
         on.raise(0);
+        on.setLine(true);
     }
 }

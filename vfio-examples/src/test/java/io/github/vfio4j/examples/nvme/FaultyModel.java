@@ -67,6 +67,11 @@ final class FaultyModel implements PciModel {
             public void raise(int vector) {
                 bus.raise(vector);
             }
+
+            @Override
+            public void setLine(boolean asserted) {
+                bus.setLine(asserted);
+            }
         });
     }
 

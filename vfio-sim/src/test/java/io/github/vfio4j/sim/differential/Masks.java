@@ -1,30 +1,11 @@
 package io.github.vfio4j.sim.differential;
 
-import static io.github.vfio4j.ffm.gen.vfio_h.*;
-
-import io.github.vfio4j.ffm.gen.vfio_irq_info;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
-
 /** The bytes that may differ, because the simulated devices do not go so far. Everything else must be the same. */
 final class Masks {
     private static final int REGION_SHIFT = 40;
     private static final long CONFIG = 7;
 
     private Masks() {}
-
-    /** Hides how many INTx lines a function has: no simulated one has any. */
-    static void hide(Step.IoctlStruct step, byte[] written) {
-        if (written.length < vfio_irq_info.sizeof()) {
-            return;
-        }
-        int index = MemorySegment.ofArray(written).get(ValueLayout.JAVA_INT_UNALIGNED, vfio_irq_info.index$offset());
-        if (step.request() == VFIO_DEVICE_GET_IRQ_INFO() && index == VFIO_PCI_INTX_IRQ_INDEX()) {
-            int count = (int) vfio_irq_info.count$offset();
-            Arrays.fill(written, count, count + Integer.BYTES, (byte) 0);
-        }
-    }
 
     /** Hides what a read gave: of a BAR all, of configuration space what {@link #compared} leaves out. */
     static void hide(Step.Read step, byte[] read) {

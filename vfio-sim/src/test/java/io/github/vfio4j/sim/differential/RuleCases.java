@@ -27,6 +27,7 @@ final class RuleCases {
     private static final int EINVAL = 22;
     private static final int ENOTTY = 25;
     private static final int ENOSPC = 28;
+    private static final int ERANGE = 34;
     private static final int EOVERFLOW = 75;
     private static final int EBADFD = 77;
 
@@ -257,23 +258,8 @@ final class RuleCases {
         tested(DIRTY_WHOLE, "DirtyTrackingKernelTest#rangesThatTheKernelWouldNotReadAreRefused");
         tested(DIRTY_STALE, "DirtyTrackingKernelTest#mappingsThatShareAWordOfTheBitmapAreNotReadTogether");
 
-        int msi = VFIO_PCI_MSI_IRQ_INDEX();
-        calls(SET_IRQS_RANGE, EINVAL, then(OPEN, irqs(msi, VFIO_IRQ_SET_ACTION_TRIGGER() | 1, 40, 1)));
-        tested(SET_IRQS_RANGE, "InterruptKernelTest#interruptsThatAreNotThereAreRefused");
-        calls(SET_IRQS_DATA, EINVAL, then(OPEN, irqs(msi, VFIO_IRQ_SET_ACTION_TRIGGER(), 0, 1)));
-        calls(SET_IRQS_ACTION, ENOTTY, then(OPEN, irqs(msi, VFIO_IRQ_SET_ACTION_MASK() | 1, 0, 1)));
-        tested(SET_IRQS_ACTION, "InterruptKernelTest#messageInterruptsAreNotMaskedThroughTheKernel");
-        tested(SET_IRQS_EXCLUSIVE, "InterruptKernelTest#oneOfIntxMsiAndMsixIsEnabledAtATime");
-        calls(SET_IRQS_ENABLED, EINVAL, then(OPEN, irqs(msi, VFIO_IRQ_SET_ACTION_TRIGGER() | 1, 0, 1)));
-        tested(SET_IRQS_RESIZE, "InterruptKernelTest#vectorsAreAddedWhileOthersAreEnabledWhereTheKernelAllowsIt");
-        tested(SET_IRQS_UNMASK_EVENT, "InterruptKernelTest#anEventUnmasksTheLineUntilItIsClosed");
-        unshown(SET_IRQS_LINE, HARDWARE);
-        unshown(SET_IRQS_SHARED_LINE, HARDWARE);
+        ofInterrupts();
         tested(SET_IRQS_REQUESTED, "RequestKernelTest#aDeviceThatWasAskedBackGetsNoNewMappingAndNoNewInterrupt");
-        simulated(
-                SET_IRQS_VECTORS,
-                "FewVectorsTest#withoutInterruptRemappingADriverLearnsHowManyMsiVectorsItMayHave",
-                "the VM's IOMMU remaps interrupts");
 
         simulated(
                 EVENT_DESCRIPTOR,
@@ -447,6 +433,82 @@ final class RuleCases {
         tested(DMA_BUF_INSIDE, "FeatureKernelTest#partsOfABarAreShared");
     }
 
+    private static void ofInterrupts() {
+        int intx = VFIO_PCI_INTX_IRQ_INDEX();
+        int msi = VFIO_PCI_MSI_IRQ_INDEX();
+        int req = VFIO_PCI_REQ_IRQ_INDEX();
+        int none = VFIO_IRQ_SET_DATA_NONE();
+        int bool = VFIO_IRQ_SET_DATA_BOOL();
+        int events = VFIO_IRQ_SET_DATA_EVENTFD();
+        int mask = VFIO_IRQ_SET_ACTION_MASK();
+        int unmask = VFIO_IRQ_SET_ACTION_UNMASK();
+        int trigger = VFIO_IRQ_SET_ACTION_TRIGGER();
+        Step[] withEvent = then(OPEN, eventfd(EVENT, 0, 0));
+        Step[] withLine = then(withEvent, irqs(intx, events | trigger, 0, 1, fd(EVENT)));
+
+        calls(IRQ_INFO_INDEX, EINVAL, then(OPEN, irqInfo(5)));
+        calls(IRQ_INFO_PRESENT, EINVAL, then(OPEN, irqInfo(VFIO_PCI_ERR_IRQ_INDEX())));
+        tested(IRQ_INFO_PRESENT, "InterruptKernelTest#theErrorInterruptIsOfPciExpressDevicesAlone");
+
+        calls(SET_IRQS_INDEX, EINVAL, then(OPEN, irqs(5, none | trigger, 0, 1)));
+        calls(SET_IRQS_FLAGS, EINVAL, then(OPEN, irqs(msi, none | trigger | 0x40, 0, 1)));
+        calls(SET_IRQS_RANGE, EINVAL, then(OPEN, irqs(msi, none | trigger, 40, 1)));
+        calls(SET_IRQS_RANGE, EINVAL, then(withEvent, irqs(msi, events | trigger, 0, 2, fd(EVENT), fd(EVENT))));
+        calls(SET_IRQS_RANGE, EINVAL, then(OPEN, irqs(msi, none | trigger, 0, -1)));
+        calls(SET_IRQS_RANGE, EINVAL, then(OPEN, irqs(VFIO_PCI_MSIX_IRQ_INDEX(), none | trigger, 0, 0)));
+        tested(SET_IRQS_RANGE, "InterruptKernelTest#interruptsThatAreNotThereAreRefused");
+        calls(SET_IRQS_DATA, EINVAL, then(OPEN, irqs(msi, trigger, 0, 1)));
+        calls(SET_IRQS_DATA, EINVAL, then(withEvent, irqs(msi, none | events | trigger, 0, 1, fd(EVENT))));
+        calls(SET_IRQS_ROOM, EINVAL, then(OPEN, irqs(msi, bool | trigger, 0, 1)));
+        calls(SET_IRQS_ROOM, EINVAL, then(OPEN, irqs(msi, events | trigger, 0, 1)));
+        calls(SET_IRQS_MEMORY, EFAULT, then(OPEN, cut(20, irqs(msi, events | trigger, 0, 1, fd(NOT_OPEN)))));
+        calls(SET_IRQS_ACTION, ENOTTY, then(OPEN, irqs(msi, none | mask, 0, 1)));
+        calls(SET_IRQS_ACTION, ENOTTY, then(OPEN, irqs(req, none | unmask, 0, 1)));
+        calls(SET_IRQS_ACTION, ENOTTY, then(OPEN, irqs(intx, none, 0, 1)));
+        calls(SET_IRQS_ACTION, ENOTTY, then(withLine, irqs(intx, none | mask | unmask, 0, 1)));
+        tested(SET_IRQS_ACTION, "InterruptKernelTest#messageInterruptsAreNotMaskedThroughTheKernel");
+        calls(SET_IRQS_EXCLUSIVE, EINVAL, then(withLine, irqs(msi, events | trigger, 0, 1, fd(EVENT))));
+        calls(SET_IRQS_EXCLUSIVE, EINVAL, then(withLine, irqs(msi, none | trigger, 0, 0)));
+        tested(SET_IRQS_EXCLUSIVE, "InterruptKernelTest#oneOfIntxMsiAndMsixIsEnabledAtATime");
+        calls(SET_IRQS_ENABLED, EINVAL, then(OPEN, irqs(msi, none | trigger, 0, 1)));
+        calls(SET_IRQS_ENABLED, EINVAL, then(OPEN, irqs(intx, none | mask, 0, 1)));
+        calls(SET_IRQS_ENABLED, EINVAL, then(OPEN, irqs(intx, bool | unmask, 0, 1, u32(1))));
+        calls(SET_IRQS_ENABLED, EINVAL, then(OPEN, irqs(req, none | trigger, 0, 1)));
+        calls(SET_IRQS_ONE, EINVAL, then(OPEN, irqs(intx, events | trigger, 0, 0)));
+        calls(SET_IRQS_ONE, EINVAL, then(withLine, irqs(intx, none | unmask, 0, 0)));
+        calls(SET_IRQS_ONE, EINVAL, then(OPEN, irqs(req, bool | trigger, 0, 0)));
+        calls(SET_IRQS_MASK_EVENT, ENOTTY, then(withLine, irqs(intx, events | mask, 0, 1, fd(EVENT))));
+        calls(SET_IRQS_SOME, ERANGE, then(OPEN, irqs(msi, events | trigger, 0, 0)));
+        tested(SET_IRQS_RESIZE, "InterruptKernelTest#vectorsAreAddedWhileOthersAreEnabledWhereTheKernelAllowsIt");
+        simulated(
+                SET_IRQS_TRIGGER,
+                "SimInterruptsTest#theLoopbackBeyondWhatIsEnabledDependsOnTheKernel",
+                "the generated sequences show it where a device has several vectors");
+        calls(SET_IRQS_FD_NEGATIVE, 0, EINVAL, EINVAL, then(OPEN, irqs(req, events | trigger, 0, 1, u32(-2))));
+        calls(SET_IRQS_FD_OPEN, EBADF, then(OPEN, irqs(intx, events | trigger, 0, 1, fd(NOT_OPEN))));
+        calls(SET_IRQS_FD_OPEN, EBADF, then(OPEN, irqs(msi, events | trigger, 0, 1, fd(NOT_OPEN))));
+        calls(SET_IRQS_FD_OPEN, EBADF, then(OPEN, irqs(req, events | trigger, 0, 1, fd(NOT_OPEN))));
+        calls(SET_IRQS_FD_OPEN, EBADF, then(withLine, irqs(intx, events | unmask, 0, 1, fd(NOT_OPEN))));
+        calls(SET_IRQS_FD_KIND, EINVAL, then(OPEN, irqs(intx, events | trigger, 0, 1, fd(CONTAINER))));
+        calls(SET_IRQS_FD_KIND, EINVAL, then(OPEN, irqs(msi, events | trigger, 0, 1, fd(CONTAINER))));
+        calls(SET_IRQS_FD_KIND, EINVAL, then(withLine, irqs(intx, events | unmask, 0, 1, fd(CONTAINER))));
+        calls(
+                SET_IRQS_UNMASK_EVENT,
+                EBUSY,
+                then(
+                        withLine,
+                        eventfd(OTHER, 0, 0),
+                        irqs(intx, events | unmask, 0, 1, fd(OTHER)),
+                        irqs(intx, events | unmask, 0, 1, fd(OTHER))));
+        tested(SET_IRQS_UNMASK_EVENT, "InterruptKernelTest#anEventUnmasksTheLineUntilItIsClosed");
+        unshown(SET_IRQS_LINE, HARDWARE);
+        simulated(SET_IRQS_SHARED_LINE, "SimIntxTest#aFunctionThatCannotMaskItselfHasItsLineAlone", HARDWARE);
+        simulated(
+                SET_IRQS_VECTORS,
+                "FewVectorsTest#withoutInterruptRemappingADriverLearnsHowManyMsiVectorsItMayHave",
+                "the VM's IOMMU remaps interrupts");
+    }
+
     // ---- how the lines are made
 
     private static void add(Rule rule, RuleCase shown) {
@@ -515,8 +577,16 @@ final class RuleCases {
                 address(Region.RAM, 0x8000));
     }
 
-    private static Step irqs(int index, int flags, int start, int count) {
-        return ioctl(DEVICE, VFIO_DEVICE_SET_IRQS(), u32(20), u32(flags), u32(index), u32(start), u32(count));
+    private static Step irqInfo(int index) {
+        return ioctl(DEVICE, VFIO_DEVICE_GET_IRQ_INFO(), u32(16), u32(0), u32(index), u32(0));
+    }
+
+    private static Step irqs(int index, int flags, int start, int count, Field... data) {
+        int size = 20 + Stream.of(data).mapToInt(Field::size).sum();
+        Field[] fields = Stream.concat(
+                        Stream.of(u32(size), u32(flags), u32(index), u32(start), u32(count)), Stream.of(data))
+                .toArray(Field[]::new);
+        return ioctl(DEVICE, VFIO_DEVICE_SET_IRQS(), fields);
     }
 
     private static Step hotReset(Field... countAndGroups) {

@@ -65,12 +65,8 @@ class RuleCasesTest {
                 .forEach(c -> assertThat(calls.lastAnswer(c.steps())).as(rule.id()).isEqualTo(-c.errno(kernel))));
     }
 
-    /** Interrupts, features and accesses to regions are checked by code of the simulated kernel's own, and by the rule in the API. */
+    /** Features and accesses to regions are checked by code of the simulated kernel's own, and by the rule in the API. */
     private static final Set<Rule> CHECKED_APART = EnumSet.of(
-            Rule.SET_IRQS_RANGE,
-            Rule.SET_IRQS_DATA,
-            Rule.SET_IRQS_ACTION,
-            Rule.SET_IRQS_ENABLED,
             Rule.REGION_PAGE,
             Rule.FEATURE_SUPPORTED);
 

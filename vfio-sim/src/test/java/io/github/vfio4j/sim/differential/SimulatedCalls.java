@@ -20,6 +20,7 @@ final class SimulatedCalls {
         SimMachine.Builder builder = SimMachine.builder().kernel(kernel);
         builder.device(PciAddress.parse(TwinMachine.EDU), new Plain(false), 1, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.TESTDEV), new Plain(true), 2, SimMachine.VFIO_PCI);
+        builder.device(PciAddress.parse(TwinMachine.CARD), new Card(), 6, SimMachine.VFIO_PCI);
         for (String member : TwinMachine.SHARED) {
             builder.device(PciAddress.parse(member), new Plain(false), 3, SimMachine.VFIO_PCI);
         }
@@ -32,7 +33,7 @@ final class SimulatedCalls {
         return Side.simulated(
                 machine.profile().toString(),
                 SimPorts.syscalls(machine.startProcess()),
-                path -> path.replace("$edu", "1").replace("$testdev", "2").replace("$shared", "3"));
+                path -> path.replace("$edu", "1").replace("$testdev", "2").replace("$shared", "3").replace("$card", "6"));
     }
 
     /** Runs the steps and closes all; what the last one answered. */
@@ -65,7 +66,40 @@ final class SimulatedCalls {
         }
     }
 
-    /** A device that does nothing: one BAR, one vector of MSI. */
+    /** A network card that does nothing. */
+    record Card() implements PciModel {
+        @Override
+        public PciIdentity identity() {
+            return new PciIdentity(0x8086, 0x10d3, 0x020000);
+        }
+
+        @Override
+        public List<PciBar> bars() {
+            return List.of(new PciBar(0, 1 << 17, true));
+        }
+
+        @Override
+        public int interruptPin() {
+            return 1;
+        }
+
+        @Override
+        public int msiVectors() {
+            return 1;
+        }
+
+        @Override
+        public int vectors() {
+            return 5;
+        }
+
+        @Override
+        public boolean express() {
+            return true;
+        }
+    }
+
+    /** A device that does nothing: one BAR, a line, one vector of MSI. */
     private record Plain(boolean resettable) implements PciModel {
         @Override
         public PciIdentity identity() {
@@ -75,6 +109,11 @@ final class SimulatedCalls {
         @Override
         public List<PciBar> bars() {
             return List.of(new PciBar(0, 1 << 20, true));
+        }
+
+        @Override
+        public int interruptPin() {
+            return 1;
         }
 
         @Override

@@ -151,7 +151,6 @@ sealed interface Step extends Serializable {
                 }
                 from = to;
             }
-            Masks.hide(this, after);
         }
 
         @Override

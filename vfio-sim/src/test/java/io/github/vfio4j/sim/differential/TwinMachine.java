@@ -22,13 +22,15 @@ import java.util.UUID;
 
 /**
  * The machine of vm/machine.sh as this Linux's sysfs shows it, and a simulated twin with the same addresses, groups,
- * identities, BARs and vectors.
+ * identities, BARs and interrupts.
  */
 final class TwinMachine {
     /** Alone in its group. */
     static final String EDU = "0000:00:04.0";
     /** Alone in its group, with three BARs. */
     static final String TESTDEV = "0000:00:08.0";
+    /** Alone in its group: a network card with INTx, MSI and MSI-X. Opening and closing it resets it, 0.1 s each. */
+    static final String CARD = "0000:00:06.0";
     /** The members of one group, behind a bridge; each last close of one resets their bus, which takes a second. */
     static final List<String> SHARED = List.of("0000:01:01.0", "0000:01:02.0", "0000:01:03.0");
 
@@ -47,6 +49,7 @@ final class TwinMachine {
     TwinMachine(KernelProfile profile) {
         functions.add(new Function(EDU));
         functions.add(new Function(TESTDEV));
+        functions.add(new Function(CARD));
         SHARED.forEach(address -> functions.add(new Function(address)));
         SimMachine.Builder builder = SimMachine.builder().kernel(profile);
         for (Function function : functions) {
@@ -56,7 +59,8 @@ final class TwinMachine {
             MTTYS.forEach(uuid -> builder.mediatedDevice(UUID.fromString(uuid), new MttyModel()));
         }
         simulated = builder.build();
-        names.putAll(Map.of("$edu", group(EDU), "$testdev", group(TESTDEV), "$shared", group(SHARED.getFirst())));
+        names.putAll(Map.of(
+                "$edu", group(EDU), "$testdev", group(TESTDEV), "$card", group(CARD), "$shared", group(SHARED.getFirst())));
         simulatedNames = new HashMap<>(names);
         if (mediated()) {
             int last = functions.stream().mapToInt(function -> function.group).max().orElseThrow();
@@ -133,15 +137,19 @@ final class TwinMachine {
         private static final int STATUS = 0x06;
         private static final int STATUS_CAPABILITIES = 1 << 4;
         private static final int CAPABILITIES = 0x34;
+        private static final int INTERRUPT_PIN = 0x3d;
         private static final int MSI = 0x05;
         private static final int MSIX = 0x11;
+        private static final int EXPRESS = 0x10;
 
         final String address;
         final int group;
         private final PciIdentity identity;
         private final List<PciBar> bars = new ArrayList<>();
+        private int interruptPin;
         private int msiVectors;
         private int msixVectors;
+        private boolean express;
         private final boolean resettable;
 
         Function(String address) {
@@ -161,7 +169,7 @@ final class TwinMachine {
                         bars.add(new PciBar(index, size, memory && size >= 4096));
                     }
                 }
-                vectors(ByteBuffer.wrap(Files.readAllBytes(device.resolve("config"))).order(ByteOrder.LITTLE_ENDIAN));
+                interrupts(ByteBuffer.wrap(Files.readAllBytes(device.resolve("config"))).order(ByteOrder.LITTLE_ENDIAN));
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -177,7 +185,8 @@ final class TwinMachine {
             return Integer.decode(Files.readString(device.resolve(file)).strip());
         }
 
-        private void vectors(ByteBuffer config) {
+        private void interrupts(ByteBuffer config) {
+            interruptPin = config.get(INTERRUPT_PIN);
             int at = (config.getShort(STATUS) & STATUS_CAPABILITIES) != 0 ? config.get(CAPABILITIES) & 0xfc : 0;
             while (at != 0) {
                 int control = config.getShort(at + 2);
@@ -186,6 +195,7 @@ final class TwinMachine {
                 } else if (config.get(at) == MSIX) {
                     msixVectors = (control & 0x7ff) + 1;
                 }
+                express |= config.get(at) == EXPRESS;
                 at = config.get(at + 1) & 0xfc;
             }
         }
@@ -201,6 +211,11 @@ final class TwinMachine {
         }
 
         @Override
+        public int interruptPin() {
+            return interruptPin;
+        }
+
+        @Override
         public int vectors() {
             return msixVectors;
         }
@@ -208,6 +223,11 @@ final class TwinMachine {
         @Override
         public int msiVectors() {
             return msiVectors;
+        }
+
+        @Override
+        public boolean express() {
+            return express;
         }
 
         @Override

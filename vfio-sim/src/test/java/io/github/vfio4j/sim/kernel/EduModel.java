@@ -13,8 +13,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * QEMU's edu device: what is written to one register is added to the status and raises MSI, what is written to another is
- * acknowledged, and a command moves data between memory and the device's own buffer.
+ * QEMU's edu device: what is written to one register is added to the status and raises MSI or INTx, what is written to
+ * another is acknowledged, and a command moves data between memory and the device's own buffer.
  */
 final class EduModel implements PciModel {
     private static final long STATUS = 0x24;
@@ -47,6 +47,11 @@ final class EduModel implements PciModel {
     }
 
     @Override
+    public int interruptPin() {
+        return 1;
+    }
+
+    @Override
     public int msiVectors() {
         return 1;
     }
@@ -69,12 +74,15 @@ final class EduModel implements PciModel {
             }
             int acknowledged = (int) REGISTER.getAndSet(bar, ACKNOWLEDGE, 0);
             if (acknowledged != 0) {
-                REGISTER.getAndBitwiseAnd(bar, STATUS, ~acknowledged);
+                int left = (int) REGISTER.getOpaque(bar, STATUS) & ~acknowledged;
+                bus.setLine(left != 0); // before the driver sees that it is done
+                REGISTER.setRelease(bar, STATUS, left);
             }
             int raised = (int) REGISTER.getAndSet(bar, RAISE, 0);
             if (raised != 0) {
                 REGISTER.getAndBitwiseOr(bar, STATUS, raised);
                 bus.raise(0);
+                bus.setLine(true);
             } else {
                 LockSupport.parkNanos(PAUSE);
             }

@@ -193,11 +193,19 @@ class InterruptKernelTest extends KernelTest {
 
     // ---- INTx
 
-    /** Opens the loner if it has a line. On the simulated kernel it has none. */
+    /** Opens the loner, whose line it is. */
     private Device withLine() {
         Device loner = open(machine.loner()).device();
-        assumeTrue(loner.irq(PciIrq.INTX).info().count() == 1, "the device has no INTx line");
+        assertThat(loner.irq(PciIrq.INTX).info().count()).isEqualTo(1);
         return loner;
+    }
+
+    /** Ends what the device asserts its line for. A simulated device takes its time. */
+    private static void acknowledge(Mmio registers, int bits) {
+        registers.write32Release(ACKNOWLEDGE, bits);
+        while ((registers.read32Acquire(STATUS) & bits) != 0) {
+            Thread.onSpinWait();
+        }
     }
 
     @Test
@@ -212,12 +220,12 @@ class InterruptKernelTest extends KernelTest {
         line.unmask(); // not acknowledged: still asserted
         assertThat(line.await(FOREVER)).isEqualTo(1);
         assertThat(registers.read32Acquire(STATUS)).isEqualTo(3);
-        registers.write32Release(ACKNOWLEDGE, 3);
+        acknowledge(registers, 3);
         line.unmask();
         assertThat(line.await(NOT_LONG)).isZero();
         registers.write32Release(RAISE, 4);
         assertThat(line.await(FOREVER)).isEqualTo(1);
-        registers.write32Release(ACKNOWLEDGE, 4);
+        acknowledge(registers, 4);
     }
 
     @Test
@@ -230,7 +238,7 @@ class InterruptKernelTest extends KernelTest {
         assertThat(line.await(NOT_LONG)).isZero();
         line.unmask();
         assertThat(line.await(FOREVER)).isEqualTo(1);
-        registers.write32Release(ACKNOWLEDGE, 1);
+        acknowledge(registers, 1);
     }
 
     @Test
@@ -244,7 +252,7 @@ class InterruptKernelTest extends KernelTest {
         assertThat(line.await(FOREVER)).isEqualTo(1);
         event.signal(); // still asserted
         assertThat(line.await(FOREVER)).isEqualTo(1);
-        registers.write32Release(ACKNOWLEDGE, 1);
+        acknowledge(registers, 1);
         event.signal();
         assertThat(line.await(NOT_LONG)).isZero();
         registers.write32Release(RAISE, 2);
@@ -254,7 +262,7 @@ class InterruptKernelTest extends KernelTest {
         assertThat(line.await(FOREVER)).isEqualTo(1);
         line.unmaskEvent().signal(); // a second one, closed with the line
         assertThat(line.await(FOREVER)).isEqualTo(1);
-        registers.write32Release(ACKNOWLEDGE, 2);
+        acknowledge(registers, 2);
     }
 
     @Test
@@ -281,7 +289,7 @@ class InterruptKernelTest extends KernelTest {
     @Test
     void whatAnotherHandleEnabledTheKernelRefusesAndTheErrnoIsExplained() {
         Stack first = open(machine.loner());
-        assumeTrue(first.device().irq(PciIrq.INTX).info().count() == 1, "the device has no INTx line");
+        assertThat(first.device().irq(PciIrq.INTX).info().count()).isEqualTo(1);
         Device second = first.iommu().openDevice(first.group(), machine.loner());
         first.device().irq(PciIrq.MSI).enable();
         VfioException e = catchThrowableOfType(

@@ -82,4 +82,9 @@ final class FakeBus implements PciBus {
     public void raise(int vector) {
         raised.incrementAndGet(vector);
     }
+
+    @Override
+    public void setLine(boolean asserted) {
+        throw new UnsupportedOperationException("the controller has no line");
+    }
 }
