@@ -11,6 +11,7 @@ import io.github.vfio4j.Device;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Group;
+import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.IommuType;
 import io.github.vfio4j.KvmUser;
@@ -66,6 +67,7 @@ final class ApiProgram {
     private final Map<Type1, DirtyTracking> trackings = new IdentityHashMap<>();
     private final Map<KvmVm, Map<Object, KvmUser>> users = new IdentityHashMap<>();
     private final Map<Device, Map<Integer, Interrupts>> interrupts = new IdentityHashMap<>();
+    private final Map<Object, String> names = new IdentityHashMap<>(); // of devices
 
     ApiProgram(Side side, SysFs sysfs, boolean topMappings) {
         this.side = side;
@@ -114,6 +116,7 @@ final class ApiProgram {
         buffers.clear();
         trackings.clear();
         interrupts.clear();
+        names.clear();
         users.clear();
         side.closeAll();
         if (side.second != null) {
@@ -452,7 +455,11 @@ final class ApiProgram {
             return noWords(call);
         }
         Type1 through = iommu;
-        return tried(call, () -> opened(call.into(), through.openDevice(group, PciAddress.parse(name))).info());
+        return tried(call, () -> {
+            Device device = opened(call.into(), through.openDevice(group, PciAddress.parse(name)));
+            names.put(device, name);
+            return device.info();
+        });
     }
 
     // ---- devices
@@ -468,10 +475,18 @@ final class ApiProgram {
             return tried(call, () -> device.region(index).info());
         }
         if (call.request() == VFIO_DEVICE_GET_IRQ_INFO() && size >= 16) {
-            // How many lines there are is masked.
-            return tried(call, () -> index == VFIO_PCI_INTX_IRQ_INDEX() ? device.irq(index).info().index() : device.irq(index).info());
+            return tried(call, () -> device.irq(index).info());
         }
-        return call.request() == VFIO_DEVICE_SET_IRQS() && fields.size() == 6 ? setIrqs(call, device, index) : noWords(call);
+        return call.request() == VFIO_DEVICE_SET_IRQS() && fields.size() >= 5 && isOpenOnce(device)
+                ? setIrqs(call, device, index)
+                : noWords(call);
+    }
+
+    /** What another handle of the same device enabled is nothing that the library looks at. */
+    private boolean isOpenOnce(Device device) {
+        return names.get(device) == null || Arrays.stream(handles)
+                        .filter(other -> names.get(device).equals(names.get(other)) && isOpen(other))
+                        .count() <= 1;
     }
 
     private Attempt setIrqs(IoctlStruct call, Device device, int index) {
@@ -482,6 +497,7 @@ final class ApiProgram {
         Interrupts enabled = known.get(index);
         int trigger = VFIO_IRQ_SET_ACTION_TRIGGER();
         if (flags == (VFIO_IRQ_SET_DATA_EVENTFD() | trigger)
+                && call.fields().size() > 5
                 && call.fields().get(5) instanceof Field.Descriptor(int event)
                 && isOwn(event)
                 && count > 0
@@ -507,7 +523,32 @@ final class ApiProgram {
                 return "";
             });
         }
+        int data = flags & VFIO_IRQ_SET_DATA_TYPE_MASK();
+        int action = flags & VFIO_IRQ_SET_ACTION_TYPE_MASK();
+        if (data == VFIO_IRQ_SET_DATA_NONE() && count == 1 && enabled != null && has(enabled, start)) {
+            Interrupt one = enabled.get(start);
+            if (action == trigger) {
+                return tried(call, () -> {
+                    one.trigger();
+                    return one.poll();
+                });
+            } else if (action == VFIO_IRQ_SET_ACTION_MASK()) {
+                return tried(call, () -> {
+                    one.mask();
+                    return "";
+                });
+            } else if (action == VFIO_IRQ_SET_ACTION_UNMASK()) {
+                return tried(call, () -> {
+                    one.unmask();
+                    return "";
+                });
+            }
+        }
         return noWords(call);
+    }
+
+    private static boolean has(Interrupts enabled, int number) {
+        return attempt(() -> enabled.get(number)) instanceof ApiAnswer.Did;
     }
 
     private Attempt map(Step.Map map, Device device) {

@@ -30,6 +30,7 @@ final class Generator implements Lockstep.Source {
     private static final int FIRST_GROUP = 2; // slots: containers 0 and 1, then anything
     static final String CONTAINER = "/dev/vfio/vfio";
     private static final String SHARED_GROUP = "/dev/vfio/$shared";
+    private static final String CARD_GROUP = "/dev/vfio/$card"; // opened for its interrupts alone
     static final String KVM = "/dev/kvm";
     private static final int LONGEST = 40;
     private static final int CONFIG = VFIO_PCI_CONFIG_REGION_INDEX();
@@ -39,6 +40,7 @@ final class Generator implements Lockstep.Source {
         GROUP,
         DEVICE,
         EVENT,
+        CARD, // a device of which interrupts alone are compared
         MEDIATED, // a mediated device
         KVM,
         VM,
@@ -89,6 +91,8 @@ final class Generator implements Lockstep.Source {
     private final Program first = new Program();
     private final Program second = new Program();
     private final boolean secondTakesPart;
+    private final boolean aboutInterrupts;
+    private final IrqSteps irqs;
     private Map<Integer, Known> open; // of the process whose turn it is
     private Map<Integer, Long> mapped;
     private final List<Range> ranges = new ArrayList<>(); // mapped for DMA once
@@ -105,7 +109,12 @@ final class Generator implements Lockstep.Source {
         left = random.nextInt(5, LONGEST);
         secondTakesPart = chance(40);
         turn(first);
-        if (chance(85)) {
+        irqs = new IrqSteps(random, () -> file(Kind.EVENT), () -> file(Kind.CONTAINER));
+        aboutInterrupts = chance(25);
+        if (aboutInterrupts) {
+            left += LONGEST / 2;
+            planInterrupts();
+        } else if (chance(85)) {
             planSetUp();
         }
     }
@@ -138,6 +147,23 @@ final class Generator implements Lockstep.Source {
             planned.add(makeVm(10, 9));
             planned.add(makeVmDevice(11, 10, KVM_DEV_TYPE_VFIO(), 0));
             planned.add(vmAttribute(11, true, KVM_DEV_VFIO_FILE(), KVM_DEV_VFIO_FILE_ADD(), FIRST_GROUP));
+        }
+    }
+
+    /** The whole way to a device, and eventfds. */
+    private void planInterrupts() {
+        List<String> with = new ArrayList<>(List.of("/dev/vfio/$edu", CARD_GROUP, CARD_GROUP));
+        if (scope.mediated) {
+            with.add("/dev/vfio/$mtty");
+        }
+        String group = pick(with);
+        planned.add(open(0, CONTAINER));
+        planned.add(open(FIRST_GROUP, group));
+        planned.add(ioctl(FIRST_GROUP, VFIO_GROUP_SET_CONTAINER(), fd(0)));
+        planned.add(ioctl(0, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
+        planned.add(getDevice(FIRST_GROUP + 1, FIRST_GROUP, text(rightName(group))));
+        for (int i = 2; i < 5; i++) {
+            planned.add(eventfd(FIRST_GROUP + i, chance(70) ? 0 : 1, chance(80) ? 0 : 1));
         }
     }
 
@@ -250,7 +276,8 @@ final class Generator implements Lockstep.Source {
     private void answered(int into, Known file, int request, List<Field> fields) {
         if (into >= 0) {
             String name = ((Field.Text) fields.getFirst()).text();
-            open.put(into, new Known(TwinMachine.MTTYS.contains(name) ? Kind.MEDIATED : Kind.DEVICE, name));
+            boolean card = name.strip().equals(TwinMachine.CARD);
+            open.put(into, new Known(TwinMachine.MTTYS.contains(name) ? Kind.MEDIATED : card ? Kind.CARD : Kind.DEVICE, name));
         } else if (file.kind == Kind.GROUP && request == VFIO_GROUP_SET_CONTAINER()) {
             file.container = open.get(((Field.Descriptor) fields.getFirst()).slot());
         } else if (file.kind == Kind.CONTAINER && request == VFIO_IOMMU_MAP_DMA()) {
@@ -329,9 +356,9 @@ final class Generator implements Lockstep.Source {
             device ? 12 : 1, // read
             device ? 10 : 1, // write
             2, // eventfd
-            has(Kind.EVENT) ? 4 : 0, // eventfd calls
+            has(Kind.EVENT) ? aboutInterrupts ? 40 : 4 : 0, // eventfd calls
             4, // unknown ioctl
-            device ? 8 : 1, // set irqs
+            aboutInterrupts ? 90 : device ? 8 : 1, // interrupts
             device ? 1 : 0, // reset
             iommu ? 7 : 1, // dirty pages
             2, // dup
@@ -370,7 +397,7 @@ final class Generator implements Lockstep.Source {
             case 17 -> free() < 0 ? any() : eventfd(free(), oneOf(0, 1, -1), chance(90) ? oneOf(0, 1) : oneOf(2, 4, 0x80000));
             case 18 -> countEvents();
             case 19 -> unknown();
-            case 20 -> setIrqs();
+            case 20 -> interrupts();
             case 21 -> ioctl(file(Kind.DEVICE), VFIO_DEVICE_RESET(), 0);
             case 22 -> dirtyPages();
             case 23 -> free() < 0 ? any() : dup(free(), file(pick(List.of(Kind.values()))));
@@ -382,12 +409,19 @@ final class Generator implements Lockstep.Source {
         };
     }
 
+    private Step interrupts() {
+        if (has(Kind.CARD) && chance(90)) {
+            return irqs.with(file(Kind.CARD));
+        }
+        return has(Kind.MEDIATED) && chance(90) ? irqs.withMediated(fileOrNone(Kind.MEDIATED)) : irqs.with(file(Kind.DEVICE));
+    }
+
     private Step countEvents() {
         int event = file(Kind.EVENT);
         if (open.containsKey(event) && open.get(event).kind == Kind.DEVICE) {
             event = NOT_OPEN; // registers are not for reading along
         }
-        return chance(50)
+        return chance(aboutInterrupts ? 75 : 50)
                 ? read(event, oneOf(8, 8, 8, 7, 9, 0))
                 : write(event, chance(85) ? number64() : oneOfHex("", "01", "01020304050607"));
     }
@@ -431,6 +465,7 @@ final class Generator implements Lockstep.Source {
         return switch (group) {
             case "/dev/vfio/$edu" -> TwinMachine.EDU;
             case "/dev/vfio/$testdev" -> TwinMachine.TESTDEV;
+            case CARD_GROUP -> TwinMachine.CARD;
             case "/dev/vfio/$mtty" -> TwinMachine.MTTYS.get(0);
             case "/dev/vfio/$second_mtty" -> TwinMachine.MTTYS.get(1);
             default -> TwinMachine.SHARED.getFirst();
@@ -736,33 +771,11 @@ final class Generator implements Lockstep.Source {
             return ioctl(slot, request, 0);
         }
         boolean hotReset = request == VFIO_IOMMU_GET_INFO() || request == VFIO_IOMMU_MAP_DMA();
-        // Descriptor 0 is open or not as the JVM was started; index 0 is INTx, which simulated functions lack.
+        // Descriptor 0 is open or not as the JVM was started.
         boolean another = request == VFIO_GROUP_SET_CONTAINER() || request == VFIO_DEVICE_SET_IRQS() || request == VFIO_GROUP_GET_DEVICE_FD() || request == VFIO_SET_IOMMU() || request == VFIO_CHECK_EXTENSION();
         if (another || isSharedDevice(slot) && hotReset) {
             return ioctl(slot, 0x3b79, 0);
         }
         return ioctl(slot, request, u32(oneOf(0, 8, 12, 16, 20, 24, 32)), u32(oneOf(0, 1, 3)), u32(0), u32(0), u64(0), u64(0));
-    }
-
-    private Step setIrqs() {
-        int device = file(Kind.DEVICE);
-        if (chance(2)) {
-            return ioctl(device, VFIO_DEVICE_SET_IRQS(), 0);
-        }
-        int index = chance(92) ? oneOf(1, 1, 1, 2, 3, 4, 4) : oneOf(5, -1);
-        int data = chance(85) ? oneOf(1, 2, 4, 4, 4) : oneOf(0, 3, 5, 6, 7);
-        int action = chance(85) ? 0x20 : oneOf(0, 8, 0x10, 0x18, 0x30, 0x40);
-        int start = chance(85) ? 0 : oneOf(1, -1, 2);
-        int count = chance(70) ? 1 : oneOf(0, 0, 2, -1, 1000);
-        int room = data == 4 ? 24 : data == 2 ? 21 : 20;
-        return ioctl(
-                device,
-                VFIO_DEVICE_SET_IRQS(),
-                u32(argsz(room)),
-                u32(data | action),
-                u32(index),
-                u32(start),
-                u32(count),
-                data == 2 ? u32(oneOf(0, 1)) : chance(15) ? u32(oneOf(-1, -2)) : fd(file(Kind.EVENT)));
     }
 }

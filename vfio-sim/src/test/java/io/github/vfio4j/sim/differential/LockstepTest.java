@@ -133,6 +133,7 @@ class LockstepTest {
         SimMachine.Builder builder = SimMachine.builder().kernel(line);
         builder.device(PciAddress.parse(TwinMachine.EDU), new NvmeModel(1 << 20, 512), 1, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.TESTDEV), new NvmeModel(1 << 20, 512), 2, SimMachine.VFIO_PCI);
+        builder.device(PciAddress.parse(TwinMachine.CARD), new SimulatedCalls.Card(), 6, SimMachine.VFIO_PCI);
         for (String member : TwinMachine.SHARED) {
             builder.device(PciAddress.parse(member), new NvmeModel(1 << 20, 512), 3, SimMachine.VFIO_PCI);
         }
@@ -151,6 +152,6 @@ class LockstepTest {
                 machine.profile().toString(),
                 SimPorts.syscalls(machine.startProcess()),
                 path -> TwinMachine.replaced(
-                        path, Map.of("$edu", "1", "$testdev", "2", "$shared", "3", "$mtty", "4", "$second_mtty", "5")));
+                        path, Map.of("$edu", "1", "$testdev", "2", "$shared", "3", "$mtty", "4", "$second_mtty", "5", "$card", "6")));
     }
 }
