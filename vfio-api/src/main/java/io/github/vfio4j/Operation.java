@@ -20,6 +20,14 @@ public enum Operation {
     GROUP_UNSET_CONTAINER("VFIO_GROUP_UNSET_CONTAINER"),
     /** Opening a device of a group. */
     GROUP_GET_DEVICE_FD("VFIO_GROUP_GET_DEVICE_FD"),
+    /** Opening a device by its own node, {@code /dev/vfio/devices/vfioN}. */
+    OPEN_DEVICE("open of the VFIO device node"),
+    /** Binding a device that was opened so to an iommufd. */
+    DEVICE_BIND_IOMMUFD("VFIO_DEVICE_BIND_IOMMUFD"),
+    /** Giving a device an address space of its iommufd. */
+    DEVICE_ATTACH_IOMMUFD_PT("VFIO_DEVICE_ATTACH_IOMMUFD_PT"),
+    /** Taking the address space from a device. */
+    DEVICE_DETACH_IOMMUFD_PT("VFIO_DEVICE_DETACH_IOMMUFD_PT"),
     /** Asking what a device has. */
     DEVICE_GET_INFO("VFIO_DEVICE_GET_INFO"),
     /** Asking for one region of a device. */
@@ -28,8 +36,6 @@ public enum Operation {
     DEVICE_GET_IRQ_INFO("VFIO_DEVICE_GET_IRQ_INFO"),
     /** Enabling, disabling, masking and triggering interrupts of a device. */
     DEVICE_SET_IRQS("VFIO_DEVICE_SET_IRQS"),
-    /** Giving a device an address space of an iommufd; nothing in the library does so yet. */
-    DEVICE_ATTACH_IOMMUFD_PT("VFIO_DEVICE_ATTACH_IOMMUFD_PT"),
     /** Resetting a device. */
     DEVICE_RESET("VFIO_DEVICE_RESET"),
     /** Asking which devices a reset of the slot or bus resets. */
@@ -98,6 +104,46 @@ public enum Operation {
     IOMMU_UNMAP_DMA("VFIO_IOMMU_UNMAP_DMA"),
     /** Tracking which pages devices wrote. */
     IOMMU_DIRTY_PAGES("VFIO_IOMMU_DIRTY_PAGES"),
+    /** Opening an iommufd, {@code /dev/iommu}. */
+    OPEN_IOMMUFD("open of the iommufd node"),
+    /** Destroying an object of an iommufd. */
+    IOMMU_DESTROY("IOMMU_DESTROY"),
+    /** Making an address space for devices. */
+    IOAS_ALLOC("IOMMU_IOAS_ALLOC"),
+    /** Saying which IOVAs the kernel may choose, and devices that are attached later must leave. */
+    IOAS_ALLOW_IOVAS("IOMMU_IOAS_ALLOW_IOVAS"),
+    /** Asking which IOVAs can be mapped in an address space. */
+    IOAS_IOVA_RANGES("IOMMU_IOAS_IOVA_RANGES"),
+    /** Giving the devices of an address space access to memory. */
+    IOAS_MAP("IOMMU_IOAS_MAP"),
+    /** Mapping once more what is mapped. */
+    IOAS_COPY("IOMMU_IOAS_COPY"),
+    /** Giving the devices of an address space access to the memory of a file. */
+    IOAS_MAP_FILE("IOMMU_IOAS_MAP_FILE"),
+    /** Taking that access away. */
+    IOAS_UNMAP("IOMMU_IOAS_UNMAP"),
+    /** Choosing or asking for an option of an iommufd. */
+    IOMMU_OPTION("IOMMU_OPTION"),
+    /** Choosing or asking for the address space of an iommufd that stands in for a container. */
+    IOMMU_VFIO_IOAS("IOMMU_VFIO_IOAS"),
+    /** Making a page table of an address space. */
+    HWPT_ALLOC("IOMMU_HWPT_ALLOC"),
+    /** Asking what the IOMMU of a device can do. */
+    GET_HW_INFO("IOMMU_GET_HW_INFO"),
+    /** Tracking which pages the devices of a page table write. */
+    HWPT_SET_DIRTY_TRACKING("IOMMU_HWPT_SET_DIRTY_TRACKING"),
+    /** Asking which pages they wrote. */
+    HWPT_GET_DIRTY_BITMAP("IOMMU_HWPT_GET_DIRTY_BITMAP"),
+    /** Asking what an iommufd that stands in for a container can do; nothing in the library uses one so. */
+    COMPAT_CHECK_EXTENSION("VFIO_CHECK_EXTENSION of an iommufd"),
+    /** Giving such an iommufd its IOMMU. */
+    COMPAT_SET_IOMMU("VFIO_SET_IOMMU of an iommufd"),
+    /** Asking for its limits. */
+    COMPAT_GET_INFO("VFIO_IOMMU_GET_INFO of an iommufd"),
+    /** Mapping with it. */
+    COMPAT_MAP_DMA("VFIO_IOMMU_MAP_DMA of an iommufd"),
+    /** Unmapping with it. */
+    COMPAT_UNMAP_DMA("VFIO_IOMMU_UNMAP_DMA of an iommufd"),
     /** Getting memory for DMA. */
     MEMORY_ALLOCATE("mmap of memory for DMA"),
     /** Giving memory for DMA back. */

@@ -27,6 +27,16 @@ public enum Rule {
             "fdget",
             "open it again; a handle never comes back once it or its owner was closed",
             f -> !f.handleOpen()),
+    /** A device is accessible once it is bound. */
+    DEVICE_BOUND(
+            "device.bound",
+            null,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the device was opened by its own node and is not bound to an iommufd yet",
+            "vfio_device_fops_unl_ioctl",
+            "bind it first: only then is it accessible",
+            f -> !f.accessGranted()),
     /** A device does what it has. */
     FEATURE_SUPPORTED(
             "feature.supported",
@@ -294,12 +304,12 @@ public enum Rule {
     GROUP_OPEN_CDEV(
             "open-group.cdev",
             Operation.OPEN_GROUP,
-            EnforcedBy.KERNEL,
+            EnforcedBy.API,
             Errno.EBUSY,
             "a device of the group is bound through its own file (/dev/vfio/devices)",
             "vfio_group_fops_open",
             "use one of the two ways for all devices of the group",
-            null),
+            Facts::groupBoundByDevice),
     /** A group is open at most once, in all the machine. */
     GROUP_OPEN_ONCE(
             "open-group.once",
@@ -373,6 +383,17 @@ public enum Rule {
             return kernel.isBefore(KernelProfile.V6_12) ? Errno.EINVAL : errno();
         }
     },
+    /** All groups of what stands in for a container have an IOMMU, or none. */
+    SET_CONTAINER_COMPAT_KINDS(
+            "set-container.compat-kinds",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "an iommufd that stands in for a container has groups behind an IOMMU, and this one is behind none, "
+                    + "or the other way round",
+            "iommufd_vfio_compat_ioas_create",
+            "use an iommufd for each kind",
+            Facts::iommufdOfOtherKind),
     /** A group without an IOMMU is for privileged programs. */
     SET_CONTAINER_PRIVILEGE(
             "set-container.privilege",
@@ -720,6 +741,17 @@ public enum Rule {
             "vfio_group_use_container",
             "open the device through the IOMMU of the group's own container",
             f -> !f.groupInThisContainer()),
+    /** A device without an IOMMU is for privileged programs. */
+    DEVICE_COMPAT_PRIVILEGE(
+            "open-device.compat-privilege",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EPERM,
+            "the device is behind no IOMMU, its group in an iommufd, and the program may not do raw I/O "
+                    + "(CAP_SYS_RAWIO), or the iommufd has an address space for containers",
+            "vfio_df_group_open",
+            "use a container",
+            f -> f.compatRefused()),
     /** The container must have its IOMMU. */
     DEVICE_NEEDS_IOMMU(
             "open-device.needs-iommu",
@@ -755,6 +787,86 @@ public enum Rule {
             "vfio_group_use_container",
             "run with CAP_SYS_RAWIO, or better turn the IOMMU on",
             f -> !f.groupTranslated() && !f.mayDoRawIo()),
+    /** Devices may not raise interrupts of others. */
+    DEVICE_COMPAT_INTERRUPTS(
+            "open-device.compat-interrupts",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EPERM,
+            "the group is in an iommufd, and the platform cannot isolate message interrupts (no interrupt remapping)",
+            "iommufd_device_bind",
+            "use a container, or turn interrupt remapping on",
+            f -> !f.interruptsIsolated()),
+    /** All devices of a group have one owner. */
+    DEVICE_COMPAT_OWNERSHIP(
+            "open-device.compat-owner",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EPERM,
+            "the group is in an iommufd, and a member is bound to a host driver or has another owner",
+            "iommu_device_claim_dma_owner",
+            "use a container",
+            Facts::groupOwnedByHost),
+    /** What stands in for a container needs an address space. */
+    DEVICE_COMPAT_IOAS(
+            "open-device.compat-ioas",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.ENODEV,
+            "the group is in an iommufd, whose address space for containers is gone",
+            "vfio_iommufd_compat_attach_ioas",
+            "use a container",
+            f -> !f.compatIoasExists()),
+    /** All devices of a group are attached to one page table. */
+    DEVICE_COMPAT_TOGETHER(
+            "open-device.compat-together",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the group is in an iommufd, and another device of it is attached to another page table",
+            "iommufd_hw_pagetable_attach",
+            "use a container",
+            Facts::groupAttachedElsewhere),
+    /** What a device cannot translate must not be mapped. */
+    DEVICE_COMPAT_RESERVED(
+            "open-device.compat-reserved",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EADDRINUSE,
+            "the group is in an iommufd, where IOVAs are mapped that the device or its IOMMU cannot use",
+            "iopt_reserve_iova",
+            "use a container",
+            f -> !f.reservedIsFree() || !f.mappingsAligned()),
+    /** What is mapped lets devices read, write or both. */
+    DEVICE_COMPAT_PERMISSION(
+            "open-device.compat-permission",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the group is in an iommufd, where something is mapped that lets devices neither read nor write",
+            "iopt_table_add_domain",
+            "use a container",
+            f -> !f.accessGiven()),
+    /** What is mapped is pinned when the first device is opened. */
+    DEVICE_COMPAT_MEMORY(
+            "open-device.compat-memory",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EFAULT,
+            "the group is in an iommufd, where memory is mapped that is not there",
+            "iopt_table_add_domain",
+            "use a container",
+            f -> !f.memoryAccessible()),
+    /** Pinned memory counts against the limit on locked memory. */
+    DEVICE_COMPAT_MEMLOCK(
+            "open-device.compat-memlock",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.ENOMEM,
+            "the group is in an iommufd, where more is mapped than the limit on locked memory (RLIMIT_MEMLOCK) allows",
+            "iopt_table_add_domain",
+            "use a container, or raise the limit",
+            f -> !f.withinMemlock()),
     /** A device is reset when it is first opened. */
     DEVICE_BUSY(
             "open-device.busy",
@@ -1816,6 +1928,184 @@ public enum Rule {
             "receive in the order in which the other process sends",
             null),
 
+    // ---- open of /dev/vfio/devices/vfioN
+    /** The device node must exist. */
+    CDEV_NODE_EXISTS(
+            "open-cdev.node",
+            Operation.OPEN_DEVICE,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "the device has no node of its own: it is not bound to a VFIO driver, is behind no IOMMU, or the "
+                    + "kernel has no such nodes",
+            "vfio_device_fops_cdev_open",
+            "bind the device to vfio-pci; a kernel without CONFIG_VFIO_DEVICE_CDEV has groups alone: "
+                    + "vfio.openGroup(number)",
+            null),
+    /** The program needs access to the device node. */
+    CDEV_NODE_ACCESS(
+            "open-cdev.access",
+            Operation.OPEN_DEVICE,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not open the device node",
+            "vfio_device_fops_cdev_open",
+            "give the user read and write access to the node (chown or a udev rule)",
+            null),
+    /** A device that leaves is not opened. */
+    CDEV_STAYS(
+            "open-cdev.leaving",
+            Operation.OPEN_DEVICE,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the device is just being unbound from its VFIO driver",
+            "vfio_device_fops_cdev_open",
+            "bind the device to vfio-pci again",
+            null),
+
+    // ---- open of /dev/iommu
+    /** The iommufd node must exist. */
+    IOMMUFD_NODE_EXISTS(
+            "open-iommufd.node",
+            Operation.OPEN_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "the kernel has no /dev/iommu",
+            "iommufd_fops_open",
+            "load the driver (modprobe iommufd); a kernel without CONFIG_IOMMUFD has containers: vfio.openContainer()",
+            null),
+    /** The program needs access to the iommufd node. */
+    IOMMUFD_NODE_ACCESS(
+            "open-iommufd.access",
+            Operation.OPEN_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not open the iommufd node",
+            "iommufd_fops_open",
+            "give the user read and write access to the node",
+            null),
+
+    // ---- VFIO_DEVICE_BIND_IOMMUFD
+    /** A descriptor is not negative. */
+    BIND_IOMMUFD_NEGATIVE(
+            "bind-iommufd.fd-negative",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the descriptor that should be the iommufd is negative",
+            "vfio_df_ioctl_bind_iommufd",
+            "open an iommufd",
+            Facts::namedFileNegative),
+    /** Only a file of the device's own node is bound. */
+    BIND_IOMMUFD_OWN_FILE(
+            "bind-iommufd.own-file",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the device was opened through its group",
+            "vfio_df_ioctl_bind_iommufd",
+            "open the device by its own node, with the group closed",
+            Facts::openedThroughGroup),
+    /** A group is used through its own file or through those of its devices. */
+    BIND_IOMMUFD_GROUP_CLOSED(
+            "bind-iommufd.group-closed",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the group of the device is open",
+            "vfio_device_block_group",
+            "use one of the two ways for all devices of the group: close the group first",
+            Facts::groupOpen),
+    /** A file is bound once. */
+    BIND_IOMMUFD_ONCE(
+            "bind-iommufd.once",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "this file of the device is bound already",
+            "vfio_df_ioctl_bind_iommufd",
+            "use the device as it is; only closing it unbinds it",
+            Facts::deviceBound),
+    /** The descriptor that is named must be open. */
+    BIND_IOMMUFD_FD_OPEN(
+            "bind-iommufd.fd-open",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor that should be the iommufd",
+            "iommufd_ctx_from_fd",
+            "open an iommufd",
+            f -> !f.namedFileOpen()),
+    /** The file that is named must be an iommufd. */
+    BIND_IOMMUFD_FD_KIND(
+            "bind-iommufd.fd-kind",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.TYPE,
+            Errno.EBADFD,
+            "the file that should be the iommufd is something else",
+            "iommufd_ctx_from_fd",
+            "open an iommufd",
+            f -> !f.namedFileIsIommufd()),
+    /** A device is bound once, in all the machine. */
+    BIND_IOMMUFD_DEVICE_ONCE(
+            "bind-iommufd.device-once",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the device is bound through another file of it",
+            "vfio_df_open",
+            "use that one, or close it first; if it is not open here, another process has the device",
+            Facts::deviceBoundElsewhere),
+    /** DMA through an iommufd is coherent. */
+    BIND_IOMMUFD_COHERENT(
+            "bind-iommufd.coherent",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the IOMMU cannot make the device's DMA coherent with the caches",
+            "iommufd_device_bind",
+            "use the device through its group and a container",
+            null),
+    /** Devices may not raise interrupts of others. */
+    BIND_IOMMUFD_INTERRUPTS(
+            "bind-iommufd.interrupts",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "the platform cannot isolate message interrupts (no interrupt remapping)",
+            "iommufd_device_bind",
+            "turn interrupt remapping on, or waive it with iommufd.allow_unsafe_interrupts=1 if you trust the device",
+            f -> !f.interruptsIsolated()),
+    /** All devices of a group have one owner. */
+    BIND_IOMMUFD_OWNERSHIP(
+            "bind-iommufd.owner",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "a member of the group is bound to a host driver or to another iommufd, or the group is in a container",
+            "iommu_device_claim_dma_owner",
+            "bind every member of the group to vfio-pci, pci-stub or no driver, and all that are used to one iommufd",
+            Facts::groupOwnedByHost),
+    /** The IOMMU must not serve the group for somebody else. */
+    BIND_IOMMUFD_DOMAIN_BUSY(
+            "bind-iommufd.domain-busy",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "the group is attached to another domain of the IOMMU",
+            "iommu_device_claim_dma_owner",
+            "end what uses the group: another driver or another program",
+            null),
+    /** A device is opened while nobody resets it. */
+    BIND_IOMMUFD_BUSY(
+            "bind-iommufd.busy",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.EAGAIN,
+            "somebody else resets the device or its bus",
+            "vfio_pci_core_enable",
+            "bind it again",
+            null),
+
     // ---- VFIO_DEVICE_ATTACH_IOMMUFD_PT
     /** A PASID is not 0. */
     ATTACH_PASID(
@@ -1833,6 +2123,973 @@ public enum Rule {
             return Kind.HAZARD;
         }
     },
+    /** What a device is attached to must exist. */
+    ATTACH_KNOWN(
+            "attach.known",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no object with this number",
+            "iommufd_device_change_pt",
+            "name an address space or page table of the iommufd that the device is bound to",
+            f -> !f.objectKnown()),
+    /** A device is attached to an address space or a page table. */
+    ATTACH_KIND(
+            "attach.kind",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the object is neither an address space nor a page table",
+            "iommufd_device_change_pt",
+            "name an address space or page table",
+            f -> !f.objectFits()),
+    /** All devices of a group are attached to one page table. */
+    ATTACH_TOGETHER(
+            "attach.together",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "another device of the group is attached to another page table",
+            "iommufd_hw_pagetable_attach",
+            "attach it where the other device of the group is, or detach that one first",
+            Facts::groupAttachedElsewhere),
+    /** What a device cannot translate must not be mapped. */
+    ATTACH_RESERVED(
+            "attach.reserved",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.KERNEL,
+            Errno.EADDRINUSE,
+            "IOVAs that the device or its IOMMU cannot use are mapped, or were promised (IOMMU_IOAS_ALLOW_IOVAS)",
+            "iopt_reserve_iova",
+            "unmap what lies outside the ranges of the address space, or attach before anything is mapped",
+            f -> !f.reservedIsFree()),
+    /** What is mapped must consist of the IOMMU's pages. */
+    ATTACH_ALIGNED(
+            "attach.aligned",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.API,
+            Errno.EADDRINUSE,
+            "something is mapped that is no multiple of the IOMMU's smallest page",
+            "iopt_check_iova_alignment",
+            "map whole pages: before a device is attached the kernel takes parts of pages",
+            f -> !f.mappingsAligned()),
+    /** What is mapped lets devices read, write or both. */
+    ATTACH_PERMISSION(
+            "attach.permission",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "something is mapped that lets devices neither read nor write",
+            "iopt_table_add_domain",
+            "unmap it; only an iommufd that stands in for a container takes such a mapping",
+            f -> !f.accessGiven()),
+    /** What is mapped is pinned when the first device is attached. */
+    ATTACH_MEMORY(
+            "attach.memory",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.KERNEL,
+            Errno.EFAULT,
+            "memory that is mapped is no longer there, or is read-only and the device may write",
+            "iopt_table_add_domain",
+            "unmap what the program gave back",
+            f -> !f.memoryAccessible()),
+    /** Pinned memory counts against the limit on locked memory. */
+    ATTACH_MEMLOCK(
+            "attach.memlock",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.KERNEL,
+            Errno.ENOMEM,
+            "the limit on locked memory (RLIMIT_MEMLOCK) is reached, or the kernel is out of memory",
+            "iopt_table_add_domain",
+            "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
+            f -> !f.withinMemlock()),
+    /** A device is attached while nobody resets it. */
+    ATTACH_BUSY(
+            "attach.busy",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "the device is just being reset",
+            "iommu_attach_group",
+            "attach it again",
+            null),
+
+    // ---- IOMMU_DESTROY
+    /** What is destroyed must exist. */
+    DESTROY_KNOWN(
+            "iommu-destroy.known",
+            Operation.IOMMU_DESTROY,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no object with this number",
+            "iommufd_object_remove",
+            "destroy each object once",
+            f -> !f.objectKnown()),
+    /** Only what nobody uses is destroyed. */
+    DESTROY_UNUSED(
+            "iommu-destroy.unused",
+            Operation.IOMMU_DESTROY,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the object is in use: an address space by page tables, a page table by devices, a device by its file",
+            "iommufd_object_remove",
+            "close or detach what uses it first",
+            Facts::objectInUse),
+
+    // ---- IOMMU_IOAS_ALLOW_IOVAS
+    /** The address space must exist. */
+    IOAS_ALLOW_KNOWN(
+            "ioas-allow.known",
+            Operation.IOAS_ALLOW_IOVAS,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with this number",
+            "iommufd_ioas_allow_iovas",
+            "name an address space",
+            f -> !f.objectKnown()),
+    /** Ranges have a length and lie apart. */
+    IOAS_ALLOW_RANGES(
+            "ioas-allow.ranges",
+            Operation.IOAS_ALLOW_IOVAS,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "a range ends before or where it begins, or two overlap",
+            "iommufd_ioas_load_iovas",
+            "give ranges of two bytes and more that lie apart",
+            f -> !f.rangesApart()),
+    /** Only what can be mapped is allowed. */
+    IOAS_ALLOW_RESERVED(
+            "ioas-allow.reserved",
+            Operation.IOAS_ALLOW_IOVAS,
+            EnforcedBy.API,
+            Errno.EADDRINUSE,
+            "a range includes IOVAs that an attached device or its IOMMU cannot use",
+            "iopt_set_allow_iova",
+            "allow ranges inside those of the address space",
+            f -> !f.reservedIsFree()),
+
+    // ---- IOMMU_IOAS_IOVA_RANGES
+    /** The address space must exist. */
+    IOAS_RANGES_KNOWN(
+            "ioas-ranges.known",
+            Operation.IOAS_IOVA_RANGES,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with this number",
+            "iommufd_ioas_iova_ranges",
+            "name an address space",
+            f -> !f.objectKnown()),
+    /** The answer needs room for every range. */
+    IOAS_RANGES_ROOM(
+            "ioas-ranges.room",
+            Operation.IOAS_IOVA_RANGES,
+            EnforcedBy.TYPE,
+            Errno.EMSGSIZE,
+            "there is no room for all ranges; the kernel wrote how many there are",
+            "iommufd_ioas_iova_ranges",
+            "ask again with as much room",
+            f -> !f.roomForRanges()),
+
+    // ---- IOMMU_IOAS_COPY
+    /** A length or IOVA is below 2^64 - 1. */
+    IOAS_COPY_LIMIT(
+            "ioas-copy.limit",
+            Operation.IOAS_COPY,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "an IOVA or the length is that of the very top, 2^64 - 1",
+            "iommufd_ioas_copy",
+            "choose lower IOVAs or a smaller length",
+            f -> f.sourceIova() == -1 || f.iova() == -1 || f.size() == -1),
+    /** A mapping lets devices read, write or both. */
+    IOAS_COPY_PERMISSION(
+            "ioas-copy.permission",
+            Operation.IOAS_COPY,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the flags let a device neither read nor write",
+            "iommufd_ioas_copy",
+            "give an Access",
+            f -> !f.accessGiven()),
+    /** The address space that is copied from must exist. */
+    IOAS_COPY_KNOWN(
+            "ioas-copy.known",
+            Operation.IOAS_COPY,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with the number of the source",
+            "iommufd_ioas_copy",
+            "name an address space",
+            f -> !f.sourceKnown()),
+    /** A copy has a size. */
+    IOAS_COPY_SIZE(
+            "ioas-copy.size",
+            Operation.IOAS_COPY,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the length is 0",
+            "iopt_get_pages",
+            "copy at least one page",
+            f -> f.size() == 0),
+    /** A range does not wrap around the address space. */
+    IOAS_COPY_WRAP(
+            "ioas-copy.wrap",
+            Operation.IOAS_COPY,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the range of the source wraps around the end of the address space",
+            "iopt_get_pages",
+            "choose a lower IOVA or a smaller length",
+            f -> wraps(f.sourceIova(), f.size())),
+    /** Only what is mapped is copied. */
+    IOAS_COPY_MAPPED(
+            "ioas-copy.mapped",
+            Operation.IOAS_COPY,
+            EnforcedBy.API,
+            Errno.ENOENT,
+            "a part of the range of the source is not mapped",
+            "iopt_get_pages",
+            "copy what is mapped",
+            f -> !f.sourceMapped()),
+    /** The address space that is copied to must exist. */
+    IOAS_COPY_TARGET(
+            "ioas-copy.target",
+            Operation.IOAS_COPY,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with the number of the target",
+            "iommufd_ioas_copy",
+            "name an address space",
+            f -> !f.objectKnown()),
+
+    // ---- IOMMU_IOAS_MAP_FILE
+    /** A length or IOVA is below 2^64 - 1. */
+    IOAS_MAP_FILE_LIMIT(
+            "ioas-map-file.limit",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the IOVA or the length is that of the very top, 2^64 - 1",
+            "iommufd_ioas_map_file",
+            "choose a lower IOVA or a smaller length",
+            f -> f.iova() == -1 || f.size() == -1),
+    /** A mapping lets devices read, write or both. */
+    IOAS_MAP_FILE_PERMISSION(
+            "ioas-map-file.permission",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the flags let a device neither read nor write",
+            "iommufd_ioas_map_file",
+            "give an Access",
+            f -> !f.accessGiven()),
+    /** The address space must exist. */
+    IOAS_MAP_FILE_KNOWN(
+            "ioas-map-file.known",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with this number",
+            "iommufd_ioas_map_file",
+            "name an address space",
+            f -> !f.objectKnown()),
+    /** The descriptor that is named must be open. */
+    IOAS_MAP_FILE_FD_OPEN(
+            "ioas-map-file.fd-open",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor",
+            "iommufd_ioas_map_file",
+            "open the file",
+            f -> !f.namedFileOpen()),
+    /** The file that is named must be memory. */
+    IOAS_MAP_FILE_FD_KIND(
+            "ioas-map-file.fd-kind",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the file is no memory that can be pinned",
+            "iopt_map_file_pages",
+            "map memory of memfd_create",
+            f -> !f.namedFileIsMemory()),
+
+    // ---- VFIO_IOMMU_MAP_DMA of an iommufd that stands in for a container
+    /** What stands in for a container needs an address space. */
+    COMPAT_MAP_NEEDS_IOAS(
+            "compat-map.needs-ioas",
+            Operation.COMPAT_MAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.ENODEV,
+            "no group was given to the iommufd yet, so it has no address space for containers",
+            "iommufd_vfio_map_dma",
+            "use a container, or the iommufd's own operations",
+            f -> !f.compatIoasExists()),
+
+    // ---- IOMMU_IOAS_MAP
+    /** A length or IOVA is below 2^64 - 1. */
+    IOAS_MAP_LIMIT(
+            "ioas-map.limit",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the IOVA or the length is that of the very top, 2^64 - 1",
+            "iommufd_ioas_map",
+            "choose a lower IOVA or a smaller length",
+            f -> f.iova() == -1 || f.size() == -1),
+    /** A mapping lets devices read, write or both. */
+    IOAS_MAP_PERMISSION(
+            "ioas-map.permission",
+            Operation.IOAS_MAP,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the flags let a device neither read nor write",
+            "iommufd_ioas_map",
+            "give an Access",
+            f -> !f.accessGiven()),
+    /** The address space must exist. */
+    IOAS_MAP_KNOWN(
+            "ioas-map.known",
+            Operation.IOAS_MAP,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with this number",
+            "iommufd_ioas_map",
+            "name an address space",
+            f -> !f.objectKnown()),
+    /** A mapping has a size. */
+    IOAS_MAP_SIZE(
+            "ioas-map.size",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the length is 0, or almost 2^64",
+            "iopt_alloc_pages",
+            "map at least one page, and no more than there can be",
+            f -> f.size() == 0 || isAlmostAll(f.size())) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** Memory does not wrap around the address space. */
+    IOAS_MAP_ADDRESS_WRAP(
+            "ioas-map.address-wrap",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "address and length reach the end of 64 bits",
+            "iopt_alloc_pages",
+            "map memory of the program",
+            f -> Long.compareUnsigned(f.address() + f.size(), f.address()) < 0) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A mapping consists of whole pages. */
+    IOAS_MAP_SIZE_ALIGNED(
+            "ioas-map.size-aligned",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the length is not a multiple of the smallest page of the IOMMUs",
+            "iopt_alloc_area_pages",
+            "align it to what the address space says",
+            f -> (f.size() & (f.granule() - 1)) != 0) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** The kernel looks for less than half of the address space. */
+    IOAS_MAP_HALF(
+            "ioas-map.half",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "no IOVA is given, and the length is half of the address space or more",
+            "iopt_alloc_iova",
+            "give an IOVA, or map less",
+            f -> !f.iovaGiven() && Long.compareUnsigned(f.size(), Long.MAX_VALUE) >= 0) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** The kernel places memory as it is aligned. */
+    IOAS_MAP_PLACE_ALIGNED(
+            "ioas-map.place-aligned",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "no IOVA is given, and the memory is not aligned to the smallest page of the IOMMUs",
+            "iopt_alloc_iova",
+            "align the address to what the address space says",
+            f -> !f.iovaGiven() && (f.address() & (f.granule() - 1)) != 0) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** The kernel places a mapping only where there is room. */
+    IOAS_MAP_PLACE(
+            "ioas-map.place",
+            Operation.IOAS_MAP,
+            EnforcedBy.KERNEL,
+            Errno.ENOSPC,
+            "no IOVA is given, and no gap between the mappings is large enough",
+            "iopt_alloc_iova",
+            "give an IOVA, map smaller pieces, or allow more IOVAs",
+            f -> !f.iovaGiven() && !f.iovaFree()) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A mapping consists of whole pages. */
+    IOAS_MAP_IOVA_ALIGNED(
+            "ioas-map.iova-aligned",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the IOVA is not a multiple of the smallest page of the IOMMUs",
+            "iopt_check_iova",
+            "align it to what the address space says",
+            f -> f.iovaGiven() && (f.iova() & (f.granule() - 1)) != 0) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A mapping does not wrap around the address space. */
+    IOAS_MAP_WRAP(
+            "ioas-map.wrap",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the range wraps around the end of the address space",
+            "iopt_check_iova",
+            "choose a lower IOVA or a smaller length",
+            f -> f.iovaGiven() && wraps(f.iova(), f.size())) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A mapping lies inside what the IOMMUs can translate. */
+    IOAS_MAP_RANGE(
+            "ioas-map.range",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the range includes IOVAs that an attached device or its IOMMU cannot use",
+            "iopt_check_iova",
+            "choose an IOVA inside the ranges of the address space",
+            f -> f.iovaGiven() && !f.insideIovaRange()) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** Mappings do not overlap. */
+    IOAS_MAP_OVERLAP(
+            "ioas-map.overlap",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EEXIST,
+            "the range overlaps a mapping",
+            "iopt_check_iova",
+            "choose another IOVA, or let the kernel choose, or unmap first",
+            f -> f.iovaGiven() && f.overlapsMapping()) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A copy allows no more than what it is made of. */
+    IOAS_MAP_WRITABLE(
+            "ioas-map.writable",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EPERM,
+            "the copy is to let devices write, and the memory was mapped for reading alone",
+            "iopt_insert_area",
+            "map the memory anew, for writing",
+            f -> !f.sourceWritable()) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A mapping consists of whole pages. */
+    IOAS_MAP_ADDRESS_ALIGNED(
+            "ioas-map.address-aligned",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the memory is not aligned to the smallest page of the IOMMUs",
+            "iopt_insert_area",
+            "align the address to what the address space says",
+            f -> (f.address() & (f.granule() - 1)) != 0) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** What is mapped must be memory of the program. */
+    IOAS_MAP_MEMORY(
+            "ioas-map.memory",
+            Operation.IOAS_MAP,
+            EnforcedBy.TYPE,
+            Errno.EFAULT,
+            "a page of the range is not mapped in the program, or it is read-only and the device may write",
+            "iopt_area_fill_domains",
+            "map memory that the library allocated",
+            f -> !f.memoryAccessible()) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** Pinned memory counts against the limit on locked memory. */
+    IOAS_MAP_MEMLOCK(
+            "ioas-map.memlock",
+            Operation.IOAS_MAP,
+            EnforcedBy.KERNEL,
+            Errno.ENOMEM,
+            "the limit on locked memory (RLIMIT_MEMLOCK) of the user is reached, or the kernel is out of memory",
+            "iopt_area_fill_domains",
+            "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
+            f -> !f.withinMemlock()) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A mapping of an attached device lets it read, write or both. */
+    COMPAT_MAP_PERMISSION(
+            "compat-map.permission",
+            Operation.COMPAT_MAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the flags let a device neither read nor write, and a device is attached",
+            "iommufd_vfio_map_dma",
+            "give an Access",
+            f -> !f.accessGiven()),
+
+    // ---- VFIO_IOMMU_UNMAP_DMA of an iommufd that stands in for a container
+    /** What stands in for a container needs an address space. */
+    COMPAT_UNMAP_NEEDS_IOAS(
+            "compat-unmap.needs-ioas",
+            Operation.COMPAT_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.ENODEV,
+            "no group was given to the iommufd yet, so it has no address space for containers",
+            "iommufd_vfio_unmap_dma",
+            "use a container, or the iommufd's own operations",
+            f -> !f.compatIoasExists()),
+    /** Everything is no range. */
+    COMPAT_UNMAP_ALL_RANGE(
+            "compat-unmap.all",
+            Operation.COMPAT_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "everything is to be unmapped, and a range is given",
+            "iommufd_vfio_unmap_dma",
+            "give IOVA 0 and size 0 with VFIO_DMA_UNMAP_FLAG_ALL",
+            f -> f.unmapAll() && (f.iova() != 0 || f.size() != 0)),
+    /** A mapping is cut between pages. */
+    COMPAT_UNMAP_CUT(
+            "compat-unmap.cut",
+            Operation.COMPAT_UNMAP_DMA,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "a mapping is to be cut inside a page",
+            "iopt_area_split",
+            "unmap whole pages",
+            f -> !f.cutAligned()),
+
+    // ---- IOMMU_IOAS_UNMAP
+    /** The address space must exist. */
+    IOAS_UNMAP_KNOWN(
+            "ioas-unmap.known",
+            Operation.IOAS_UNMAP,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with this number",
+            "iommufd_ioas_unmap",
+            "name an address space",
+            f -> !f.objectKnown()),
+    /** A length or IOVA is below 2^64 - 1. */
+    IOAS_UNMAP_LIMIT(
+            "ioas-unmap.limit",
+            Operation.IOAS_UNMAP,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the IOVA or the length is that of the very top, 2^64 - 1",
+            "iommufd_ioas_unmap",
+            "choose a lower IOVA or a smaller length; everything is IOVA 0 and length 2^64 - 1",
+            f -> !f.unmapAll() && (f.iova() == -1 || f.size() == -1)),
+    /** A range has a size. */
+    IOAS_UNMAP_SIZE(
+            "ioas-unmap.size",
+            Operation.IOAS_UNMAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the length is 0",
+            "iopt_unmap_iova",
+            "unmap at least one page",
+            f -> !f.unmapAll() && f.size() == 0) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.COMPAT_UNMAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A range does not wrap around the address space. */
+    IOAS_UNMAP_WRAP(
+            "ioas-unmap.wrap",
+            Operation.IOAS_UNMAP,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the range wraps around the end of the address space",
+            "iopt_unmap_iova",
+            "choose a lower IOVA or a smaller length",
+            f -> !f.unmapAll() && wraps(f.iova(), f.size())) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.COMPAT_UNMAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A mapping is unmapped as a whole. */
+    IOAS_UNMAP_WHOLE(
+            "ioas-unmap.whole",
+            Operation.IOAS_UNMAP,
+            EnforcedBy.API,
+            Errno.ENOENT,
+            "the range cuts a mapping",
+            "iopt_unmap_iova_range",
+            "unmap whole mappings",
+            Facts::cutsMapping) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.COMPAT_UNMAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** Only what is mapped is unmapped. */
+    IOAS_UNMAP_MAPPED(
+            "ioas-unmap.mapped",
+            Operation.IOAS_UNMAP,
+            EnforcedBy.API,
+            Errno.ENOENT,
+            "nothing is mapped in the range",
+            "iommufd_ioas_unmap",
+            "unmap what is mapped, once",
+            f -> !f.unmapAll() && f.nothingMapped()),
+
+    // ---- IOMMU_OPTION
+    /** The address space must exist. */
+    OPTION_KNOWN(
+            "iommu-option.known",
+            Operation.IOMMU_OPTION,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with this number",
+            "iommufd_ioas_option",
+            "name an address space",
+            f -> !f.objectKnown()),
+    /** How memory is counted is for privileged programs. */
+    OPTION_PRIVILEGE(
+            "iommu-option.privilege",
+            Operation.IOMMU_OPTION,
+            EnforcedBy.KERNEL,
+            Errno.EPERM,
+            "how locked memory is counted is for privileged programs (CAP_SYS_RESOURCE)",
+            "iommufd_option_rlimit_mode",
+            "run with CAP_SYS_RESOURCE, or leave it as it is",
+            f -> !f.mayRaiseLimits()),
+    /** How memory is counted is said before anything is made. */
+    OPTION_FIRST(
+            "iommu-option.first",
+            Operation.IOMMU_OPTION,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the iommufd has an object already",
+            "iommufd_option_rlimit_mode",
+            "say it first, before an address space is made or a device bound",
+            f -> !f.iommufdEmpty()),
+    /** An option is 0 or 1. */
+    OPTION_VALUE(
+            "iommu-option.value",
+            Operation.IOMMU_OPTION,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the value of the option is neither 0 nor 1",
+            "iommufd_option",
+            "give 0 or 1",
+            f -> !f.optionValueValid()),
+    /** Large pages are turned off before they are used. */
+    OPTION_LARGE_PAGES(
+            "iommu-option.large-pages",
+            Operation.IOMMU_OPTION,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "large pages are to be turned off, and something is mapped for an attached device",
+            "iopt_disable_large_pages",
+            "turn them off before anything is mapped",
+            f -> !f.largePagesUnused()),
+    /** Without large pages every mapping is made of pages. */
+    OPTION_ALIGNED(
+            "iommu-option.aligned",
+            Operation.IOMMU_OPTION,
+            EnforcedBy.API,
+            Errno.EADDRINUSE,
+            "large pages are to be turned off, and something is mapped that is not made of pages",
+            "iopt_disable_large_pages",
+            "turn them off before anything is mapped",
+            f -> !f.mappingsAligned()),
+
+    // ---- IOMMU_VFIO_IOAS
+    /** Only an address space that was chosen can be told. */
+    VFIO_IOAS_EXISTS(
+            "vfio-ioas.exists",
+            Operation.IOMMU_VFIO_IOAS,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the iommufd has no address space for containers",
+            "iommufd_vfio_ioas",
+            "give it one (IOMMU_VFIO_IOAS_SET), or a group",
+            f -> !f.compatIoasExists()),
+    /** The address space must exist. */
+    VFIO_IOAS_KNOWN(
+            "vfio-ioas.known",
+            Operation.IOMMU_VFIO_IOAS,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no address space with this number",
+            "iommufd_vfio_ioas",
+            "name an address space",
+            f -> !f.objectKnown()),
+
+    // ---- IOMMU_HWPT_ALLOC
+    /** A page table is made for a device. */
+    HWPT_DEVICE(
+            "hwpt-alloc.device",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no device with this number",
+            "iommufd_hwpt_alloc",
+            "name a device that is bound to the iommufd",
+            f -> !f.deviceKnown()),
+    /** A page table belongs to an address space. */
+    HWPT_PARENT(
+            "hwpt-alloc.parent",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the iommufd has no address space or page table with this number",
+            "iommufd_hwpt_alloc",
+            "name an address space",
+            f -> !f.objectKnown() || !f.objectFits()),
+    /** A page table can do what the IOMMU can. */
+    HWPT_SUPPORTED(
+            "hwpt-alloc.supported",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.KERNEL,
+            Errno.EOPNOTSUPP,
+            "the IOMMU of the device, or its driver, has no such page tables",
+            "iommufd_hwpt_paging_alloc",
+            "ask the device's IOMMU what it can do (IOMMU_GET_HW_INFO); without dirty tracking every IOMMU can",
+            f -> !f.pageTableSupported()),
+    /** What an IOMMU cannot translate must not be mapped. */
+    HWPT_RESERVED(
+            "hwpt-alloc.reserved",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.KERNEL,
+            Errno.EADDRINUSE,
+            "IOVAs beyond the reach of the IOMMU are mapped, or were promised (IOMMU_IOAS_ALLOW_IOVAS)",
+            "iopt_table_add_domain",
+            "unmap them first",
+            f -> !f.reservedIsFree() || !f.mappingsAligned()),
+    /** What is mapped lets devices read, write or both. */
+    HWPT_PERMISSION(
+            "hwpt-alloc.permission",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "something is mapped that lets devices neither read nor write",
+            "iopt_table_add_domain",
+            "unmap it; only an iommufd that stands in for a container takes such a mapping",
+            f -> !f.accessGiven()),
+    /** What is mapped is pinned for the first page table. */
+    HWPT_MEMORY(
+            "hwpt-alloc.memory",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.KERNEL,
+            Errno.EFAULT,
+            "memory that is mapped is no longer there, or is read-only and the device may write",
+            "iopt_table_add_domain",
+            "unmap what the program gave back",
+            f -> !f.memoryAccessible()),
+    /** Pinned memory counts against the limit on locked memory. */
+    HWPT_MEMLOCK(
+            "hwpt-alloc.memlock",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.KERNEL,
+            Errno.ENOMEM,
+            "the limit on locked memory (RLIMIT_MEMLOCK) is reached, or the kernel is out of memory",
+            "iopt_table_add_domain",
+            "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
+            f -> !f.withinMemlock()),
+
+    // ---- IOMMU_GET_HW_INFO
+    /** The device must be bound. */
+    HW_INFO_DEVICE(
+            "hw-info.device",
+            Operation.GET_HW_INFO,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no device with this number",
+            "iommufd_get_hw_info",
+            "name a device that is bound to the iommufd",
+            f -> !f.deviceKnown()),
+
+    // ---- IOMMU_HWPT_SET_DIRTY_TRACKING
+    /** The page table must exist. */
+    HWPT_TRACK_KNOWN(
+            "hwpt-track.known",
+            Operation.HWPT_SET_DIRTY_TRACKING,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no page table with this number",
+            "iommufd_hwpt_set_dirty_tracking",
+            "name a page table",
+            f -> !f.objectKnown()),
+    /** Only a page table that was made for it tracks dirty pages. */
+    HWPT_TRACK_SUPPORTED(
+            "hwpt-track.supported",
+            Operation.HWPT_SET_DIRTY_TRACKING,
+            EnforcedBy.API,
+            Errno.EOPNOTSUPP,
+            "the page table was not made for dirty tracking",
+            "iopt_set_dirty_tracking",
+            "make it with IOMMU_HWPT_ALLOC_DIRTY_TRACKING",
+            f -> !f.dirtyTrackingSupported()),
+
+    // ---- IOMMU_HWPT_GET_DIRTY_BITMAP
+    /** The page table must exist. */
+    HWPT_DIRTY_KNOWN(
+            "hwpt-dirty.known",
+            Operation.HWPT_GET_DIRTY_BITMAP,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no page table with this number",
+            "iommufd_hwpt_get_dirty_bitmap",
+            "name a page table",
+            f -> !f.objectKnown()),
+    /** A range has a size and does not wrap around the address space. */
+    HWPT_DIRTY_WRAP(
+            "hwpt-dirty.wrap",
+            Operation.HWPT_GET_DIRTY_BITMAP,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the range wraps around the end of the address space",
+            "iommufd_check_iova_range",
+            "choose a lower IOVA or a smaller length",
+            f -> Long.compareUnsigned(f.iova() + f.size() - 1, f.iova()) < 0),
+    /** A range of dirty pages is made of pages. */
+    HWPT_DIRTY_ALIGNED(
+            "hwpt-dirty.aligned",
+            Operation.HWPT_GET_DIRTY_BITMAP,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the range is not made of pages, those of the IOMMU or those of the bitmap",
+            "iommufd_check_iova_range",
+            "align both ends to the page size",
+            f -> !f.dirtyRangeAligned()),
+    /** Only a page table that was made for it tracks dirty pages. */
+    HWPT_DIRTY_SUPPORTED(
+            "hwpt-dirty.supported",
+            Operation.HWPT_GET_DIRTY_BITMAP,
+            EnforcedBy.API,
+            Errno.EOPNOTSUPP,
+            "the page table was not made for dirty tracking",
+            "iommu_read_and_clear_dirty",
+            "make it with IOMMU_HWPT_ALLOC_DIRTY_TRACKING",
+            f -> !f.dirtyTrackingSupported()),
+
+    // ---- VFIO_CHECK_EXTENSION, VFIO_SET_IOMMU, VFIO_IOMMU_GET_INFO of an iommufd that stands in for a container
+    /** What stands in for a container needs an address space. */
+    COMPAT_EXTENSION_IOAS(
+            "compat-extension.needs-ioas",
+            Operation.COMPAT_CHECK_EXTENSION,
+            EnforcedBy.TYPE,
+            Errno.ENODEV,
+            "whether DMA is coherent is asked, and no group was given to the iommufd yet",
+            "iommufd_vfio_cc_iommu",
+            "use a container",
+            f -> !f.compatIoasExists()),
+    /** A group without an IOMMU is for privileged programs. */
+    COMPAT_SET_PRIVILEGE(
+            "compat-set-iommu.privilege",
+            Operation.COMPAT_SET_IOMMU,
+            EnforcedBy.TYPE,
+            Errno.EPERM,
+            "the group has no IOMMU, and the program may not do raw I/O (CAP_SYS_RAWIO)",
+            "iommufd_vfio_set_iommu",
+            "run with CAP_SYS_RAWIO, or better turn the IOMMU on",
+            f -> !f.groupTranslated() && !f.mayDoRawIo()),
+    /** A type is one of type1. */
+    COMPAT_SET_TYPE(
+            "compat-set-iommu.type",
+            Operation.COMPAT_SET_IOMMU,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the iommufd knows no such type of IOMMU, or not for groups without one",
+            "iommufd_vfio_set_iommu",
+            "use VFIO_TYPE1v2_IOMMU",
+            f -> !f.iommuTypeSupported()),
+    /** An IOMMU belongs to groups. */
+    COMPAT_SET_NEEDS_GROUP(
+            "compat-set-iommu.needs-group",
+            Operation.COMPAT_SET_IOMMU,
+            EnforcedBy.TYPE,
+            Errno.ENODEV,
+            "no group was given to the iommufd yet",
+            "iommufd_vfio_set_iommu",
+            "give it a group first",
+            f -> !f.compatIoasExists()),
+    /** Version 1 is set before pages are mapped. */
+    COMPAT_SET_LARGE_PAGES(
+            "compat-set-iommu.large-pages",
+            Operation.COMPAT_SET_IOMMU,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the first version of type1 is set while something is mapped for an open device",
+            "iopt_disable_large_pages",
+            "use VFIO_TYPE1v2_IOMMU, or set it before",
+            f -> !f.largePagesUnused()),
+    /** Version 1 maps whole pages. */
+    COMPAT_SET_ALIGNED(
+            "compat-set-iommu.aligned",
+            Operation.COMPAT_SET_IOMMU,
+            EnforcedBy.TYPE,
+            Errno.EADDRINUSE,
+            "the first version of type1 is set while something is mapped that is not made of pages",
+            "iopt_disable_large_pages",
+            "use VFIO_TYPE1v2_IOMMU, or set it before",
+            f -> !f.mappingsAligned()),
+    /** What stands in for a container needs an address space. */
+    COMPAT_INFO_NEEDS_IOAS(
+            "compat-info.needs-ioas",
+            Operation.COMPAT_GET_INFO,
+            EnforcedBy.TYPE,
+            Errno.ENODEV,
+            "no group was given to the iommufd yet, so it has no address space for containers",
+            "iommufd_vfio_iommu_get_info",
+            "use a container",
+            f -> !f.compatIoasExists()),
 
     // ---- device files
     /** A device must say that it can be reset. */
@@ -1908,7 +3165,17 @@ public enum Rule {
             "no group is given",
             "vfio_pci_ioctl_pci_hot_reset",
             "give the groups of all affected devices",
-            f -> f.groupsGiven() == 0),
+            f -> !f.hotResetByDevice() && f.groupsGiven() == 0),
+    /** A device that is bound to an iommufd is reset without groups. */
+    HOT_RESET_NO_GROUPS(
+            "hot-reset.no-groups",
+            Operation.PCI_HOT_RESET,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "groups are given, and the device is bound to an iommufd, which says by itself what is owned",
+            "vfio_pci_ioctl_pci_hot_reset",
+            "give no groups",
+            f -> f.hotResetByDevice() && f.groupsGiven() > 0),
     /** Not every device can be reset with its slot or bus. */
     HOT_RESET_SUPPORTED(
             "hot-reset.supported",
@@ -2454,6 +3721,11 @@ public enum Rule {
         return Optional.ofNullable(operation);
     }
 
+    /** Is the rule checked in an operation? Some operations end with the same checks as another. */
+    boolean isAbout(Operation asked) {
+        return operation == null || operation == asked;
+    }
+
     /**
      * Returns who keeps the rule from being broken.
      *
@@ -2578,7 +3850,8 @@ public enum Rule {
     /** Returns the rules that an errno of some kernel may come from; the types let no call break the others. */
     static List<Rule> thatAnswer(Operation operation, Errno errno) {
         return Arrays.stream(ALL)
-                .filter(r -> r.operation == operation
+                .filter(r -> r.operation != null
+                        && r.isAbout(operation)
                         && r.kind() == Kind.KERNEL
                         && r.enforcedBy != EnforcedBy.TYPE
                         && r.mayAnswer(errno))
@@ -2600,7 +3873,7 @@ public enum Rule {
             rules.put(
                     asked,
                     order.stream()
-                            .filter(rule -> rule.operation == null || rule.operation == asked)
+                            .filter(rule -> rule.isAbout(asked))
                             .toList());
         }
         return rules;
@@ -2619,6 +3892,11 @@ public enum Rule {
     private static void move(List<Rule> order, Rule rule, Rule before) {
         order.remove(rule);
         order.add(order.indexOf(before), rule);
+    }
+
+    /** Could the kernel not even round it up to pages? */
+    private static boolean isAlmostAll(long size) {
+        return Long.compareUnsigned(size, -1 - 4096) > 0;
     }
 
     private static boolean wraps(long start, long size) {

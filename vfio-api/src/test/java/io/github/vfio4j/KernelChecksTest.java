@@ -34,7 +34,31 @@ class KernelChecksTest {
             Operation.DEVICE_SET_IRQS,
             Operation.REGION_READ,
             Operation.REGION_WRITE,
-            Operation.REGION_MAP);
+            Operation.REGION_MAP,
+            Operation.OPEN_DEVICE,
+            Operation.DEVICE_BIND_IOMMUFD,
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            Operation.DEVICE_DETACH_IOMMUFD_PT,
+            Operation.OPEN_IOMMUFD,
+            Operation.IOMMU_DESTROY,
+            Operation.IOAS_ALLOC,
+            Operation.IOAS_ALLOW_IOVAS,
+            Operation.IOAS_IOVA_RANGES,
+            Operation.IOAS_MAP,
+            Operation.IOAS_COPY,
+            Operation.IOAS_MAP_FILE,
+            Operation.IOAS_UNMAP,
+            Operation.IOMMU_OPTION,
+            Operation.IOMMU_VFIO_IOAS,
+            Operation.HWPT_ALLOC,
+            Operation.GET_HW_INFO,
+            Operation.HWPT_SET_DIRTY_TRACKING,
+            Operation.HWPT_GET_DIRTY_BITMAP,
+            Operation.COMPAT_CHECK_EXTENSION,
+            Operation.COMPAT_SET_IOMMU,
+            Operation.COMPAT_GET_INFO,
+            Operation.COMPAT_MAP_DMA,
+            Operation.COMPAT_UNMAP_DMA);
 
     private final List<String> lines = lines();
 

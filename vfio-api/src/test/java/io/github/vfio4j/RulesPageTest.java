@@ -56,7 +56,9 @@ class RulesPageTest {
 
     private static void section(StringBuilder page, String title, Optional<Operation> operation) {
         List<Rule> rules = Arrays.stream(Rule.values())
-                .filter(rule -> rule.operation().equals(operation))
+                .filter(rule -> rule.operation().isEmpty()
+                        ? operation.isEmpty()
+                        : operation.filter(rule::isAbout).isPresent())
                 .toList();
         if (rules.isEmpty()) {
             return;

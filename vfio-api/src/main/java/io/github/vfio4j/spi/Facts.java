@@ -1121,4 +1121,301 @@ public interface Facts {
     default boolean deviceRequested() {
         return false;
     }
+
+    /**
+     * Is the device accessible: opened through its group, or bound to an iommufd?
+     *
+     * @return true if it is
+     */
+    default boolean accessGranted() {
+        return true;
+    }
+
+    /**
+     * Is the file of the device one that its group gave?
+     *
+     * @return true if so
+     */
+    default boolean openedThroughGroup() {
+        return false;
+    }
+
+    /**
+     * Is a device of the group bound to an iommufd through its own file?
+     *
+     * @return true if so
+     */
+    default boolean groupBoundByDevice() {
+        return false;
+    }
+
+    /**
+     * Is the very file of the device bound to an iommufd?
+     *
+     * @return true if it is
+     */
+    default boolean deviceBound() {
+        return false;
+    }
+
+    /**
+     * Is the device bound to an iommufd through another file of it?
+     *
+     * @return true if so
+     */
+    default boolean deviceBoundElsewhere() {
+        return false;
+    }
+
+    /**
+     * Is the file at the descriptor that the operation names an iommufd?
+     *
+     * @return true if so
+     */
+    default boolean namedFileIsIommufd() {
+        return true;
+    }
+
+    /**
+     * Is the iommufd that should be the container one of groups of the other kind: behind an IOMMU, or behind none?
+     *
+     * @return true if so
+     */
+    default boolean iommufdOfOtherKind() {
+        return false;
+    }
+
+    /**
+     * Has an iommufd that stands in for a container its address space?
+     *
+     * @return true if it has
+     */
+    default boolean compatIoasExists() {
+        return true;
+    }
+
+    /**
+     * Is the device behind no IOMMU, and its group in an iommufd that does not give it to the program?
+     *
+     * @return true if so
+     */
+    default boolean compatRefused() {
+        return false;
+    }
+
+    /**
+     * Has the iommufd an object with the number that the operation names, and of the kind if only one will do?
+     *
+     * @return true if it has
+     */
+    default boolean objectKnown() {
+        return true;
+    }
+
+    /**
+     * Is that object of a kind that the operation takes?
+     *
+     * @return true if it is
+     */
+    default boolean objectFits() {
+        return true;
+    }
+
+    /**
+     * Does another object, or a file, use that object?
+     *
+     * @return true if so
+     */
+    default boolean objectInUse() {
+        return false;
+    }
+
+    /**
+     * Is another device of the group attached to another page table?
+     *
+     * @return true if so
+     */
+    default boolean groupAttachedElsewhere() {
+        return false;
+    }
+
+    /**
+     * Is everything that is mapped made of whole pages of what is to be used now?
+     *
+     * @return true if so
+     */
+    default boolean mappingsAligned() {
+        return true;
+    }
+
+    /**
+     * Has each of the ranges that are given a length, and do none overlap?
+     *
+     * @return true if so
+     */
+    default boolean rangesApart() {
+        return true;
+    }
+
+    /**
+     * Is there room for all ranges in what the program gave?
+     *
+     * @return true if there is
+     */
+    default boolean roomForRanges() {
+        return true;
+    }
+
+    /**
+     * Where does the range start that is copied?
+     *
+     * @return an IOVA
+     */
+    default long sourceIova() {
+        return 0;
+    }
+
+    /**
+     * Has the iommufd an address space with the number of the source?
+     *
+     * @return true if it has
+     */
+    default boolean sourceKnown() {
+        return true;
+    }
+
+    /**
+     * Is all of the range that is copied mapped?
+     *
+     * @return true if it is
+     */
+    default boolean sourceMapped() {
+        return true;
+    }
+
+    /**
+     * Was what is copied mapped for writing, or is the copy not?
+     *
+     * @return true if so
+     */
+    default boolean sourceWritable() {
+        return true;
+    }
+
+    /**
+     * Is the file at the descriptor that the operation names memory that can be pinned?
+     *
+     * @return true if so
+     */
+    default boolean namedFileIsMemory() {
+        return true;
+    }
+
+    /**
+     * Does the program say at which IOVA to map? Otherwise the kernel chooses.
+     *
+     * @return true if so
+     */
+    default boolean iovaGiven() {
+        return true;
+    }
+
+    /**
+     * Is there a gap between the mappings that is large enough?
+     *
+     * @return true if there is
+     */
+    default boolean iovaFree() {
+        return true;
+    }
+
+    /**
+     * Is nothing mapped in the range?
+     *
+     * @return true if so
+     */
+    default boolean nothingMapped() {
+        return false;
+    }
+
+    /**
+     * If a mapping is to be cut, is that between pages?
+     *
+     * @return true if so
+     */
+    default boolean cutAligned() {
+        return true;
+    }
+
+    /**
+     * Has the iommufd no object?
+     *
+     * @return true if it has none
+     */
+    default boolean iommufdEmpty() {
+        return true;
+    }
+
+    /**
+     * May the program change limits on resources (CAP_SYS_RESOURCE)?
+     *
+     * @return true if it may
+     */
+    default boolean mayRaiseLimits() {
+        return true;
+    }
+
+    /**
+     * Has the option such a value?
+     *
+     * @return true if so
+     */
+    default boolean optionValueValid() {
+        return true;
+    }
+
+    /**
+     * If large pages are to be turned off: is nothing mapped for an attached device?
+     *
+     * @return true if so
+     */
+    default boolean largePagesUnused() {
+        return true;
+    }
+
+    /**
+     * Can the IOMMU have a page table that can do what is asked of it?
+     *
+     * @return true if it can
+     */
+    default boolean pageTableSupported() {
+        return true;
+    }
+
+    /**
+     * Was the page table made for tracking dirty pages?
+     *
+     * @return true if so
+     */
+    default boolean dirtyTrackingSupported() {
+        return true;
+    }
+
+    /**
+     * Is the range made of pages of the IOMMU and of the bitmap?
+     *
+     * @return true if so
+     */
+    default boolean dirtyRangeAligned() {
+        return true;
+    }
+
+    /**
+     * Is the device, which a hot reset starts from, bound to an iommufd?
+     *
+     * @return true if it is
+     */
+    default boolean hotResetByDevice() {
+        return false;
+    }
 }
