@@ -18,6 +18,7 @@ final class AddressSpace {
     private final TreeMap<Long, Vma> anonymous = new TreeMap<>();
     private final List<Vma> ofFiles = new ArrayList<>();
     private long pinnedPages;
+    private long pinnedForUser;
 
     AddressSpace(KernelLock kernel) {
         this.kernel = kernel;
@@ -106,6 +107,15 @@ final class AddressSpace {
 
     void unpin(long pages) {
         pinnedPages -= pages;
+    }
+
+    /** Pages that an iommufd pinned, which counts them against the limit of the user and not of the process. */
+    long pinnedForUser() {
+        return pinnedForUser;
+    }
+
+    void pinForUser(long pages) {
+        pinnedForUser += pages;
     }
 
     List<Vma> mappings() {

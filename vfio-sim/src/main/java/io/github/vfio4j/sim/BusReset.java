@@ -11,6 +11,7 @@ import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset;
 import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset_info;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -20,12 +21,15 @@ import java.util.Set;
  * other bus is behind a bridge, which is no function of the machine and can.
  */
 final class BusReset {
+    private final VfioDevice device;
     private final SimMachine machine;
     private final List<PciFunction> affected;
     private final boolean possible;
 
-    BusReset(SimMachine machine, PciAddress address) {
-        this.machine = machine;
+    BusReset(VfioDevice device) {
+        PciAddress address = device.function.address;
+        this.device = device;
+        this.machine = device.machine();
         this.possible = address.bus() != 0;
         this.affected = machine.functions().stream()
                 .filter(function -> function.address.domain() == address.domain()
@@ -54,12 +58,20 @@ final class BusReset {
             throw e;
         }
         vfio_pci_hot_reset_info.count(struct.fields, affected.size());
+        int[] ids = byDevice() ? deviceIds() : groupIds();
+        if (byDevice()) {
+            boolean owned = Arrays.stream(ids).noneMatch(id -> id == VFIO_PCI_DEVID_NOT_OWNED());
+            vfio_pci_hot_reset_info.flags(
+                    struct.fields,
+                    VFIO_PCI_HOT_RESET_FLAG_DEV_ID() | (owned ? VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED() : 0));
+        }
         struct.write();
         long at = least;
+        int index = 0;
         for (PciFunction function : affected) {
             MemorySegment entry = UserMemory.zeroed(vfio_pci_dependent_device.layout());
             PciAddress address = function.address;
-            vfio_pci_dependent_device.group_id(entry, function.group.number);
+            vfio_pci_dependent_device.group_id(entry, ids[index++]);
             vfio_pci_dependent_device.segment(entry, (short) address.domain());
             vfio_pci_dependent_device.bus(entry, (byte) address.bus());
             vfio_pci_dependent_device.devfn(entry, (byte) (address.device() << 3 | address.function()));
@@ -67,6 +79,42 @@ final class BusReset {
             at += each;
         }
         return 0;
+    }
+
+    /** Was the device opened by its own node, so that its iommufd says what is owned? */
+    private boolean byDevice() {
+        machine.kernel().lock();
+        try {
+            return device.isOpenByNode();
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    private int[] groupIds() {
+        return affected.stream().mapToInt(function -> function.group.number).toArray();
+    }
+
+    private int[] deviceIds() {
+        machine.kernel().lock();
+        try {
+            Iommufd iommufd = device.bound().iommufd;
+            return affected.stream().mapToInt(function -> deviceId(function, iommufd)).toArray();
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /** The number of a function in an iommufd, or whether that owns it nonetheless. */
+    private static int deviceId(PciFunction function, Iommufd iommufd) {
+        if (function.vfio().isEmpty()) {
+            return VFIO_PCI_DEVID_NOT_OWNED();
+        }
+        BoundDevice bound = function.vfio().get().bound();
+        if (bound != null && bound.iommufd == iommufd) {
+            return bound.id;
+        }
+        return iommufd.has(function.group) ? VFIO_PCI_DEVID_OWNED() : VFIO_PCI_DEVID_NOT_OWNED();
     }
 
     /** VFIO_DEVICE_PCI_HOT_RESET. */
@@ -126,9 +174,13 @@ final class BusReset {
 
             @Override
             public boolean affectedNotOwned() {
+                if (byDevice) {
+                    return affected.stream()
+                            .anyMatch(function -> deviceId(function, device.bound().iommufd) == VFIO_PCI_DEVID_NOT_OWNED());
+                }
                 return affected.stream()
                         .flatMap(function -> function.vfio().stream())
-                        .anyMatch(device -> !groups.contains(device.group));
+                        .anyMatch(member -> !groups.contains(member.group));
             }
         });
     }
@@ -146,10 +198,16 @@ final class BusReset {
     }
 
     private class ResetFacts extends BusFacts {
+        final boolean byDevice = byDevice();
         private final long groups;
 
         ResetFacts(long groups) {
             this.groups = groups;
+        }
+
+        @Override
+        public boolean hotResetByDevice() {
+            return byDevice;
         }
 
         @Override

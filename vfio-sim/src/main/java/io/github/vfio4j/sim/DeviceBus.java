@@ -55,7 +55,7 @@ final class DeviceBus implements PciBus {
     }
 
     private boolean access(boolean write, long iova, MemorySegment buffer) {
-        Type1Iommu.Stop stop = stop(write, iova, buffer);
+        Translation.Stop stop = stop(write, iova, buffer);
         if (stop == null) {
             return true;
         }
@@ -64,20 +64,25 @@ final class DeviceBus implements PciBus {
         return false;
     }
 
-    private Type1Iommu.Stop stop(boolean write, long iova, MemorySegment buffer) {
+    private Translation.Stop stop(boolean write, long iova, MemorySegment buffer) {
         if (off) {
-            return new Type1Iommu.Stop(iova, Reason.POWERED_OFF);
+            return new Translation.Stop(iova, Reason.POWERED_OFF);
         }
         if (!power.config.busMaster()) {
-            return new Type1Iommu.Stop(iova, Reason.BUS_MASTER_OFF);
+            return new Translation.Stop(iova, Reason.BUS_MASTER_OFF);
         }
-        Type1Iommu iommu = device.function.group.translation;
-        if (device.function.group.type == GroupType.NO_IOMMU) {
-            return new Type1Iommu.Stop(iova, Reason.NOT_TRANSLATED);
+        IommuGroup group = device.function.group;
+        if (group.type == GroupType.NO_IOMMU) {
+            return new Translation.Stop(iova, Reason.NOT_TRANSLATED);
         }
-        if (iommu == null) {
-            return new Type1Iommu.Stop(iova, Reason.NO_IOMMU);
-        }
-        return iommu.access(device.function.group, write, iova, buffer);
+        Translation translation;
+        Translation.Stop stop = null;
+        do { // once more if the translation changed meanwhile
+            translation = group.translation;
+            stop = translation == null
+                    ? new Translation.Stop(iova, Reason.NO_IOMMU)
+                    : translation.access(group, write, iova, buffer);
+        } while (stop != null && stop.reason() == Reason.NO_IOMMU && group.translation != translation);
+        return stop;
     }
 }

@@ -20,6 +20,7 @@ final class DeviceFile extends SimFile {
     }
 
     private static final Map<Integer, Ioctl> IOCTLS = Map.of(
+            VFIO_DEVICE_BIND_IOMMUFD(), (file, _, argument) -> CdevFile.refuse(file.machine, argument),
             VFIO_DEVICE_GET_INFO(), DeviceFile::getInfo,
             VFIO_DEVICE_GET_REGION_INFO(), DeviceFile::getRegionInfo,
             VFIO_DEVICE_GET_IRQ_INFO(), DeviceFile::getIrqInfo,
@@ -153,11 +154,11 @@ final class DeviceFile extends SimFile {
     }
 
     private int getHotResetInfo(SimProcess caller, UserMemory argument) {
-        return new BusReset(machine, device.function.address).info(argument);
+        return new BusReset(device).info(argument);
     }
 
     private int hotReset(SimProcess caller, UserMemory argument) {
-        return new BusReset(machine, device.function.address).reset(caller, argument);
+        return new BusReset(device).reset(caller, argument);
     }
 
     private int ioEventFd(SimProcess caller, UserMemory argument) {

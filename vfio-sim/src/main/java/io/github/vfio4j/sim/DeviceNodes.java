@@ -7,11 +7,14 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** The device nodes of a machine: what open and stat find in {@code /dev}. Guarded by the kernel's lock. */
 final class DeviceNodes {
     private static final String DIRECTORY = "/dev/vfio";
     private static final String CONTAINER = "/dev/vfio/vfio";
+    private static final String DEVICES = "/dev/vfio/devices";
+    private static final String IOMMUFD = "/dev/iommu";
     private static final String KVM = "/dev/kvm";
     private static final int S_IFDIR = 0x4000;
     private static final int EISDIR = 21;
@@ -79,8 +82,15 @@ final class DeviceNodes {
         if (number.equals(DeviceNumber.KVM)) {
             return new KvmFile(machine);
         }
+        if (number.equals(DeviceNumber.IOMMUFD)) {
+            return new IommufdFile(machine);
+        }
+        Optional<GroupDevice> device = device(number);
+        if (device.isPresent()) {
+            return new CdevFile(device.get());
+        }
         VfioGroup group = groups.get(number);
-        if (group == null) { // a node of one's own that outlived the group
+        if (group == null) { // a node of one's own that outlived the group or the device
             throw new KernelError(Errno.ENXIO);
         }
         return GroupFile.open(machine, process, group);
@@ -92,8 +102,9 @@ final class DeviceNodes {
             return;
         }
         DeviceNumber number = find(path).orElseThrow(() -> new KernelError(Errno.ENOENT));
-        VfioGroup group = groups.get(number);
+        VfioGroup group = device(number).map(device -> device.group).orElse(groups.get(number));
         boolean ofRoot = number.equals(DeviceNumber.KVM)
+                || number.equals(DeviceNumber.IOMMUFD) && !machine.iommufdAllowed()
                 || group != null && !openToAll.contains(group.iommuGroup().number);
         if (ofRoot && !process.privileged()) {
             throw new KernelError(Errno.EACCES);
@@ -107,6 +118,14 @@ final class DeviceNodes {
         if (path.equals(KVM)) {
             return Optional.of(DeviceNumber.KVM);
         }
+        if (path.equals(IOMMUFD) && machine.hasIommufd()) {
+            return Optional.of(DeviceNumber.IOMMUFD);
+        }
+        Optional<DeviceNumber> device =
+                devices().filter(d -> path.equals(d.node())).map(d -> DeviceNumber.device(d.index)).findFirst();
+        if (device.isPresent()) {
+            return device;
+        }
         if (aliases.containsKey(path)) {
             return Optional.of(aliases.get(path));
         }
@@ -116,7 +135,26 @@ final class DeviceNodes {
                 .findFirst();
     }
 
-    private static boolean isDirectory(String path) {
-        return path.equals(DIRECTORY) || path.equals("/dev") || path.equals("/");
+    /** The devices that have nodes of their own: they are behind an IOMMU or none is needed, and nobody unbinds them. */
+    private Stream<GroupDevice> devices() {
+        return machine.hasIommufd()
+                ? groups.values().stream()
+                        .filter(group -> group.iommuGroup().type != GroupType.NO_IOMMU)
+                        .flatMap(group -> group.devices().stream())
+                        .filter(device -> !device.leaving)
+                : Stream.empty();
+    }
+
+    private Optional<GroupDevice> device(DeviceNumber number) {
+        return devices()
+                .filter(device -> DeviceNumber.device(device.index).equals(number))
+                .findFirst();
+    }
+
+    private boolean isDirectory(String path) {
+        return path.equals(DIRECTORY)
+                || path.equals("/dev")
+                || path.equals("/")
+                || path.equals(DEVICES) && devices().findAny().isPresent();
     }
 }

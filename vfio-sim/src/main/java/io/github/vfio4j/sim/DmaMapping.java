@@ -8,14 +8,7 @@ import java.util.Optional;
  * One VFIO_IOMMU_MAP_DMA (Linux: struct vfio_dma): pages that were pinned when it was made, or when a group behind an
  * IOMMU joined, whatever the process maps at the same addresses later.
  */
-final class DmaMapping {
-    static final int READ = 1; // VFIO_DMA_MAP_FLAG_READ
-    static final int WRITE = 2; // VFIO_DMA_MAP_FLAG_WRITE
-
-    final long iova;
-    final long size;
-    final int access;
-
+final class DmaMapping extends IoMapping {
     // What follows is guarded by the kernel's lock.
 
     /** The process's address. */
@@ -36,10 +29,8 @@ final class DmaMapping {
     private volatile List<Vma> pages; // null while not pinned
 
     DmaMapping(long iova, long address, long size, int access, SimProcess owner) {
-        this.iova = iova;
+        super(iova, size, access);
         this.address = address;
-        this.size = size;
-        this.access = access;
         this.owner = owner;
         this.lockAnything = owner.mayLockAnything();
     }
@@ -56,10 +47,6 @@ final class DmaMapping {
         return pages != null;
     }
 
-    long last() {
-        return iova + size - 1;
-    }
-
     /** Pages that count against the limit on locked memory: RAM does, a BAR does not. */
     long pinnedPages() {
         return isPinned() ? pinnedPages(pages) : 0;
@@ -69,7 +56,7 @@ final class DmaMapping {
         return pages.stream().filter(vma -> vma.memory().isRam()).mapToLong(Vma::size).sum() / Memory.PAGE;
     }
 
-    /** Returns the memory from an offset on, as far as it lies in one piece; empty if that memory is gone. */
+    @Override
     Optional<MemorySegment> memory(long offset, long bytes) {
         long start = 0;
         for (Vma piece : pages) {
@@ -80,10 +67,5 @@ final class DmaMapping {
             start += piece.size();
         }
         throw new AssertionError("offset " + offset + " of a mapping of " + size + " bytes");
-    }
-
-    @Override
-    public String toString() {
-        return "IOVA 0x%x to 0x%x".formatted(iova, last());
     }
 }

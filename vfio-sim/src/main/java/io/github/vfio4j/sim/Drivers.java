@@ -71,7 +71,7 @@ final class Drivers {
 
     /** A program has the group, and the driver would want its DMA. */
     private static boolean taken(PciFunction function, String driver) {
-        return PciFunction.ownsDma(driver) && function.group != null && function.group.claimed;
+        return PciFunction.ownsDma(driver) && function.group != null && function.group.claimed();
     }
 
     private void bind(PciFunction function, String driver, boolean matches) {

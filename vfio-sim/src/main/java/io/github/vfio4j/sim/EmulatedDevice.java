@@ -44,6 +44,16 @@ final class EmulatedDevice extends GroupDevice {
     }
 
     @Override
+    boolean isEmulated() {
+        return true;
+    }
+
+    @Override
+    BoundDevice bindTo(Iommufd iommufd) {
+        return new BoundEmulatedDevice(iommufd, this);
+    }
+
+    @Override
     SimFile newFile() {
         return new EmulatedDeviceFile(this);
     }

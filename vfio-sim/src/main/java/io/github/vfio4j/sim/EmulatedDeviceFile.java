@@ -19,6 +19,9 @@ final class EmulatedDeviceFile extends SimFile {
 
     @Override
     int ioctl(SimProcess caller, int request, UserMemory argument) {
+        if (request == VFIO_DEVICE_BIND_IOMMUFD()) {
+            return CdevFile.refuse(device.machine(), argument);
+        }
         if (request == VFIO_DEVICE_GET_INFO()) {
             return getInfo(argument);
         }

@@ -1,6 +1,9 @@
 package io.github.vfio4j.sim;
 
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.spi.Facts;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /**
  * A device that is bound to a VFIO driver (Linux: struct vfio_device). The first open gives it power, the last close takes
@@ -18,12 +21,19 @@ abstract class GroupDevice {
     /** It is about to be unbound: newer kernels no longer open it. Guarded by the kernel's lock. */
     boolean leaving;
 
+    /** The number in the name of its own node. */
+    final int index;
+
     private final SimMachine machine;
-    private int openCount; // guarded by the kernel's lock
+    // Guarded by the kernel's lock.
+    private int openCount;
+    private boolean openByNode;
+    private BoundDevice bound;
 
     GroupDevice(SimMachine machine, VfioGroup group) {
         this.machine = machine;
         this.group = group;
+        this.index = machine.freeDeviceIndex();
     }
 
     SimMachine machine() {
@@ -56,8 +66,32 @@ abstract class GroupDevice {
         machine.kernel().changed();
     }
 
+    /** Does its driver stand between it and memory, in place of an IOMMU? */
+    abstract boolean isEmulated();
+
+    /** Makes it an object of an iommufd. The kernel's lock is held. */
+    abstract BoundDevice bindTo(Iommufd iommufd);
+
     /**
-     * Opens the device.
+     * What it is in an iommufd, from the first open to the last close; null if it was not opened with one. The kernel's lock
+     * is held.
+     */
+    BoundDevice bound() {
+        return bound;
+    }
+
+    /** Is it open by its own node? The kernel's lock is held. */
+    boolean isOpenByNode() {
+        return openByNode;
+    }
+
+    /** The path of its own node. */
+    String node() {
+        return "/dev/vfio/devices/vfio" + index;
+    }
+
+    /**
+     * Opens the device through its group.
      *
      * @param caller who gets the descriptor
      * @param check what refuses; runs under the kernel's lock
@@ -72,9 +106,20 @@ abstract class GroupDevice {
             try {
                 check.run();
                 fd = caller.files().reserve();
-                first = openCount++ == 0;
+                first = openCount == 0;
+                try {
+                    if (first && group.iommufd() != null) {
+                        bindForGroup(group.iommufd().iommufd);
+                    }
+                } catch (KernelError e) {
+                    caller.files().cancel(fd);
+                    throw e;
+                }
+                openCount++;
                 references++;
-                group.deviceOpened(first);
+                if (bound == null) {
+                    group.deviceOpened(first);
+                }
             } finally {
                 machine.kernel().unlock();
             }
@@ -104,7 +149,88 @@ abstract class GroupDevice {
         }
     }
 
-    /** A file of the device is released: with the last one the model loses its power. */
+    /** The iommufd stands for a container: the device is attached at once. */
+    private void bindForGroup(Iommufd iommufd) {
+        if (group.iommuGroup().type == GroupType.NO_IOMMU) {
+            return;
+        }
+        bound = bindTo(iommufd);
+        boolean done = false;
+        try {
+            bound.attach(iommufd.compat.id, Operation.GROUP_GET_DEVICE_FD, new Facts() {
+                @Override
+                public boolean groupInContainer() {
+                    return true;
+                }
+            });
+            done = true;
+        } finally {
+            if (!done) {
+                bound.unbind();
+                bound = null;
+            }
+        }
+    }
+
+    /**
+     * Opens the device by its own node.
+     *
+     * @param check what refuses, and else finds the iommufd; runs under the kernel's lock
+     */
+    void openBound(Supplier<Iommufd> check) {
+        lock.lock();
+        try {
+            machine.kernel().lock();
+            try {
+                bound = bindTo(check.get());
+                openCount++;
+                openByNode = true;
+                group.deviceBound(1);
+            } finally {
+                machine.kernel().unlock();
+            }
+            boolean done = false;
+            try {
+                powerOn();
+                done = true;
+            } finally {
+                if (!done) { // the model threw
+                    unbind();
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Closes a device that was opened so. */
+    void closeBound() {
+        lock.lock();
+        try {
+            try {
+                powerOff();
+            } finally {
+                unbind();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void unbind() {
+        machine.kernel().lock();
+        try {
+            openCount--;
+            openByNode = false;
+            bound.unbind();
+            bound = null;
+            group.deviceBound(-1);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /** A file of the device that its group gave is released: with the last one the model loses its power. */
     void close() {
         lock.lock();
         try {
@@ -130,7 +256,13 @@ abstract class GroupDevice {
     }
 
     private void closed() {
-        group.deviceClosed(--openCount == 0);
+        boolean last = --openCount == 0;
+        if (bound == null) {
+            group.deviceClosed(last);
+        } else if (last) {
+            bound.unbind();
+            bound = null;
+        }
         unreference();
     }
 }

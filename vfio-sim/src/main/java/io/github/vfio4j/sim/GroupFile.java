@@ -53,6 +53,11 @@ final class GroupFile extends SimFile {
             }
 
             @Override
+            public boolean groupBoundByDevice() {
+                return group.hasDeviceBound();
+            }
+
+            @Override
             public boolean groupOpen() {
                 return group.busy();
             }
@@ -84,7 +89,7 @@ final class GroupFile extends SimFile {
             if (machine.profile() == KernelProfile.DOCUMENTS) {
                 flags = (group.container().isPresent() ? VFIO_GROUP_FLAGS_CONTAINER_SET() : 0)
                         | (group.iommuGroup().viable() ? VFIO_GROUP_FLAGS_VIABLE() : 0);
-            } else if (group.container().isPresent()) {
+            } else if (group.hasIommu()) {
                 flags = VFIO_GROUP_FLAGS_CONTAINER_SET() | VFIO_GROUP_FLAGS_VIABLE();
             } else if (!group.iommuGroup().owned()) {
                 flags = VFIO_GROUP_FLAGS_VIABLE();
@@ -102,6 +107,10 @@ final class GroupFile extends SimFile {
         machine.kernel().lock();
         try {
             SimFile named = caller.files().find(fd).orElse(null);
+            if (named instanceof IommufdFile iommufd) {
+                setIommufd(iommufd);
+                return 0;
+            }
             VfioContainer container = named instanceof ContainerFile file ? file.container : null;
             Supplier<Type1Iommu.Refusal> refusal = () -> container
                     .iommu()
@@ -110,7 +119,7 @@ final class GroupFile extends SimFile {
             KernelError.check(machine.profile(), Operation.GROUP_SET_CONTAINER, new AttachFacts(refusal) {
                 @Override
                 public boolean groupInContainer() {
-                    return group.container().isPresent();
+                    return group.hasIommu();
                 }
 
                 @Override
@@ -166,11 +175,39 @@ final class GroupFile extends SimFile {
         }
     }
 
+    /** The iommufd stands for a container. Nobody owns the group's DMA before a device is opened. */
+    private void setIommufd(IommufdFile file) {
+        Iommufd iommufd = file.iommufd;
+        KernelError.check(machine.profile(), Operation.GROUP_SET_CONTAINER, new Facts() {
+            @Override
+            public boolean groupInContainer() {
+                return group.hasIommu();
+            }
+
+            @Override
+            public boolean groupGone() {
+                return group.gone();
+            }
+
+            @Override
+            public boolean iommufdOfOtherKind() {
+                return withoutIommu() ? iommufd.compat != null : iommufd.noIommu;
+            }
+        });
+        if (withoutIommu()) {
+            iommufd.noIommu = true;
+        } else if (iommufd.compat == null) {
+            iommufd.compat = new Ioas(iommufd);
+        }
+        group.join(file);
+    }
+
     private int unsetContainer(SimProcess caller, UserMemory argument) {
         machine.kernel().lock();
         try {
             KernelError.check(machine.profile(), Operation.GROUP_UNSET_CONTAINER, facts());
             group.leaveContainer();
+            group.leaveIommufd();
             return 0;
         } finally {
             machine.kernel().unlock();
@@ -201,7 +238,30 @@ final class GroupFile extends SimFile {
 
     /** Refuses what the state does not allow. The kernel's lock is held. */
     private void check(SimProcess caller, DeviceName name, GroupDevice device) {
+        boolean first = device == null || !device.isOpen();
+        Iommufd iommufd = group.iommufd() == null ? null : group.iommufd().iommufd;
+        boolean bindsPci = first && iommufd != null && group.iommuGroup().type == GroupType.IOMMU;
         KernelError.check(machine.profile(), Operation.GROUP_GET_DEVICE_FD, new GroupFacts() {
+            @Override
+            public boolean compatRefused() {
+                return first && iommufd != null && withoutIommu() && (!caller.mayDoRawIo() || iommufd.compat != null);
+            }
+
+            @Override
+            public boolean interruptsIsolated() {
+                return !bindsPci || machine.interruptRemapping();
+            }
+
+            @Override
+            public boolean groupOwnedByHost() {
+                return bindsPci && group.iommuGroup().ownedByOther(iommufd);
+            }
+
+            @Override
+            public boolean compatIoasExists() {
+                return iommufd == null || withoutIommu() || !first || iommufd.compat != null;
+            }
+
             @Override
             public boolean deviceNameAccepted() {
                 return device == null || device.takes(name);
@@ -220,8 +280,7 @@ final class GroupFile extends SimFile {
             // Newer kernels ask this of the first open alone.
             @Override
             public boolean groupTranslated() {
-                boolean first = device == null || !device.isOpen();
-                return !withoutIommu() || !first && !machine.profile().isBefore(KernelProfile.V6_12);
+                return !withoutIommu() || iommufd != null || !first && !machine.profile().isBefore(KernelProfile.V6_12);
             }
 
             @Override
@@ -278,7 +337,7 @@ final class GroupFile extends SimFile {
 
         @Override
         public boolean groupInContainer() {
-            return group.container().isPresent();
+            return group.hasIommu();
         }
 
         @Override
@@ -288,7 +347,8 @@ final class GroupFile extends SimFile {
 
         @Override
         public boolean iommuSet() {
-            return group.container().isPresent() && group.container().get().iommuSet();
+            return group.iommufd() != null
+                    || group.container().isPresent() && group.container().get().iommuSet();
         }
 
         @Override

@@ -4,8 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The functions that the IOMMU cannot tell apart (Linux: struct iommu_group). A host driver on any of them and a VFIO
- * container exclude each other: the owner of the group's DMA is one of the two.
+ * The functions that the IOMMU cannot tell apart (Linux: struct iommu_group). A host driver on any of them, a VFIO
+ * container and an iommufd exclude each other: the owner of the group's DMA is one of the three.
  */
 final class IommuGroup {
     final int number;
@@ -13,8 +13,8 @@ final class IommuGroup {
     final SimIommu iommu; // null without one
     final List<PciFunction> members = new ArrayList<>(); // does not change once the group is there
 
-    /** Guarded by the kernel's lock: the container of the group's VFIO user owns its DMA. */
-    boolean claimed;
+    private Object owner; // guarded by the kernel's lock, as the next
+    private int claims;
 
     /** The VFIO side; null while no member is bound to vfio-pci. Guarded by the kernel's lock. */
     VfioGroup vfio;
@@ -23,7 +23,7 @@ final class IommuGroup {
      * What translates the members' DMA; null for nothing (the blocking domain, or the host's own). Written under the
      * kernel's lock and that of the IOMMU, so that DMA in flight ends before it changes.
      */
-    volatile Type1Iommu translation;
+    volatile Translation translation;
 
     IommuGroup(int number, GroupType type, SimIommu iommu) {
         this.number = number;
@@ -31,9 +31,32 @@ final class IommuGroup {
         this.iommu = iommu;
     }
 
+    /** A container or an iommufd takes the group's DMA, or takes it once more. */
+    void claim(Object by) {
+        owner = by;
+        claims++;
+    }
+
+    /** It gives one claim up. */
+    void unclaim() {
+        if (--claims == 0) {
+            owner = null;
+        }
+    }
+
+    /** Is the DMA of the group in the hands of a container or an iommufd? */
+    boolean claimed() {
+        return claims > 0;
+    }
+
     /** Is the DMA of the group in somebody's hands? (owner_cnt != 0) */
     boolean owned() {
-        return claimed || !viable();
+        return claimed() || !viable();
+    }
+
+    /** Is it in somebody else's hands? */
+    boolean ownedByOther(Object asker) {
+        return claimed() ? owner != asker : !viable();
     }
 
     /** Is no member in the hands of a host driver? */

@@ -142,7 +142,8 @@ final class KvmVfioFile extends SimFile {
         @Override
         public boolean namedFileIsVfio() {
             boolean devicesToo = !machine.profile().isBefore(KernelProfile.V6_12);
-            boolean device = file instanceof DeviceFile || file instanceof EmulatedDeviceFile;
+            boolean device =
+                    file instanceof DeviceFile || file instanceof EmulatedDeviceFile || file instanceof CdevFile;
             return file instanceof GroupFile || devicesToo && device;
         }
 

@@ -51,6 +51,8 @@ public final class SimMachine implements AutoCloseable {
     private final List<SimProcess> processes = new ArrayList<>(); // guarded by kernel
     private int processesStarted; // guarded by kernel
     private final Map<String, String> notes = new HashMap<>(); // guarded by kernel
+    private long pagesLockedByUser; // guarded by kernel
+    private boolean iommufdAllowed; // guarded by kernel
     private final Map<String, UnixSocket> sockets = new HashMap<>(); // by address; guarded by kernel
     private final List<DmaFault> faults = new ArrayList<>(); // guarded by itself
 
@@ -148,7 +150,7 @@ public final class SimMachine implements AutoCloseable {
     }
 
     /**
-     * Lets every user open a group, as a udev rule would.
+     * Lets every user open a group, and its devices by their own nodes, as a udev rule would.
      *
      * @param group the group's number
      */
@@ -159,6 +161,17 @@ public final class SimMachine implements AutoCloseable {
         } finally {
             kernel.unlock();
         }
+    }
+
+    /** Lets every user open {@code /dev/iommu}, as a udev rule would. */
+    public void allowIommufd() {
+        kernel.lock();
+        iommufdAllowed = true;
+        kernel.unlock();
+    }
+
+    boolean iommufdAllowed() {
+        return iommufdAllowed;
     }
 
     /**
@@ -313,6 +326,22 @@ public final class SimMachine implements AutoCloseable {
         return groupsMade++;
     }
 
+    /** Returns the lowest number that no device of a VFIO driver has in the name of its node. */
+    int freeDeviceIndex() {
+        Set<Integer> taken = new HashSet<>();
+        vfioGroups().forEach(group -> group.devices().forEach(device -> taken.add(device.index)));
+        int index = 0;
+        while (taken.contains(index)) {
+            index++;
+        }
+        return index;
+    }
+
+    /** Has the kernel iommufds, and devices nodes of their own? */
+    boolean hasIommufd() {
+        return !profile.isBefore(KernelProfile.V6_12);
+    }
+
     /** enable_unsafe_noiommu_mode. */
     boolean noIommuAllowed() {
         return noIommuAllowed;
@@ -324,6 +353,15 @@ public final class SimMachine implements AutoCloseable {
 
     boolean unsafeInterruptsAllowed() {
         return unsafeInterruptsAllowed;
+    }
+
+    /** The pages that the unprivileged processes, which all are one user's, have pinned with iommufds. */
+    long pagesLockedByUser() {
+        return pagesLockedByUser;
+    }
+
+    void lockedByUser(long more) {
+        pagesLockedByUser += more;
     }
 
     /** May devices of untrusted programs raise message interrupts? */

@@ -113,6 +113,11 @@ public final class SimProcess {
         return privileged;
     }
 
+    /** CAP_SYS_RESOURCE. */
+    boolean mayRaiseLimits() {
+        return privileged;
+    }
+
     /** CAP_SYS_RAWIO. */
     boolean mayDoRawIo() {
         return privileged && !rawIoDropped;
@@ -234,8 +239,8 @@ public final class SimProcess {
             List<String> leaks = new ArrayList<>();
             files.open().forEach(fd -> leaks.add("%s: descriptor %d is open: %s".formatted(this, fd, files.get(fd))));
             memory.mappings().forEach(vma -> leaks.add("%s: mapped: %s".formatted(this, vma)));
-            if (memory.pinnedPages() != 0) {
-                leaks.add("%s: %d bytes are pinned for DMA".formatted(this, memory.pinnedPages() * Memory.PAGE));
+            if (allPinned() != 0) {
+                leaks.add("%s: %d bytes are pinned for DMA".formatted(this, allPinned()));
             }
             return leaks;
         } finally {
@@ -251,10 +256,14 @@ public final class SimProcess {
     public long pinnedBytes() {
         machine.kernel().lock();
         try {
-            return memory.pinnedPages() * Memory.PAGE;
+            return allPinned();
         } finally {
             machine.kernel().unlock();
         }
+    }
+
+    private long allPinned() {
+        return (memory.pinnedPages() + memory.pinnedForUser()) * Memory.PAGE;
     }
 
     /** Names it, such as {@code process 1}. */

@@ -196,6 +196,21 @@ final class SimSysFs implements SysFs {
         if (function.group != null) {
             addGroup(tree, function.group, home);
         }
+        function.vfio().ifPresent(device -> addNode(tree, device, home));
+    }
+
+    /** Adds what tells the number of a device's own node. */
+    private void addNode(Tree tree, GroupDevice device, String home) {
+        if (!machine.hasIommufd() || device.group.iommuGroup().type == GroupType.NO_IOMMU || device.leaving) {
+            return;
+        }
+        DeviceNumber number = DeviceNumber.device(device.index);
+        String name = "vfio" + device.index;
+        String at = home + "/vfio-dev/" + name;
+        String text = "%d:%d".formatted(number.major(), number.minor());
+        tree.text("/sys/" + at + "/dev", text);
+        tree.link("/sys/class/vfio-dev/" + name, "../../" + at);
+        tree.link("/sys/dev/char/" + text, "../../" + at);
     }
 
     /** Adds a group and a member of it. */
@@ -217,9 +232,10 @@ final class SimSysFs implements SysFs {
                         .collect(Collectors.joining("\n")));
     }
 
-    private static void addMediated(Tree tree, EmulatedDevice device) {
+    private void addMediated(Tree tree, EmulatedDevice device) {
         String home = "devices/virtual/mdev/" + device.name;
         addGroup(tree, device.group.iommuGroup(), home);
+        addNode(tree, device, home);
         tree.link("/sys/bus/mdev/devices/" + device.name, "../../../" + home);
     }
 

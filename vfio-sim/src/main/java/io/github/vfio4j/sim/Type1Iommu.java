@@ -5,30 +5,21 @@ import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.port.Syscalls;
-import io.github.vfio4j.sim.DmaFault.Reason;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 
-/**
- * A type1 IOMMU (Linux: struct vfio_iommu): the mappings of one container and the translation of its devices' DMA.
- * System calls come under the kernel's lock, DMA comes without. A change waits for the DMA in flight and keeps new DMA
- * waiting, so a device reaches nothing any more when the system call that unmapped it returns.
- */
-final class Type1Iommu {
+/** A type1 IOMMU (Linux: struct vfio_iommu): the mappings of one container and the translation of its devices' DMA. */
+final class Type1Iommu implements Translation {
     private static final long WITHOUT_IOMMU = -Memory.PAGE; // every power of two from a page on
 
     private final SimMachine machine;
     private final boolean v2;
     private final boolean nests;
-    private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
-    // By IOVA, unsigned. Changed under both locks.
-    private final TreeMap<Long, DmaMapping> mappings = new TreeMap<>(Long::compareUnsigned);
+    private final IoPageTable<DmaMapping> table = new IoPageTable<>();
     // The rest is guarded by the kernel's lock.
     private final List<DmaMapping> lost = new ArrayList<>(); // that older kernels never find again
     private final List<IommuGroup> backed = new ArrayList<>(); // the groups behind an IOMMU
@@ -68,7 +59,7 @@ final class Type1Iommu {
 
     /** Has a mapping lost its address, so that no group may join? */
     boolean addressMissing() {
-        return mappings.values().stream().anyMatch(mapping -> mapping.addressMissing);
+        return table.mappings().stream().anyMatch(mapping -> mapping.addressMissing);
     }
 
     private long granule() {
@@ -109,7 +100,7 @@ final class Type1Iommu {
     /** What is mapped is mapped into the new domain, too, and pinned for it if it was not. */
     private Refusal replayRefusal(IommuGroup group, SimProcess caller) {
         Map<SimProcess, Long> pinned = new HashMap<>();
-        for (DmaMapping mapping : mappings.values()) {
+        for (DmaMapping mapping : table.mappings()) {
             if (!mapping.isPinned()) {
                 // The address is taken for one of whoever attaches, whoever mapped.
                 List<Vma> pages = pages(caller, mapping.address, mapping.size, mapping.access);
@@ -147,7 +138,7 @@ final class Type1Iommu {
         window = windowWith(group);
         backed.add(group);
         pageSizes &= group.iommu.pageSizes() & WITHOUT_IOMMU;
-        for (DmaMapping mapping : mappings.values()) {
+        for (DmaMapping mapping : table.mappings()) {
             if (!mapping.isPinned()) {
                 pin(mapping, pages(mapping.owner, mapping.address, mapping.size, mapping.access));
             }
@@ -156,12 +147,7 @@ final class Type1Iommu {
 
     /** Lets the devices of a group reach what is mapped. */
     void translate(IommuGroup group) {
-        lock.writeLock().lock();
-        try {
-            group.translation = this;
-        } finally {
-            lock.writeLock().unlock();
-        }
+        table.translate(group, this);
     }
 
     void detach(IommuGroup group) {
@@ -169,12 +155,7 @@ final class Type1Iommu {
             emulated--;
             return;
         }
-        lock.writeLock().lock();
-        try {
-            group.translation = null;
-        } finally {
-            lock.writeLock().unlock();
-        }
+        table.translate(group, null);
         backed.remove(group);
         long last = window.ranges().getLast().last();
         if (backed.stream().noneMatch(other -> other.iommu.sharesDomain(group.iommu))) {
@@ -188,16 +169,16 @@ final class Type1Iommu {
         window = window.refreshed(
                 last, backed.stream().flatMap(other -> other.iommu.reserved().stream()).toList());
         if (backed.isEmpty()) {
-            mappings.values().forEach(Type1Iommu::unpin);
+            table.mappings().forEach(Type1Iommu::unpin);
         }
         if (tracksDirtyPages) {
-            mappings.values().forEach(mapping -> mapping.dirty.setAll()); // the group may have written every page
+            table.mappings().forEach(mapping -> mapping.dirty.setAll()); // the group may have written every page
         }
     }
 
     /** The last group left: every mapping goes. */
     void end() {
-        remove(List.copyOf(mappings.values()));
+        remove(List.copyOf(table.mappings()));
         removeLost();
     }
 
@@ -237,12 +218,7 @@ final class Type1Iommu {
             lost.add(mapping);
             return;
         }
-        lock.writeLock().lock();
-        try {
-            mappings.put(iova, mapping);
-        } finally {
-            lock.writeLock().unlock();
-        }
+        table.put(mapping);
     }
 
     /** Before Linux 7 the end of a range that reaches the very top is 0, and nothing lies before it. */
@@ -460,7 +436,7 @@ final class Type1Iommu {
 
     private List<DmaMapping> chosen(List<DmaMapping> inRange, long iova, long size, boolean all) {
         if (all) {
-            return List.copyOf(mappings.values());
+            return List.copyOf(table.mappings());
         }
         if (losesTop(iova, size)) {
             return List.of();
@@ -490,14 +466,14 @@ final class Type1Iommu {
                     return on ? largestMapping() : 0;
                 }
             });
-            mappings.values().forEach(mapping -> mapping.dirty = on ? new DirtyPages(mapping.size / granule()) : null);
+            table.mappings().forEach(mapping -> mapping.dirty = on ? new DirtyPages(mapping.size / granule()) : null);
             tracksDirtyPages = on;
         }
     }
 
     /** Its pages. */
     private long largestMapping() {
-        return mappings.values().stream()
+        return table.mappings().stream()
                 .mapToLong(mapping -> Long.divideUnsigned(mapping.size, granule()))
                 .max()
                 .orElse(0);
@@ -541,12 +517,7 @@ final class Type1Iommu {
     // ---- mappings
 
     private void remove(List<DmaMapping> gone) {
-        lock.writeLock().lock();
-        try {
-            gone.forEach(mapping -> mappings.remove(mapping.iova));
-        } finally {
-            lock.writeLock().unlock();
-        }
+        table.remove(gone);
         for (DmaMapping mapping : gone) {
             mappingsLeft++;
             unpin(mapping);
@@ -562,71 +533,13 @@ final class Type1Iommu {
     }
 
     private List<DmaMapping> overlapping(long first, long last) {
-        if (Long.compareUnsigned(first, last) > 0) { // wraps, which a rule refuses
-            return List.of();
-        }
-        Map.Entry<Long, DmaMapping> below = mappings.floorEntry(first);
-        long from = below != null && Long.compareUnsigned(below.getValue().last(), first) >= 0 ? below.getKey() : first;
-        return List.copyOf(mappings.subMap(from, true, last, true).values());
+        return table.overlapping(first, last);
     }
 
     // ---- DMA
 
-    /** Copies between memory by IOVA and a device's buffer. Returns the fault, or null if all was copied. */
-    Stop access(IommuGroup group, boolean write, long iova, MemorySegment buffer) {
-        lock.readLock().lock();
-        try {
-            if (group.translation != this) {
-                return new Stop(iova, Reason.NO_IOMMU);
-            }
-            List<MemorySegment> pieces = new ArrayList<>();
-            long done = 0;
-            while (done < buffer.byteSize()) {
-                long at = iova + done;
-                Map.Entry<Long, DmaMapping> below = mappings.floorEntry(at);
-                if (below == null || Long.compareUnsigned(below.getValue().last(), at) < 0) {
-                    return new Stop(at, Reason.NOT_MAPPED);
-                }
-                DmaMapping mapping = below.getValue();
-                if ((mapping.access & (write ? DmaMapping.WRITE : DmaMapping.READ)) == 0) {
-                    return new Stop(at, write ? Reason.NOT_WRITABLE : Reason.NOT_READABLE);
-                }
-                long offset = at - mapping.iova;
-                long bytes = Math.min(buffer.byteSize() - done, mapping.size - offset);
-                MemorySegment piece = mapping.memory(offset, bytes).orElse(null);
-                if (piece == null) {
-                    return new Stop(at, Reason.MEMORY_GONE);
-                }
-                pieces.add(piece);
-                done += piece.byteSize();
-            }
-            return copy(write, iova, buffer, pieces);
-        } finally {
-            lock.readLock().unlock();
-        }
+    @Override
+    public Stop access(IommuGroup group, boolean write, long iova, MemorySegment buffer) {
+        return table.access(group, this, write, iova, buffer);
     }
-
-    private static Stop copy(boolean write, long iova, MemorySegment buffer, List<MemorySegment> pieces) {
-        long done = 0;
-        for (MemorySegment piece : pieces) {
-            MemorySegment part = buffer.asSlice(done, piece.byteSize());
-            try {
-                if (write) {
-                    SharedAccess.copyEndLast(part, piece);
-                } else {
-                    MemorySegment.copy(piece, 0, part, 0, piece.byteSize());
-                }
-            } catch (IllegalStateException e) {
-                if (piece.scope().isAlive()) {
-                    throw e; // the device's own buffer
-                }
-                return new Stop(iova + done, Reason.MEMORY_GONE);
-            }
-            done += piece.byteSize();
-        }
-        return null;
-    }
-
-    /** Where and why an access was stopped. */
-    record Stop(long at, Reason reason) {}
 }

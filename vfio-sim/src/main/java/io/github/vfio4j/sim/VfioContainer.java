@@ -44,7 +44,9 @@ final class VfioContainer {
 
     void add(VfioGroup group) {
         groups.add(group);
-        group.iommuGroup().claimed = group.iommuGroup().type == GroupType.IOMMU;
+        if (group.iommuGroup().type == GroupType.IOMMU) {
+            group.iommuGroup().claim(this);
+        }
         if (iommu != null) {
             iommu.attach(group.iommuGroup());
             translate(group);
@@ -70,6 +72,8 @@ final class VfioContainer {
             iommu = null;
             noIommuSet = false;
         }
-        group.iommuGroup().claimed = false;
+        if (group.iommuGroup().type == GroupType.IOMMU) {
+            group.iommuGroup().unclaim();
+        }
     }
 }

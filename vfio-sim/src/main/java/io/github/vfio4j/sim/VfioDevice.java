@@ -42,6 +42,16 @@ final class VfioDevice extends GroupDevice {
     }
 
     @Override
+    boolean isEmulated() {
+        return false;
+    }
+
+    @Override
+    BoundDevice bindTo(Iommufd iommufd) {
+        return new BoundPciDevice(iommufd, this);
+    }
+
+    @Override
     SimFile newFile() {
         return new DeviceFile(this);
     }

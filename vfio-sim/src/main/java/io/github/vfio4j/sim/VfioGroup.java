@@ -21,6 +21,8 @@ final class VfioGroup {
     GroupFile openedFile;
 
     private VfioContainer container;
+    private IommufdFile iommufd; // in place of a container
+    private int devicesBound; // by their own nodes
 
     /**
      * One for being in the container, and one for each open device. By the documents: one for the group's file, one for each
@@ -70,6 +72,37 @@ final class VfioGroup {
         return Optional.ofNullable(container);
     }
 
+    /** The iommufd that stands for its container; null for none. */
+    IommufdFile iommufd() {
+        return iommufd;
+    }
+
+    /** Is it in a container, or in an iommufd that stands for one? */
+    boolean hasIommu() {
+        return container != null || iommufd != null;
+    }
+
+    void join(IommufdFile joined) {
+        kernel.get(joined);
+        iommufd = joined;
+    }
+
+    void leaveIommufd() {
+        if (iommufd != null) {
+            kernel.put(iommufd);
+            iommufd = null;
+        }
+    }
+
+    /** Is a device of it bound by its own node? */
+    boolean hasDeviceBound() {
+        return devicesBound > 0;
+    }
+
+    void deviceBound(int more) {
+        devicesBound += more;
+    }
+
     int devicesOpen() {
         return Math.max(0, containerUsers - externalUsers - 1);
     }
@@ -89,6 +122,7 @@ final class VfioGroup {
             dropUser();
         } else {
             leaveContainer();
+            leaveIommufd();
         }
         openedFile = null;
     }

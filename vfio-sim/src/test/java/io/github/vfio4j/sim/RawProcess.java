@@ -28,6 +28,23 @@ final class RawProcess {
     static final int IOMMU_UNMAP_DMA = 0x3b72;
     static final int IOMMU_DIRTY_PAGES = 0x3b75;
 
+    static final int DEVICE_BIND_IOMMUFD = 0x3b76;
+    static final int DEVICE_ATTACH_IOMMUFD_PT = 0x3b77;
+    static final int DEVICE_DETACH_IOMMUFD_PT = 0x3b78;
+    static final int IOMMU_DESTROY = 0x3b80;
+    static final int IOAS_ALLOC = 0x3b81;
+    static final int IOAS_ALLOW_IOVAS = 0x3b82;
+    static final int IOAS_COPY = 0x3b83;
+    static final int IOAS_IOVA_RANGES = 0x3b84;
+    static final int IOAS_MAP = 0x3b85;
+    static final int IOAS_UNMAP = 0x3b86;
+    static final int IOMMU_OPTION = 0x3b87;
+    static final int VFIO_IOAS = 0x3b88;
+    static final int HWPT_ALLOC = 0x3b89;
+    static final int GET_HW_INFO = 0x3b8a;
+    static final int HWPT_SET_DIRTY_TRACKING = 0x3b8b;
+    static final int HWPT_GET_DIRTY_BITMAP = 0x3b8c;
+
     static final int TYPE1 = 1;
     static final int TYPE1V2 = 3;
 
@@ -187,6 +204,97 @@ final class RawProcess {
         struct.set(LONG, 0, pageSize);
         struct.set(LONG, 8, bytes);
         struct.set(LONG, 16, address);
+    }
+
+    /** Binds a device to an iommufd: its number there, or -errno. */
+    int bind(int device, int iommufd) {
+        return out(ints(16, 0, iommufd, 0), 12, device, DEVICE_BIND_IOMMUFD);
+    }
+
+    /** Attaches a device: the number of the page table, or -errno. */
+    int attach(int device, int to) {
+        return out(ints(12, 0, to), 8, device, DEVICE_ATTACH_IOMMUFD_PT);
+    }
+
+    int detach(int device) {
+        return ioctl(device, DEVICE_DETACH_IOMMUFD_PT, ints(8, 0));
+    }
+
+    /** Makes an address space: its number, or -errno. */
+    int ioasAlloc(int iommufd) {
+        return out(ints(12, 0, 0), 8, iommufd, IOAS_ALLOC);
+    }
+
+    int destroy(int iommufd, int object) {
+        return ioctl(iommufd, IOMMU_DESTROY, ints(8, object));
+    }
+
+    /** Maps at an IOVA; READ and WRITE are what devices may do. */
+    int ioasMap(int iommufd, int ioas, long iova, long address, long size, int access) {
+        return ioctl(iommufd, IOAS_MAP, ioasMapStruct(ioas, iova, address, size, access, true));
+    }
+
+    /** Maps where the kernel likes: the IOVA, or -errno. */
+    long ioasMap(int iommufd, int ioas, long address, long size, int access) {
+        MemorySegment map = ioasMapStruct(ioas, 0, address, size, access, false);
+        int result = ioctl(iommufd, IOAS_MAP, map);
+        return result < 0 ? result : map.get(LONG, 32);
+    }
+
+    private MemorySegment ioasMapStruct(int ioas, long iova, long address, long size, int access, boolean fixed) {
+        MemorySegment map = memory(40);
+        map.set(INT, 0, 40);
+        map.set(INT, 4, (fixed ? 1 : 0) | ((access & WRITE) != 0 ? 2 : 0) | ((access & READ) != 0 ? 4 : 0));
+        map.set(INT, 8, ioas);
+        map.set(LONG, 16, address);
+        map.set(LONG, 24, size);
+        map.set(LONG, 32, iova);
+        return map;
+    }
+
+    /** How many bytes were unmapped, or -errno. */
+    long ioasUnmap(int iommufd, int ioas, long iova, long size) {
+        MemorySegment unmap = memory(24);
+        unmap.set(INT, 0, 24);
+        unmap.set(INT, 4, ioas);
+        unmap.set(LONG, 8, iova);
+        unmap.set(LONG, 16, size);
+        int result = ioctl(iommufd, IOAS_UNMAP, unmap);
+        return result < 0 ? result : unmap.get(LONG, 16);
+    }
+
+    /** Maps memory of an address space there once more, for reading. */
+    int copy(int iommufd, int ioas, long to, long from, long size) {
+        MemorySegment copy = memory(40);
+        copy.set(INT, 0, 40);
+        copy.set(INT, 4, 1 | 4);
+        copy.set(INT, 8, ioas);
+        copy.set(INT, 12, ioas);
+        copy.set(LONG, 16, size);
+        copy.set(LONG, 24, to);
+        copy.set(LONG, 32, from);
+        return ioctl(iommufd, IOAS_COPY, copy);
+    }
+
+    /** Makes a page table: its number, or -errno. */
+    int hwptAlloc(int iommufd, int device, int ioas, int flags) {
+        return out(ints(24, flags, device, ioas, 0, 0), 16, iommufd, HWPT_ALLOC);
+    }
+
+    /** IOMMU_OPTION_OP_SET. */
+    int option(int iommufd, int option, int object, int value) {
+        return ioctl(iommufd, IOMMU_OPTION, ints(24, option, 0, object, value, 0));
+    }
+
+    /** Chooses the address space of the container that an iommufd stands for. */
+    int setVfioIoas(int iommufd, int ioas) {
+        return ioctl(iommufd, VFIO_IOAS, ints(12, ioas, 1));
+    }
+
+    /** An int that an ioctl wrote into its argument, or -errno. */
+    private int out(MemorySegment argument, long offset, int fd, int request) {
+        int result = ioctl(fd, request, argument);
+        return result < 0 ? result : argument.get(INT, offset);
     }
 
     /** Anonymous memory: its address, or -errno. */

@@ -9,12 +9,19 @@ sealed interface RuleCase {
      * System calls of which the last one breaks the rule, and breaks it as the first one. They run on Linux and on the
      * simulated kernel.
      *
-     * @param on61 what Linux 6.1 answers, a positive errno
+     * @param on61 what Linux 6.1 answers, a positive errno; {@link #ABSENT} where it does not have the operation
      * @param on612 what Linux 6.12 answers
      * @param on72 what Linux 7.2 answers
      * @param steps the calls
      */
     record Calls(int on61, int on612, int on72, List<Step> steps) implements RuleCase {
+        /** A kernel does not have the operation, so the calls say nothing there. */
+        static final int ABSENT = 0;
+
+        boolean isOf(KernelProfile kernel) {
+            return errno(kernel) != ABSENT;
+        }
+
         int errno(KernelProfile kernel) {
             return switch (kernel) {
                 case V6_1 -> on61;

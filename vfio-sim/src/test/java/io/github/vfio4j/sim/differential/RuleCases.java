@@ -55,12 +55,12 @@ final class RuleCases {
     private static final Step[] TRACKED =
             then(MAPPED, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START)));
 
-    private static final String OF_ROOT = "the suite runs as root, whom this does not stop";
+    static final String OF_ROOT = "the suite runs as root, whom this does not stop";
     private static final String DOCUMENTS_ONLY = "only the kernels of the documents refuse it";
-    private static final String HARDWARE = "the VM has no such hardware";
+    static final String HARDWARE = "the VM has no such hardware";
     private static final String NO_MEDIATED = "stock kernels have no mediated devices";
     private static final String NOT_TRIED = "the library does not try it";
-    private static final String RACE = "only a race shows it";
+    static final String RACE = "only a race shows it";
 
     private RuleCases() {}
 
@@ -325,7 +325,6 @@ final class RuleCases {
         unshown(SET_CONTAINER_MOVED, ofIommufd);
         unshown(MAP_COMPAT_PERMISSION, ofIommufd);
         unshown(ATTACH_PASID, ofIommufd);
-        unshown(GROUP_OPEN_CDEV, "the library opens no device by its own file");
         simulated(SET_CONTAINER_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", noIommu);
         simulated(SET_CONTAINER_KINDS, "SimGroupTypesTest#aContainerIsOfOneKind", noIommu);
         unshown(SET_CONTAINER_DOMAIN_BUSY, HARDWARE);
@@ -349,124 +348,7 @@ final class RuleCases {
         simulated(UNMAP_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
         simulated(DIRTY_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
 
-        // ---- iommufd and devices by their own nodes
-        for (Rule rule : List.of(
-                DEVICE_BOUND,
-                SET_CONTAINER_COMPAT_KINDS,
-                DEVICE_COMPAT_PRIVILEGE,
-                DEVICE_COMPAT_INTERRUPTS,
-                DEVICE_COMPAT_OWNERSHIP,
-                DEVICE_COMPAT_IOAS,
-                DEVICE_COMPAT_TOGETHER,
-                DEVICE_COMPAT_RESERVED,
-                DEVICE_COMPAT_PERMISSION,
-                DEVICE_COMPAT_MEMORY,
-                DEVICE_COMPAT_MEMLOCK,
-                CDEV_NODE_EXISTS,
-                CDEV_NODE_ACCESS,
-                CDEV_STAYS,
-                IOMMUFD_NODE_EXISTS,
-                IOMMUFD_NODE_ACCESS,
-                BIND_IOMMUFD_NEGATIVE,
-                BIND_IOMMUFD_OWN_FILE,
-                BIND_IOMMUFD_GROUP_CLOSED,
-                BIND_IOMMUFD_ONCE,
-                BIND_IOMMUFD_FD_OPEN,
-                BIND_IOMMUFD_FD_KIND,
-                BIND_IOMMUFD_DEVICE_ONCE,
-                BIND_IOMMUFD_COHERENT,
-                BIND_IOMMUFD_INTERRUPTS,
-                BIND_IOMMUFD_OWNERSHIP,
-                BIND_IOMMUFD_DOMAIN_BUSY,
-                BIND_IOMMUFD_BUSY,
-                ATTACH_KNOWN,
-                ATTACH_KIND,
-                ATTACH_TOGETHER,
-                ATTACH_RESERVED,
-                ATTACH_ALIGNED,
-                ATTACH_PERMISSION,
-                ATTACH_MEMORY,
-                ATTACH_MEMLOCK,
-                ATTACH_BUSY,
-                DESTROY_KNOWN,
-                DESTROY_UNUSED,
-                IOAS_ALLOW_KNOWN,
-                IOAS_ALLOW_RANGES,
-                IOAS_ALLOW_RESERVED,
-                IOAS_RANGES_KNOWN,
-                IOAS_RANGES_ROOM,
-                IOAS_COPY_LIMIT,
-                IOAS_COPY_PERMISSION,
-                IOAS_COPY_KNOWN,
-                IOAS_COPY_SIZE,
-                IOAS_COPY_WRAP,
-                IOAS_COPY_MAPPED,
-                IOAS_COPY_TARGET,
-                IOAS_MAP_FILE_LIMIT,
-                IOAS_MAP_FILE_PERMISSION,
-                IOAS_MAP_FILE_KNOWN,
-                IOAS_MAP_FILE_FD_OPEN,
-                IOAS_MAP_FILE_FD_KIND,
-                COMPAT_MAP_NEEDS_IOAS,
-                IOAS_MAP_LIMIT,
-                IOAS_MAP_PERMISSION,
-                IOAS_MAP_KNOWN,
-                IOAS_MAP_SIZE,
-                IOAS_MAP_ADDRESS_WRAP,
-                IOAS_MAP_SIZE_ALIGNED,
-                IOAS_MAP_HALF,
-                IOAS_MAP_PLACE_ALIGNED,
-                IOAS_MAP_PLACE,
-                IOAS_MAP_IOVA_ALIGNED,
-                IOAS_MAP_WRAP,
-                IOAS_MAP_RANGE,
-                IOAS_MAP_OVERLAP,
-                IOAS_MAP_WRITABLE,
-                IOAS_MAP_ADDRESS_ALIGNED,
-                IOAS_MAP_MEMORY,
-                IOAS_MAP_MEMLOCK,
-                COMPAT_MAP_PERMISSION,
-                COMPAT_UNMAP_NEEDS_IOAS,
-                COMPAT_UNMAP_ALL_RANGE,
-                COMPAT_UNMAP_CUT,
-                IOAS_UNMAP_KNOWN,
-                IOAS_UNMAP_LIMIT,
-                IOAS_UNMAP_SIZE,
-                IOAS_UNMAP_WRAP,
-                IOAS_UNMAP_WHOLE,
-                IOAS_UNMAP_MAPPED,
-                OPTION_KNOWN,
-                OPTION_PRIVILEGE,
-                OPTION_FIRST,
-                OPTION_VALUE,
-                OPTION_LARGE_PAGES,
-                OPTION_ALIGNED,
-                VFIO_IOAS_EXISTS,
-                VFIO_IOAS_KNOWN,
-                HWPT_DEVICE,
-                HWPT_PARENT,
-                HWPT_SUPPORTED,
-                HWPT_RESERVED,
-                HWPT_PERMISSION,
-                HWPT_MEMORY,
-                HWPT_MEMLOCK,
-                HW_INFO_DEVICE,
-                HWPT_TRACK_KNOWN,
-                HWPT_TRACK_SUPPORTED,
-                HWPT_DIRTY_KNOWN,
-                HWPT_DIRTY_WRAP,
-                HWPT_DIRTY_ALIGNED,
-                HWPT_DIRTY_SUPPORTED,
-                COMPAT_EXTENSION_IOAS,
-                COMPAT_SET_PRIVILEGE,
-                COMPAT_SET_TYPE,
-                COMPAT_SET_NEEDS_GROUP,
-                COMPAT_SET_LARGE_PAGES,
-                COMPAT_SET_ALIGNED,
-                COMPAT_INFO_NEEDS_IOAS,
-                HOT_RESET_NO_GROUPS)) {
-            unshown(rule, "the simulated kernel has no iommufd yet");
-        }
+        IommufdCases.add();
 
         // ---- resets of the bus
         Step[] shared = {
@@ -638,23 +520,23 @@ final class RuleCases {
         calls(rule, errno, errno, errno, steps);
     }
 
-    private static void calls(Rule rule, int on61, int on612, int on72, Step... steps) {
+    static void calls(Rule rule, int on61, int on612, int on72, Step... steps) {
         add(rule, new RuleCase.Calls(on61, on612, on72, List.of(steps)));
     }
 
-    private static void tested(Rule rule, String test) {
+    static void tested(Rule rule, String test) {
         add(rule, new RuleCase.KernelTest(test));
     }
 
-    private static void simulated(Rule rule, String test, String why) {
+    static void simulated(Rule rule, String test, String why) {
         add(rule, new RuleCase.NotOnLinux(test, why));
     }
 
-    private static void unshown(Rule rule, String why) {
+    static void unshown(Rule rule, String why) {
         add(rule, new RuleCase.NotOnLinux("", why));
     }
 
-    private static Step[] then(Step[] first, Step... more) {
+    static Step[] then(Step[] first, Step... more) {
         return Stream.concat(Stream.of(first), Stream.of(more)).toArray(Step[]::new);
     }
 

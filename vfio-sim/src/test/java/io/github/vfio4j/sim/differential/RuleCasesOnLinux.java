@@ -12,7 +12,7 @@ class RuleCasesOnLinux extends DifferentialCase {
     @TestFactory
     Stream<DynamicTest> linuxAnswersAsTheRulesSay() {
         return RuleCases.OF.entrySet().stream()
-                .flatMap(e -> RuleCasesTest.calls(e.getValue())
+                .flatMap(e -> RuleCasesTest.calls(e.getValue(), twins.profile())
                         .map(c -> DynamicTest.dynamicTest(e.getKey().id(), () -> lastAnswers(
                                 -c.errno(twins.profile()), c.steps().toArray(Step[]::new)))));
     }

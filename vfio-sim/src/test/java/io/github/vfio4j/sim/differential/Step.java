@@ -167,6 +167,22 @@ sealed interface Step extends Serializable {
         }
     }
 
+    /** Leaves two numbers in the program's memory. */
+    record Put(long offset, long first, long second) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            MemorySegment at = side.memory(Region.RAM, offset, 2L * Long.BYTES);
+            at.set(ValueLayout.JAVA_LONG, 0, first);
+            at.set(ValueLayout.JAVA_LONG, Long.BYTES, second);
+            return Outcome.of(0);
+        }
+
+        @Override
+        public String toString() {
+            return "put(0x%xL, 0x%xL, 0x%xL)".formatted(offset, first, second);
+        }
+    }
+
     /** An ioctl whose struct lies at the end of the program's memory: only its first bytes are there. */
     record Cut(int bytes, IoctlStruct call) implements Step {
         private static final int EFAULT = 14;
@@ -463,6 +479,10 @@ sealed interface Step extends Serializable {
 
     static Step getDevice(int into, int group, Field... name) {
         return new IoctlStruct(into, group, VFIO_GROUP_GET_DEVICE_FD(), List.of(name));
+    }
+
+    static Step put(long offset, long first, long second) {
+        return new Put(offset, first, second);
     }
 
     static Step cut(int bytes, Step ioctl) {

@@ -2,12 +2,14 @@ package io.github.vfio4j.sim.differential;
 
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
 import io.github.vfio4j.sim.PciIdentity;
 import io.github.vfio4j.sim.PciModel;
 import io.github.vfio4j.sim.SimMachine;
+import io.github.vfio4j.sim.SimPorts;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -18,6 +20,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -62,6 +65,11 @@ final class TwinMachine {
         names.putAll(Map.of(
                 "$edu", group(EDU), "$testdev", group(TESTDEV), "$card", group(CARD), "$shared", group(SHARED.getFirst())));
         simulatedNames = new HashMap<>(names);
+        for (String address : List.of(EDU, TESTDEV, SHARED.get(0), SHARED.get(1))) {
+            String name = "$cdev_" + address.substring(address.indexOf(':') + 1);
+            node(address).ifPresent(node -> names.put(name, node));
+            node(simulated, address).ifPresent(node -> simulatedNames.put(name, node));
+        }
         if (mediated()) {
             int last = functions.stream().mapToInt(function -> function.group).max().orElseThrow();
             simulatedNames.put("$mtty", Integer.toString(last + 1));
@@ -86,6 +94,23 @@ final class TwinMachine {
     /** Has the kernel mediated devices to try? */
     static boolean mediated() {
         return Files.exists(MTTY);
+    }
+
+    /** The name of a device's own node, if the kernel has such. */
+    private static Optional<String> node(String address) {
+        Path nodes = DEVICES.resolve(address).resolve("vfio-dev");
+        String[] names = nodes.toFile().list();
+        return names != null && Files.exists(nodes.resolve(names[0]).resolve("dev"))
+                ? Optional.of(names[0])
+                : Optional.empty();
+    }
+
+    private static Optional<String> node(SimMachine machine, String address) {
+        try {
+            return SimPorts.sysfs(machine).list("/sys/bus/pci/devices/" + address + "/vfio-dev").stream().findFirst();
+        } catch (SysFs.Failure e) {
+            return Optional.empty();
+        }
     }
 
     private static String makeMediated(String uuid) {

@@ -1,0 +1,36 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.spi.Facts;
+
+/** A device that is bound to an iommufd, from its first open to its last close. Guarded by the kernel's lock. */
+abstract class BoundDevice extends IommuObject {
+    BoundDevice(Iommufd iommufd) {
+        super(iommufd);
+        users = 1; // the driver's
+        iommufd.machine.kernel().get(iommufd.file);
+    }
+
+    /**
+     * Attaches it to an address space or a page table, or moves it there.
+     *
+     * @param operation for whom
+     * @param others what else that operation's rules ask
+     * @return the number of what it is attached to now
+     */
+    abstract int attach(int to, Operation operation, Facts others);
+
+    abstract void detach();
+
+    /** The device is closed. */
+    final void unbind() {
+        detach();
+        users = 0;
+        iommufd.destroy(this);
+    }
+
+    @Override
+    void destroyed() {
+        iommufd.machine.kernel().put(iommufd.file);
+    }
+}

@@ -1,0 +1,155 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.ffm.port.Syscalls;
+import java.lang.foreign.MemorySegment;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Memory of a process that an iommufd maps, in one address space or, copied, in several (Linux: struct iopt_pages). Each
+ * page is pinned and counted once, while a page table has it. Guarded by the kernel's lock, except that DMA reads what is
+ * pinned.
+ */
+final class DmaPages {
+    /** Whose limit on locked memory a page counts against. */
+    private enum Count {
+        NOBODY, USER, PROCESS
+    }
+
+    private record Page(Memory memory, long offset) {}
+
+    final boolean writable;
+    private final SimProcess owner;
+    private final long address; // of the first byte
+    private final long base; // of its page
+    private final int pages;
+    private final Count count;
+    private int[] pins; // by page; made with the first
+    private volatile Page[] pinned; // by page
+
+    DmaPages(Iommufd iommufd, SimProcess owner, long address, long size, boolean writable) {
+        this.owner = owner;
+        this.address = address;
+        this.base = address & -Memory.PAGE;
+        long needed = (address - base + size + Memory.PAGE - 1) / Memory.PAGE;
+        this.pages = (int) Math.min(needed, Integer.MAX_VALUE); // nobody has as much memory to pin
+        this.writable = writable;
+        this.count = owner.mayLockAnything() ? Count.NOBODY : iommufd.countsByProcess ? Count.PROCESS : Count.USER;
+    }
+
+    /** All of some memory of a process, as what is to be mapped. */
+    static List<Ioas.Slice> all(Iommufd iommufd, SimProcess owner, long address, long size, int access) {
+        boolean writable = (access & IoMapping.WRITE) != 0;
+        return List.of(new Ioas.Slice(new DmaPages(iommufd, owner, address, size, writable), 0, size));
+    }
+
+    /** The program's address of a byte. */
+    long address(long offset) {
+        return address + offset;
+    }
+
+    /** The pages that a range of bytes touches, of those that are not pinned yet. */
+    BitSet unpinned(long offset, long size) {
+        BitSet missing = new BitSet();
+        for (int page = first(offset); page <= last(offset, size); page++) {
+            if (pins == null || pins[page] == 0) {
+                missing.set(page);
+            }
+        }
+        return missing;
+    }
+
+    /** Is every page of a range that is not pinned the program's own, and may it be used so? */
+    boolean accessible(long offset, long size) {
+        return unpinned(offset, size).stream().allMatch(page -> find(page).isPresent());
+    }
+
+    private Optional<Page> find(int page) {
+        long at = base + page * Memory.PAGE;
+        int needed = writable ? Syscalls.PROT_WRITE : Syscalls.PROT_READ;
+        List<Vma> found = owner.memory().mapped(at, at + Memory.PAGE);
+        return found.size() == 1
+                        && found.getFirst().size() == Memory.PAGE
+                        && (found.getFirst().prot() & needed) != 0
+                        && found.getFirst().memory().isRam()
+                ? Optional.of(new Page(found.getFirst().memory(), found.getFirst().offset()))
+                : Optional.empty();
+    }
+
+    /** Do so many more pages keep to the limit that they count against? */
+    boolean withinLimit(long more) {
+        return switch (count) {
+            case NOBODY -> true;
+            case USER -> more <= owner.memlockPages() - owner.machine().pagesLockedByUser();
+            case PROCESS -> more <= owner.memlockPages() - owner.memory().pinnedPages();
+        };
+    }
+
+    /** Pins a range once more. */
+    void pin(long offset, long size) {
+        if (pins == null) {
+            pins = new int[pages];
+            pinned = new Page[pages];
+        }
+        Page[] changed = pinned.clone();
+        int more = 0;
+        for (int page = first(offset); page <= last(offset, size); page++) {
+            if (pins[page]++ == 0) {
+                changed[page] = find(page).orElseThrow();
+                more++;
+            }
+        }
+        pinned = changed;
+        count(more);
+    }
+
+    /** Takes one pin of a range back. */
+    void unpin(long offset, long size) {
+        Page[] changed = pinned.clone();
+        int fewer = 0;
+        for (int page = first(offset); page <= last(offset, size); page++) {
+            if (--pins[page] == 0) {
+                changed[page] = null;
+                fewer++;
+            }
+        }
+        pinned = changed;
+        count(-fewer);
+    }
+
+    private void count(int more) {
+        if (count == Count.USER) {
+            owner.machine().lockedByUser(more);
+            owner.memory().pinForUser(more);
+        } else {
+            owner.memory().pin(more);
+        }
+    }
+
+    /** Returns the memory from a byte on, as far as it lies in one piece; empty if that memory is gone. */
+    Optional<MemorySegment> memory(long offset, long bytes) {
+        Page[] all = pinned;
+        long at = address - base + offset;
+        int index = (int) (at / Memory.PAGE);
+        Page page = all[index];
+        long inside = at % Memory.PAGE;
+        long end = Memory.PAGE;
+        while (end - inside < bytes && follows(all, page, end, ++index)) {
+            end += Memory.PAGE;
+        }
+        return page.memory().live(page.offset() + inside, Math.min(bytes, end - inside));
+    }
+
+    private static boolean follows(Page[] all, Page first, long end, int next) {
+        return all[next] != null && all[next].memory() == first.memory() && all[next].offset() == first.offset() + end;
+    }
+
+    private int first(long offset) {
+        return (int) ((address - base + offset) / Memory.PAGE);
+    }
+
+    private int last(long offset, long size) {
+        return (int) ((address - base + offset + size - 1) / Memory.PAGE);
+    }
+}

@@ -1,0 +1,126 @@
+package io.github.vfio4j.sim;
+
+import io.github.vfio4j.spi.Facts;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
+
+/**
+ * A page table of an address space (Linux: struct iommufd_hwpt_paging): what translates the DMA of the groups that are
+ * attached to it. Guarded by the kernel's lock, apart from DMA.
+ */
+final class Hwpt extends IommuObject implements Translation {
+    final Ioas ioas;
+    final SimIommu iommu;
+
+    /** Made for a device that was attached to the address space; it goes with the last such one. */
+    final boolean automatic;
+
+    /** Made with IOMMU_HWPT_ALLOC_DIRTY_TRACKING. */
+    final boolean tracksDirtyPages;
+
+    private volatile boolean tracking;
+    private final TreeSet<Long> dirty = new TreeSet<>(); // numbers of pages of 4096 bytes; guarded by itself
+
+    Hwpt(Ioas ioas, SimIommu iommu, boolean automatic, boolean tracksDirtyPages) {
+        super(ioas.iommufd);
+        this.ioas = ioas;
+        this.iommu = iommu;
+        this.automatic = automatic;
+        this.tracksDirtyPages = tracksDirtyPages;
+        ioas.users++;
+        ioas.add(this);
+    }
+
+    /** Can an address space have a page table of an IOMMU? What rules ask. */
+    static class MakeFacts implements Facts {
+        private final Ioas ioas;
+        private final SimIommu iommu;
+
+        MakeFacts(Ioas ioas, SimIommu iommu) {
+            this.ioas = ioas;
+            this.iommu = iommu;
+        }
+
+        @Override
+        public boolean reservedIsFree() {
+            return ioas.isFree(iommu.beyondReach());
+        }
+
+        @Override
+        public boolean mappingsAligned() {
+            long alignment = ioas.alignmentWith(iommu);
+            return alignment == ioas.alignment() || ioas.isAligned(alignment);
+        }
+
+        private boolean is(PinPlan.Refusal refusal) {
+            return PinPlan.refusal(ioas.areas()) == refusal;
+        }
+
+        @Override
+        public boolean accessGiven() {
+            return !is(PinPlan.Refusal.PERMISSION);
+        }
+
+        @Override
+        public boolean memoryAccessible() {
+            return !is(PinPlan.Refusal.MEMORY);
+        }
+
+        @Override
+        public boolean withinMemlock() {
+            return !is(PinPlan.Refusal.MEMLOCK);
+        }
+    }
+
+    @Override
+    public Stop access(IommuGroup group, boolean write, long iova, MemorySegment buffer) {
+        Stop stop = ioas.table.access(group, this, write, iova, buffer);
+        if (write && tracking && stop == null && buffer.byteSize() > 0) {
+            synchronized (dirty) {
+                for (long page = page(iova); page <= page(iova + buffer.byteSize() - 1); page++) {
+                    dirty.add(page);
+                }
+            }
+        }
+        return stop;
+    }
+
+    private static long page(long iova) {
+        return iova >>> Long.numberOfTrailingZeros(Memory.PAGE);
+    }
+
+    /** IOMMU_HWPT_SET_DIRTY_TRACKING: nothing counts as written when it starts. */
+    void track(boolean on) {
+        synchronized (dirty) {
+            if (on) {
+                dirty.clear();
+            }
+            tracking = on;
+        }
+    }
+
+    /** Which pages of a range were written, by their first IOVAs; forgets them if that is wanted. */
+    List<Long> dirtyPages(long iova, long size, boolean forget) {
+        synchronized (dirty) {
+            SortedSet<Long> found = dirty.subSet(page(iova), page(iova + size - 1) + 1);
+            List<Long> pages = found.stream().map(page -> page * Memory.PAGE).toList();
+            if (forget) {
+                found.clear();
+            }
+            return pages;
+        }
+    }
+
+    @Override
+    void destroyed() {
+        ioas.remove(this);
+        ioas.users--;
+    }
+
+    @Override
+    public String toString() {
+        return "page table " + id + " of " + ioas;
+    }
+}

@@ -1,0 +1,203 @@
+package io.github.vfio4j.sim;
+
+import static io.github.vfio4j.sim.Errnos.*;
+import static io.github.vfio4j.sim.RawProcess.*;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.PciAddress;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The straight road: a device by its own node, bound to an iommufd, attached to an address space, and its DMA. */
+class SimIommufdTest {
+    private static final String ADDRESS = "0000:01:00.0";
+    private static final long IOVA = 0x10000;
+
+    private final TestModel model = new TestModel();
+    private final SimMachine machine =
+            SimMachine.builder().device(PciAddress.parse(ADDRESS), model).build();
+    private RawProcess raw;
+    private int iommufd;
+    private int device;
+
+    @BeforeEach
+    void open() {
+        raw = RawProcess.on(machine);
+        iommufd = check(raw.open("/dev/iommu"));
+        device = check(raw.open("/dev/vfio/devices/vfio0"));
+    }
+
+    @AfterEach
+    void nothingIsLeft() {
+        raw.process.kill();
+        assertThat(machine.leaks()).isEmpty();
+        machine.close();
+    }
+
+    private int attached() {
+        check(raw.bind(device, iommufd));
+        int ioas = check(raw.ioasAlloc(iommufd));
+        check(raw.attach(device, ioas));
+        return ioas;
+    }
+
+    @Test
+    void aDeviceReachesWhatIsMapped() {
+        int ioas = attached();
+        long memory = raw.mmap(8192);
+        raw.at(memory).set(ValueLayout.JAVA_LONG, 4096, 42);
+        assertThat(raw.ioasMap(iommufd, ioas, IOVA, memory, 8192, READ | WRITE)).isZero();
+        raw.command(device, 6);
+        MemorySegment read = raw.memory(8);
+
+        assertThat(model.bus.dmaRead(IOVA + 4096, read)).isTrue();
+
+        assertThat(read.get(LONG, 0)).isEqualTo(42);
+        assertThat(raw.ioasUnmap(iommufd, ioas, IOVA, 8192)).isEqualTo(8192);
+        assertThat(model.bus.dmaRead(IOVA + 4096, read)).isFalse();
+        assertThat(machine.faults().getLast().reason()).isEqualTo(DmaFault.Reason.NOT_MAPPED);
+    }
+
+    @Test
+    void aDeviceThatIsNotAttachedReachesNothing() {
+        check(raw.bind(device, iommufd));
+        raw.command(device, 6);
+
+        assertThat(model.bus.dmaRead(IOVA, raw.memory(8))).isFalse();
+
+        assertThat(machine.faults().getLast().reason()).isEqualTo(DmaFault.Reason.NO_IOMMU);
+    }
+
+    @Test
+    void nothingIsReachedBeforeTheDeviceIsBound() {
+        assertThat(raw.ioctl(device, DEVICE_GET_INFO, raw.ints(16, 0, 0, 0))).isEqualTo(-EINVAL);
+        assertThat(raw.pread(device, raw.memory(4), 7L << 40)).isEqualTo(-EINVAL);
+
+        check(raw.bind(device, iommufd));
+
+        assertThat(raw.ioctl(device, DEVICE_GET_INFO, raw.ints(16, 0, 0, 0))).isZero();
+        assertThat(raw.pread(device, raw.memory(4), 7L << 40)).isEqualTo(4);
+    }
+
+    @Test
+    void theContextLivesAsLongAsADeviceIsBound() {
+        int ioas = attached();
+        long memory = raw.mmap(4096);
+        check(raw.ioasMap(iommufd, ioas, IOVA, memory, 4096, READ));
+        assertThat(raw.close(iommufd)).isZero();
+        raw.command(device, 6);
+
+        assertThat(model.bus.dmaRead(IOVA, raw.memory(8))).isTrue();
+        assertThat(raw.process.pinnedBytes()).isEqualTo(4096);
+        assertThat(raw.close(device)).isZero();
+        assertThat(raw.process.pinnedBytes()).isZero();
+    }
+
+    @Test
+    void aGroupAndItsDevicesExcludeEachOther() {
+        check(raw.bind(device, iommufd));
+        assertThat(raw.openGroup(0)).isEqualTo(-EBUSY);
+        check(raw.close(device));
+
+        check(raw.openGroup(0));
+        device = check(raw.open("/dev/vfio/devices/vfio0"));
+        assertThat(raw.bind(device, iommufd)).isEqualTo(-EBUSY);
+    }
+
+    @Test
+    void oldKernelsHaveNeitherNode() {
+        try (SimMachine old = SimMachine.builder()
+                .kernel(KernelProfile.V6_1)
+                .device(PciAddress.parse(ADDRESS), new TestModel())
+                .build()) {
+            RawProcess there = RawProcess.on(old);
+            assertThat(there.open("/dev/iommu")).isEqualTo(-ENOENT);
+            assertThat(there.open("/dev/vfio/devices/vfio0")).isEqualTo(-ENOENT);
+        }
+    }
+
+    @Test
+    void aDeviceIsClosedBeforeItsDriverLetsItGo() throws InterruptedException {
+        Thread unbind = Thread.ofVirtual().start(() -> machine.unbind(PciAddress.parse(ADDRESS)));
+        while (raw.open("/dev/vfio/devices/vfio0") != -ENOENT) { // the node goes first
+            Thread.onSpinWait();
+        }
+        assertThat(raw.bind(device, iommufd)).as("an open file can still be bound").isPositive();
+        assertThat(unbind.isAlive()).isTrue();
+
+        raw.close(device);
+        raw.process.files().open().stream().filter(fd -> fd > device).toList().forEach(raw::close);
+        unbind.join();
+    }
+
+    @Test
+    void anUnprivilegedProcessNeedsToBeLetIn() {
+        RawProcess other = new RawProcess(machine.startUnprivilegedProcess());
+        assertThat(other.open("/dev/iommu")).isEqualTo(-EACCES);
+        assertThat(other.open("/dev/vfio/devices/vfio0")).isEqualTo(-EACCES);
+
+        machine.allowIommufd();
+        machine.allowGroup(0);
+
+        int fd = check(other.open("/dev/iommu"));
+        assertThat(other.bind(check(other.open("/dev/vfio/devices/vfio0")), fd)).isPositive();
+        other.process.kill();
+    }
+
+    @Test
+    void withoutInterruptRemappingNoDeviceIsBound() {
+        try (SimMachine unsafe = SimMachine.builder()
+                .interruptRemapping(false)
+                .device(PciAddress.parse(ADDRESS), new TestModel())
+                .build()) {
+            RawProcess there = RawProcess.on(unsafe);
+            int fd = check(there.open("/dev/iommu"));
+            assertThat(there.bind(check(there.open("/dev/vfio/devices/vfio0")), fd)).isEqualTo(-EPERM);
+        }
+    }
+
+    /** A process that may pin two pages, with an iommufd and the device, which is bound but not attached. */
+    private RawProcess limited() {
+        machine.allowIommufd();
+        machine.allowGroup(0);
+        RawProcess limited = new RawProcess(machine.startUnprivilegedProcess());
+        limited.process.limitLockedMemory(8192);
+        return limited;
+    }
+
+    @Test
+    void whatIsPinnedCountsForTheUser() {
+        RawProcess limited = limited();
+        int fd = check(limited.open("/dev/iommu"));
+        int file = check(limited.open("/dev/vfio/devices/vfio0"));
+        int id = check(limited.bind(file, fd));
+        int ioas = check(limited.ioasAlloc(fd));
+        long memory = limited.mmap(3 * 4096);
+        check(limited.ioasMap(fd, ioas, IOVA, memory, 3 * 4096, READ));
+        assertThat(limited.process.pinnedBytes()).as("nothing is attached").isZero();
+        assertThat(limited.attach(file, ioas)).isEqualTo(-ENOMEM);
+        assertThat(limited.hwptAlloc(fd, id, ioas, 0)).isEqualTo(-ENOMEM);
+        assertThat(limited.ioasUnmap(fd, ioas, IOVA, 3 * 4096)).isEqualTo(3 * 4096);
+
+        check(limited.attach(file, ioas));
+        check(limited.ioasMap(fd, ioas, IOVA, memory, 8192, READ));
+        assertThat(limited.ioasMap(fd, ioas, 2 * IOVA, memory + 8192, 4096, READ)).isEqualTo(-ENOMEM);
+        assertThat(limited.copy(fd, ioas, 3 * IOVA, IOVA, 8192)).as("the same pages again").isZero();
+        assertThat(limited.process.pinnedBytes()).isEqualTo(8192);
+        limited.process.kill();
+    }
+
+    @Test
+    void howMemoryIsCountedIsForThePrivileged() {
+        RawProcess limited = limited();
+        int fd = check(limited.open("/dev/iommu"));
+        assertThat(limited.option(fd, 0, 0, 1)).isEqualTo(-EPERM);
+        limited.process.kill();
+
+        assertThat(raw.option(iommufd, 0, 0, 1)).isZero();
+    }
+}

@@ -1,0 +1,449 @@
+package io.github.vfio4j.sim.differential;
+
+import static io.github.vfio4j.Rule.*;
+import static io.github.vfio4j.ffm.gen.iommufd_h.*;
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+import static io.github.vfio4j.sim.differential.RuleCase.Calls.ABSENT;
+import static io.github.vfio4j.sim.differential.RuleCases.*;
+import static io.github.vfio4j.sim.differential.Step.*;
+
+import io.github.vfio4j.Rule;
+
+/** What shows the rules of iommufd, and of devices by their own nodes. Linux 6.1 has neither. */
+final class IommufdCases {
+    private static final int EPERM = 1;
+    private static final int ENOENT = 2;
+    private static final int EBADF = 9;
+    private static final int EFAULT = 14;
+    private static final int EBUSY = 16;
+    private static final int EEXIST = 17;
+    private static final int ENODEV = 19;
+    private static final int EINVAL = 22;
+    private static final int ENOSPC = 28;
+    private static final int EOVERFLOW = 75;
+    private static final int EBADFD = 77;
+    private static final int EMSGSIZE = 90;
+    private static final int EOPNOTSUPP = 95;
+    private static final int EADDRINUSE = 98;
+
+    private static final int IOMMUFD = 0;
+    private static final int GROUP = 1;
+    private static final int DEVICE = 2;
+    private static final int EVENT = 3;
+    private static final int OTHER = 4;
+    private static final int OTHER_IOMMUFD = 5;
+
+    private static final int FIXED = IOMMU_IOAS_MAP_FIXED_IOVA();
+    private static final int WRITEABLE = IOMMU_IOAS_MAP_WRITEABLE();
+    private static final int READABLE = IOMMU_IOAS_MAP_READABLE();
+    private static final int READ_WRITE = READABLE | WRITEABLE;
+    private static final int NOBODY = 77; // no object has this number
+    private static final long MSI = 0xfee0_0000L;
+
+    private static final Step OPEN_IOMMUFD = open(IOMMUFD, "/dev/iommu");
+    private static final Step OPEN_DEVICE = open(DEVICE, "/dev/vfio/devices/$cdev_00:04.0");
+    private static final Step OPEN_GROUP = open(GROUP, "/dev/vfio/$edu");
+
+    /** The objects' numbers: a device that is bound first, then an address space, and the page table of both. */
+    private static final int BOUND_DEVICE = 1;
+
+    private static final int IOAS = 2;
+    private static final int HWPT = 3;
+    private static final Step[] BOUND = {OPEN_IOMMUFD, OPEN_DEVICE, bind(DEVICE, fd(IOMMUFD)), alloc()};
+    private static final Step[] ATTACHED = then(BOUND, attach(DEVICE, IOAS));
+    private static final Step[] MAPPED = then(ATTACHED, map(FIXED | READ_WRITE, 0x10000, 0, 0x2000));
+
+    /** An address space alone, number 1. */
+    private static final Step[] ALONE = {OPEN_IOMMUFD, alloc()};
+
+    /** Two devices of one group, numbers 1 and 2. */
+    private static final Step[] TWO_BOUND = {
+        OPEN_IOMMUFD,
+        open(DEVICE, "/dev/vfio/devices/$cdev_01:01.0"),
+        open(OTHER, "/dev/vfio/devices/$cdev_01:02.0"),
+        bind(DEVICE, fd(IOMMUFD)),
+    };
+
+    /** An iommufd in place of a container: its address space is number 1. */
+    private static final Step[] COMPAT = {
+        OPEN_IOMMUFD, OPEN_GROUP, ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(IOMMUFD))
+    };
+
+    private static final Step GET_DEVICE = getDevice(DEVICE, GROUP, text(TwinMachine.EDU));
+    private static final Step[] COMPAT_OPEN = then(COMPAT, GET_DEVICE);
+    private static final Step[] COMPAT_SHARED = {
+        OPEN_IOMMUFD,
+        open(GROUP, "/dev/vfio/$shared"),
+        ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(IOMMUFD)),
+        getDevice(DEVICE, GROUP, text(TwinMachine.SHARED.get(0)))
+    };
+    private static final Step GET_OTHER = getDevice(OTHER, GROUP, text(TwinMachine.SHARED.get(1)));
+
+    private static final String NO_IOMMU = "the VM has no group without an IOMMU";
+    private static final String WARNS = "Linux 7.2 warns of itself in its log";
+
+    private IommufdCases() {}
+
+    static void add() {
+        devices();
+        objects();
+        mapping();
+        pageTables();
+        compat();
+    }
+
+    private static void devices() {
+        calls(DEVICE_BOUND, EINVAL, OPEN_DEVICE, ioctl(DEVICE, VFIO_DEVICE_GET_INFO(), u32(16), u32(0), u32(0), u32(0)));
+        simulated(CDEV_NODE_EXISTS, "SimIommufdTest#oldKernelsHaveNeitherNode", "the suite looks for the nodes first");
+        simulated(CDEV_NODE_ACCESS, "SimIommufdTest#anUnprivilegedProcessNeedsToBeLetIn", OF_ROOT);
+        unshown(CDEV_STAYS, RACE);
+        simulated(IOMMUFD_NODE_EXISTS, "SimIommufdTest#oldKernelsHaveNeitherNode", "the suite looks for the nodes first");
+        simulated(IOMMUFD_NODE_ACCESS, "SimIommufdTest#anUnprivilegedProcessNeedsToBeLetIn", OF_ROOT);
+
+        calls(BIND_IOMMUFD_NEGATIVE, EINVAL, OPEN_DEVICE, bind(DEVICE, fd(NEGATIVE)));
+        calls(
+                BIND_IOMMUFD_OWN_FILE,
+                EINVAL,
+                open(OTHER, "/dev/vfio/vfio"),
+                OPEN_GROUP,
+                ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(OTHER)),
+                ioctl(OTHER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()),
+                GET_DEVICE,
+                OPEN_IOMMUFD,
+                bind(DEVICE, fd(IOMMUFD)));
+        calls(BIND_IOMMUFD_GROUP_CLOSED, EBUSY, OPEN_IOMMUFD, OPEN_GROUP, OPEN_DEVICE, bind(DEVICE, fd(IOMMUFD)));
+        calls(BIND_IOMMUFD_ONCE, EINVAL, then(BOUND, bind(DEVICE, fd(IOMMUFD))));
+        calls(BIND_IOMMUFD_FD_OPEN, EBADF, OPEN_DEVICE, bind(DEVICE, fd(NOT_OPEN)));
+        calls(BIND_IOMMUFD_FD_KIND, EBADFD, eventfd(EVENT, 0, 0), OPEN_DEVICE, bind(DEVICE, fd(EVENT)));
+        calls(
+                BIND_IOMMUFD_DEVICE_ONCE,
+                EINVAL,
+                then(BOUND, open(OTHER, "/dev/vfio/devices/$cdev_00:04.0"), bind(OTHER, fd(IOMMUFD))));
+        unshown(BIND_IOMMUFD_COHERENT, HARDWARE);
+        simulated(
+                BIND_IOMMUFD_INTERRUPTS,
+                "SimIommufdTest#withoutInterruptRemappingNoDeviceIsBound",
+                "the VM's IOMMU remaps interrupts; without that no other test runs");
+        calls(
+                BIND_IOMMUFD_OWNERSHIP,
+                EPERM,
+                then(TWO_BOUND, open(OTHER_IOMMUFD, "/dev/iommu"), bind(OTHER, fd(OTHER_IOMMUFD))));
+        unshown(BIND_IOMMUFD_DOMAIN_BUSY, HARDWARE);
+        unshown(BIND_IOMMUFD_BUSY, RACE);
+        calls(GROUP_OPEN_CDEV, EBUSY, then(BOUND, OPEN_GROUP));
+
+        calls(ATTACH_KNOWN, ENOENT, then(BOUND, attach(DEVICE, NOBODY)));
+        calls(ATTACH_KIND, EINVAL, then(BOUND, attach(DEVICE, BOUND_DEVICE)));
+        calls(
+                ATTACH_TOGETHER,
+                EINVAL,
+                then(
+                        TWO_BOUND,
+                        bind(OTHER, fd(IOMMUFD)),
+                        alloc(),
+                        alloc(),
+                        attach(DEVICE, 3),
+                        attach(OTHER, 4)));
+        calls(
+                ATTACH_RESERVED,
+                EADDRINUSE,
+                then(BOUND, map(FIXED | READ_WRITE, MSI, 0, 0x1000), attach(DEVICE, IOAS)));
+        calls(
+                ATTACH_ALIGNED,
+                EADDRINUSE,
+                then(BOUND, map(FIXED | READ_WRITE, 0x10001, 0, 1), attach(DEVICE, IOAS)));
+        simulated(ATTACH_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
+        calls(
+                ATTACH_MEMORY,
+                EFAULT,
+                then(
+                        BOUND,
+                        map(IOAS, FIXED | READ_WRITE, 0x10000, address(Region.NO_ACCESS, 0), 0x1000),
+                        attach(DEVICE, IOAS)));
+        simulated(ATTACH_MEMLOCK, "SimIommufdTest#whatIsPinnedCountsForTheUser", OF_ROOT);
+        unshown(ATTACH_BUSY, RACE);
+
+        calls(
+                HOT_RESET_NO_GROUPS,
+                EINVAL,
+                then(TWO_BOUND, ioctl(DEVICE, VFIO_DEVICE_PCI_HOT_RESET(), u32(16), u32(0), u32(1), fd(IOMMUFD))));
+    }
+
+    private static void objects() {
+        calls(DESTROY_KNOWN, ENOENT, OPEN_IOMMUFD, ioctl(IOMMUFD, IOMMU_DESTROY(), u32(8), u32(NOBODY)));
+        calls(DESTROY_UNUSED, EBUSY, then(BOUND, ioctl(IOMMUFD, IOMMU_DESTROY(), u32(8), u32(BOUND_DEVICE))));
+
+        calls(IOAS_ALLOW_KNOWN, ENOENT, OPEN_IOMMUFD, allow(NOBODY, 0));
+        calls(IOAS_ALLOW_RANGES, EINVAL, then(ALONE, ranges(0x2000, 0x1000), allow(1, 1)));
+        calls(IOAS_ALLOW_RESERVED, EADDRINUSE, then(ATTACHED, ranges(0x1000, MSI), allow(IOAS, 1)));
+        calls(IOAS_RANGES_KNOWN, ENOENT, OPEN_IOMMUFD, iovaRanges(NOBODY, 0));
+        calls(IOAS_RANGES_ROOM, EMSGSIZE, then(ATTACHED, iovaRanges(IOAS, 1)));
+
+        calls(OPTION_KNOWN, ENOENT, OPEN_IOMMUFD, option(IOMMU_OPTION_HUGE_PAGES(), NOBODY, 0));
+        simulated(OPTION_PRIVILEGE, "SimIommufdTest#howMemoryIsCountedIsForThePrivileged", OF_ROOT);
+        calls(OPTION_FIRST, EBUSY, then(ALONE, option(IOMMU_OPTION_RLIMIT_MODE(), 0, 1)));
+        calls(OPTION_VALUE, EINVAL, OPEN_IOMMUFD, option(IOMMU_OPTION_RLIMIT_MODE(), 0, 2));
+        calls(OPTION_LARGE_PAGES, EINVAL, then(MAPPED, option(IOMMU_OPTION_HUGE_PAGES(), IOAS, 0)));
+        calls(
+                OPTION_ALIGNED,
+                EADDRINUSE,
+                then(ALONE, map(1, FIXED | READ_WRITE, 0x10001, address(Region.RAM, 0), 1), option(IOMMU_OPTION_HUGE_PAGES(), 1, 0)));
+        calls(VFIO_IOAS_EXISTS, ENODEV, OPEN_IOMMUFD, vfioIoas(IOMMU_VFIO_IOAS_GET(), 0));
+        calls(VFIO_IOAS_KNOWN, ENOENT, OPEN_IOMMUFD, vfioIoas(IOMMU_VFIO_IOAS_SET(), NOBODY));
+    }
+
+    private static void mapping() {
+        Field ram = address(Region.RAM, 0);
+        calls(IOAS_MAP_LIMIT, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, -1, ram, 0x1000)));
+        calls(IOAS_MAP_PERMISSION, EINVAL, then(ALONE, map(1, FIXED, 0x10000, ram, 0x1000)));
+        calls(IOAS_MAP_KNOWN, ENOENT, then(ALONE, map(NOBODY, FIXED | READ_WRITE, 0x10000, ram, 0x1000)));
+        calls(IOAS_MAP_SIZE, EINVAL, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, ram, 0)));
+        calls(IOAS_MAP_ADDRESS_WRAP, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, u64(-0x1000), 0x1000)));
+        calls(IOAS_MAP_SIZE_ALIGNED, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, 0x10000, 0, 0x1001)));
+        calls(IOAS_MAP_HALF, EOVERFLOW, then(ALONE, map(1, READ_WRITE, 0, ram, 1L << 63)));
+        calls(IOAS_MAP_PLACE_ALIGNED, EINVAL, then(ATTACHED, map(READ_WRITE, 0, 1, 0x1000)));
+        calls(
+                IOAS_MAP_PLACE,
+                ENOSPC,
+                then(ALONE, ranges(0x10000, 0x10fff), allow(1, 1), map(1, READ_WRITE, 0, ram, 0x2000)));
+        calls(IOAS_MAP_IOVA_ALIGNED, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, 0x10001, 0, 0x1000)));
+        calls(IOAS_MAP_WRAP, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, -0x1000, ram, 0x2000)));
+        calls(IOAS_MAP_RANGE, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, MSI, 0, 0x1000)));
+        calls(IOAS_MAP_OVERLAP, EEXIST, then(MAPPED, map(FIXED | READ_WRITE, 0x11000, 0, 0x2000)));
+        calls(
+                IOAS_MAP_WRITABLE,
+                EPERM,
+                then(ATTACHED, map(FIXED | READABLE, 0x10000, 0, 0x1000), copy(FIXED | READ_WRITE, 0x20000, 0x10000, 0x1000)));
+        calls(IOAS_MAP_ADDRESS_ALIGNED, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, 0x10000, 1, 0x1000)));
+        calls(
+                IOAS_MAP_MEMORY,
+                EFAULT,
+                then(ATTACHED, map(IOAS, FIXED | READ_WRITE, 0x10000, address(Region.NO_ACCESS, 0), 0x1000)));
+        simulated(IOAS_MAP_MEMLOCK, "SimIommufdTest#whatIsPinnedCountsForTheUser", OF_ROOT);
+
+        int both = FIXED | READ_WRITE;
+        calls(IOAS_COPY_LIMIT, EOVERFLOW, then(MAPPED, copy(both, 0x20000, -1, 0x1000)));
+        calls(IOAS_COPY_PERMISSION, EINVAL, then(MAPPED, copy(FIXED, 0x20000, 0x10000, 0x1000)));
+        calls(IOAS_COPY_KNOWN, ENOENT, then(MAPPED, copy(both, NOBODY, IOAS, 0x20000, 0x10000, 0x1000)));
+        calls(IOAS_COPY_SIZE, EINVAL, then(MAPPED, copy(both, 0x20000, 0x10000, 0)));
+        calls(IOAS_COPY_WRAP, EOVERFLOW, then(MAPPED, copy(both, 0x20000, -0x1000, 0x2000)));
+        calls(IOAS_COPY_MAPPED, ENOENT, then(MAPPED, copy(both, 0x20000, 0x11000, 0x2000)));
+        calls(IOAS_COPY_TARGET, ENOENT, then(MAPPED, copy(both, IOAS, NOBODY, 0x20000, 0x10000, 0x1000)));
+
+        since72(IOAS_MAP_FILE_LIMIT, EOVERFLOW, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), -1)));
+        since72(IOAS_MAP_FILE_PERMISSION, EINVAL, then(ALONE, mapFile(FIXED, 1, fd(NOT_OPEN), 0x1000)));
+        since72(IOAS_MAP_FILE_KNOWN, ENOENT, then(ALONE, mapFile(both, NOBODY, fd(NOT_OPEN), 0x1000)));
+        since72(IOAS_MAP_FILE_FD_OPEN, EBADF, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0x1000)));
+        since72(IOAS_MAP_FILE_FD_KIND, EINVAL, then(ALONE, mapFile(both, 1, fd(IOMMUFD), 0x1000)));
+
+        calls(IOAS_UNMAP_KNOWN, ENOENT, then(ALONE, unmap(NOBODY, 0x10000, 0x1000)));
+        calls(IOAS_UNMAP_LIMIT, EOVERFLOW, then(ALONE, unmap(1, -1, 0x1000)));
+        calls(IOAS_UNMAP_SIZE, EINVAL, then(ALONE, unmap(1, 0x10000, 0)));
+        calls(IOAS_UNMAP_WRAP, EOVERFLOW, then(ALONE, unmap(1, -0x1000, 0x2000)));
+        calls(IOAS_UNMAP_WHOLE, ENOENT, then(MAPPED, unmap(IOAS, 0x10000, 0x1000)));
+        calls(IOAS_UNMAP_MAPPED, ENOENT, then(MAPPED, unmap(IOAS, 0x20000, 0x1000)));
+    }
+
+    private static void pageTables() {
+        calls(HWPT_DEVICE, ENOENT, then(ALONE, allocHwpt(0, NOBODY, 1)));
+        calls(HWPT_PARENT, EINVAL, then(BOUND, allocHwpt(0, BOUND_DEVICE, NOBODY)));
+        calls(
+                HWPT_SUPPORTED,
+                EOPNOTSUPP,
+                then(BOUND, allocHwpt(IOMMU_HWPT_ALLOC_DIRTY_TRACKING(), BOUND_DEVICE, IOAS)));
+        calls(
+                HWPT_RESERVED,
+                EADDRINUSE,
+                then(BOUND, map(FIXED | READ_WRITE, 1L << 60, 0, 0x1000), allocHwpt(0, BOUND_DEVICE, IOAS)));
+        simulated(HWPT_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
+        calls(
+                HWPT_MEMORY,
+                EFAULT,
+                then(
+                        BOUND,
+                        map(IOAS, FIXED | READ_WRITE, 0x10000, address(Region.NO_ACCESS, 0), 0x1000),
+                        allocHwpt(0, BOUND_DEVICE, IOAS)));
+        simulated(HWPT_MEMLOCK, "SimIommufdTest#whatIsPinnedCountsForTheUser", OF_ROOT);
+        calls(
+                HW_INFO_DEVICE,
+                ENOENT,
+                then(ALONE, ioctl(IOMMUFD, IOMMU_GET_HW_INFO(), u32(40), u32(0), u32(NOBODY), u32(0), u64(0), u64(0), u64(0))));
+        Step[] table = then(BOUND, allocHwpt(0, BOUND_DEVICE, IOAS));
+        calls(HWPT_TRACK_KNOWN, ENOENT, then(BOUND, track(NOBODY)));
+        calls(HWPT_TRACK_SUPPORTED, EOPNOTSUPP, then(table, track(HWPT)));
+        calls(HWPT_DIRTY_KNOWN, ENOENT, then(BOUND, dirty(NOBODY, 0x10000, 0x1000)));
+        calls(HWPT_DIRTY_WRAP, EOVERFLOW, then(table, dirty(HWPT, -0x1000, 0x2000)));
+        calls(HWPT_DIRTY_ALIGNED, EINVAL, then(table, dirty(HWPT, 0x10000, 0x1001)));
+        calls(HWPT_DIRTY_SUPPORTED, EOPNOTSUPP, then(table, dirty(HWPT, 0x10000, 0x1000)));
+    }
+
+    private static void compat() {
+        calls(COMPAT_EXTENSION_IOAS, ENODEV, OPEN_IOMMUFD, ioctl(IOMMUFD, VFIO_CHECK_EXTENSION(), VFIO_DMA_CC_IOMMU()));
+        simulated(COMPAT_SET_PRIVILEGE, "SimCompatTest#withoutAnIommuEachStepTakesAPrivilege", NO_IOMMU);
+        calls(COMPAT_SET_TYPE, EINVAL, then(COMPAT, ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_DMA_CC_IOMMU())));
+        calls(COMPAT_SET_NEEDS_GROUP, ENODEV, OPEN_IOMMUFD, ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
+        calls(
+                COMPAT_SET_LARGE_PAGES,
+                EINVAL,
+                then(COMPAT_OPEN, dmaMap(0x10000, 0, 0x1000), ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_TYPE1_IOMMU())));
+        calls(
+                COMPAT_SET_ALIGNED,
+                EADDRINUSE,
+                then(COMPAT, dmaMap(0x10001, 0, 1), ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_TYPE1_IOMMU())));
+        calls(COMPAT_INFO_NEEDS_IOAS, ENODEV, OPEN_IOMMUFD, info(64));
+        calls(COMPAT_MAP_NEEDS_IOAS, ENODEV, OPEN_IOMMUFD, dmaMap(0x10000, 0, 0x1000));
+        simulated(COMPAT_MAP_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
+        calls(COMPAT_UNMAP_NEEDS_IOAS, ENODEV, OPEN_IOMMUFD, dmaUnmap(0x10000, 0x1000, 0));
+        calls(COMPAT_UNMAP_ALL_RANGE, EINVAL, then(COMPAT, dmaUnmap(0x10000, 0x1000, VFIO_DMA_UNMAP_FLAG_ALL())));
+        Step[] v1 = then(COMPAT, ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_TYPE1_IOMMU()), dmaMap(0x10000, 0, 0x3000));
+        calls(COMPAT_UNMAP_CUT, EINVAL, then(v1, dmaUnmap(0x10000, 0x1001, 0)));
+
+        simulated(SET_CONTAINER_COMPAT_KINDS, "SimCompatTest#anIommufdIsOfOneKind", NO_IOMMU);
+        simulated(DEVICE_COMPAT_PRIVILEGE, "SimCompatTest#withoutAnIommuEachStepTakesAPrivilege", NO_IOMMU);
+        simulated(
+                DEVICE_COMPAT_INTERRUPTS,
+                "SimCompatTest#withoutInterruptRemappingNoDeviceIsOpened",
+                "the VM's IOMMU remaps interrupts; without that no other test runs");
+        calls(
+                DEVICE_COMPAT_OWNERSHIP,
+                EPERM,
+                then(
+                        COMPAT_SHARED,
+                        ioctl(GROUP, VFIO_GROUP_UNSET_CONTAINER(), 0),
+                        open(OTHER_IOMMUFD, "/dev/iommu"),
+                        ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(OTHER_IOMMUFD)),
+                        GET_OTHER));
+        calls(DEVICE_COMPAT_IOAS, ENODEV, then(COMPAT, vfioIoas(IOMMU_VFIO_IOAS_CLEAR(), 0), GET_DEVICE));
+        calls(
+                DEVICE_COMPAT_TOGETHER,
+                EINVAL,
+                then(COMPAT_SHARED, alloc(), vfioIoas(IOMMU_VFIO_IOAS_SET(), 4), GET_OTHER));
+        calls(DEVICE_COMPAT_RESERVED, EADDRINUSE, then(COMPAT, dmaMap(MSI, 0, 0x1000), GET_DEVICE));
+        simulated(DEVICE_COMPAT_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
+        calls(
+                DEVICE_COMPAT_MEMORY,
+                EFAULT,
+                then(COMPAT, dmaMap(address(Region.NO_ACCESS, 0), 0x10000, 0x1000), GET_DEVICE));
+        simulated(DEVICE_COMPAT_MEMLOCK, "SimCompatTest#whatIsMappedCountsWhenADeviceIsOpened", OF_ROOT);
+    }
+
+    // ---- how the lines are made
+
+    private static void calls(Rule rule, int errno, Step... steps) {
+        RuleCases.calls(rule, ABSENT, errno, errno, steps);
+    }
+
+    private static void since72(Rule rule, int errno, Step... steps) {
+        RuleCases.calls(rule, ABSENT, ABSENT, errno, steps);
+    }
+
+    private static Step bind(int device, Field iommufd) {
+        return ioctl(device, VFIO_DEVICE_BIND_IOMMUFD(), u32(16), u32(0), iommufd, u32(0));
+    }
+
+    private static Step attach(int device, int to) {
+        return ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT(), u32(12), u32(0), u32(to));
+    }
+
+    private static Step alloc() {
+        return ioctl(IOMMUFD, IOMMU_IOAS_ALLOC(), u32(12), u32(0), u32(0));
+    }
+
+    private static Step map(int flags, long iova, long offset, long size) {
+        return map(IOAS, flags, iova, address(Region.RAM, offset), size);
+    }
+
+    private static Step map(int ioas, int flags, long iova, Field memory, long size) {
+        return ioctl(
+                IOMMUFD, IOMMU_IOAS_MAP(), u32(40), u32(flags), u32(ioas), u32(0), memory, u64(size), u64(iova));
+    }
+
+    private static Step mapFile(int flags, int ioas, Field file, long size) {
+        return ioctl(
+                IOMMUFD, IOMMU_IOAS_MAP_FILE(), u32(40), u32(flags), u32(ioas), file, u64(0), u64(size), u64(0x10000));
+    }
+
+    private static Step copy(int flags, long to, long from, long size) {
+        return copy(flags, IOAS, IOAS, to, from, size);
+    }
+
+    private static Step copy(int flags, int source, int target, long to, long from, long size) {
+        return ioctl(
+                IOMMUFD, IOMMU_IOAS_COPY(), u32(40), u32(flags), u32(target), u32(source), u64(size), u64(to), u64(from));
+    }
+
+    private static Step unmap(int ioas, long iova, long size) {
+        return ioctl(IOMMUFD, IOMMU_IOAS_UNMAP(), u32(24), u32(ioas), u64(iova), u64(size));
+    }
+
+    /** Leaves one range in the program's memory, for {@link #allow}. */
+    private static Step ranges(long first, long last) {
+        return put(0x8000, first, last);
+    }
+
+    private static Step allow(int ioas, int count) {
+        return ioctl(
+                IOMMUFD, IOMMU_IOAS_ALLOW_IOVAS(), u32(24), u32(ioas), u32(count), u32(0), address(Region.RAM, 0x8000));
+    }
+
+    private static Step iovaRanges(int ioas, int room) {
+        return ioctl(
+                IOMMUFD,
+                IOMMU_IOAS_IOVA_RANGES(),
+                u32(32),
+                u32(ioas),
+                u32(room),
+                u32(0),
+                address(Region.RAM, 0x8000),
+                u64(0));
+    }
+
+    /** IOMMU_OPTION with IOMMU_OPTION_OP_SET, which is 0. */
+    private static Step option(int option, int object, long value) {
+        return ioctl(IOMMUFD, IOMMU_OPTION(), u32(24), u32(option), u32(0), u32(object), u64(value));
+    }
+
+    private static Step vfioIoas(int operation, int ioas) {
+        return ioctl(IOMMUFD, IOMMU_VFIO_IOAS(), u32(12), u32(ioas), u32(operation));
+    }
+
+    private static Step allocHwpt(int flags, int device, int parent) {
+        return ioctl(
+                IOMMUFD, IOMMU_HWPT_ALLOC(), u32(24), u32(flags), u32(device), u32(parent), u32(0), u32(0));
+    }
+
+    private static Step track(int table) {
+        return ioctl(IOMMUFD, IOMMU_HWPT_SET_DIRTY_TRACKING(), u32(16), u32(1), u32(table), u32(0));
+    }
+
+    private static Step dirty(int table, long iova, long size) {
+        return ioctl(
+                IOMMUFD,
+                IOMMU_HWPT_GET_DIRTY_BITMAP(),
+                u32(48),
+                u32(table),
+                u32(0),
+                u32(0),
+                u64(iova),
+                u64(size),
+                u64(0x1000),
+                address(Region.RAM, 0x8000));
+    }
+
+    private static Step dmaMap(long iova, long offset, long size) {
+        return dmaMap(address(Region.RAM, offset), iova, size);
+    }
+
+    private static Step dmaMap(Field memory, long iova, long size) {
+        int access = VFIO_DMA_MAP_FLAG_READ() | VFIO_DMA_MAP_FLAG_WRITE();
+        return ioctl(IOMMUFD, VFIO_IOMMU_MAP_DMA(), u32(32), u32(access), memory, u64(iova), u64(size));
+    }
+
+    private static Step dmaUnmap(long iova, long size, int flags) {
+        return ioctl(IOMMUFD, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(flags), u64(iova), u64(size));
+    }
+
+    private static Step info(int room) {
+        return ioctl(IOMMUFD, VFIO_IOMMU_GET_INFO(), u32(room), u32(0), u64(0), u64(0), u64(0), u64(0), u64(0), u64(0), u64(0));
+    }
+}
