@@ -186,7 +186,7 @@ public final class Container implements AutoCloseable {
      * @param set whether the IOMMU is still there
      * @param watched whether to hear when the device is asked back, and of its errors
      */
-    Device openDevice(Group group, String name, Type1 through, BooleanSupplier set, boolean watched) {
+    Device openDevice(Group group, String name, AddressSpace through, BooleanSupplier set, boolean watched) {
         group.lock.lock();
         try {
             Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, new Facts() {

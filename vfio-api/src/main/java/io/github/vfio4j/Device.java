@@ -32,7 +32,7 @@ public final class Device implements AutoCloseable {
     private static final int MOST_IO_EVENT_FDS = 1000; // VFIO_PCI_IOEVENTFD_MAX
 
     private final Features features;
-    private final Type1 iommu; // null for one that another process opened
+    private final AddressSpace iommu; // null for one that another process opened
     private final Group group; // null for one of a group that this process has no handle of
     private final OpenDevices owner;
     private final DevicePort port;
@@ -52,7 +52,7 @@ public final class Device implements AutoCloseable {
     private volatile boolean closed;
 
     /** One whose IOMMU is here. */
-    Device(Type1 iommu, Group group, DevicePort port, DeviceInfo info, String name) {
+    Device(AddressSpace iommu, Group group, DevicePort port, DeviceInfo info, String name) {
         this(iommu, group, group.devices, port, info, name);
     }
 
@@ -62,7 +62,7 @@ public final class Device implements AutoCloseable {
     }
 
     private Device(
-            Type1 iommu, Group group, OpenDevices owner, DevicePort port, DeviceInfo info, String name) {
+            AddressSpace iommu, Group group, OpenDevices owner, DevicePort port, DeviceInfo info, String name) {
         this.iommu = iommu;
         this.group = group;
         this.owner = owner;
@@ -84,13 +84,13 @@ public final class Device implements AutoCloseable {
     }
 
     /**
-     * Returns the IOMMU that stands between the device and memory.
+     * Returns the IO address space of the device: what stands between it and memory.
      *
-     * @return the IOMMU of its container
+     * @return the {@link Type1} of its container
      * @throws RuleViolation if there is none: the device is of a group without an IOMMU ({@link NoIommu})
      * @throws UnsupportedOperationException if another process handed the device or its group over: memory is mapped there
      */
-    public Type1 iommu() {
+    public AddressSpace iommu() {
         Rule.check(vfio().contract(), Operation.IOMMU_MAP_DMA, new Facts() {
             @Override
             public boolean dmaTranslated() {

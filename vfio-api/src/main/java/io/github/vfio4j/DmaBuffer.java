@@ -15,7 +15,7 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 public final class DmaBuffer implements AutoCloseable {
     private final Kernel kernel;
-    private final Type1 iommu;
+    private final AddressSpace iommu;
     private final MemorySegment segment;
     private final Arena arena;
     private final long iova;
@@ -23,7 +23,7 @@ public final class DmaBuffer implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private boolean freed; // guarded by lock
 
-    private DmaBuffer(Kernel kernel, Type1 iommu, MemorySegment segment, Arena arena, long iova, Access access) {
+    private DmaBuffer(Kernel kernel, AddressSpace iommu, MemorySegment segment, Arena arena, long iova, Access access) {
         this.kernel = kernel;
         this.iommu = iommu;
         this.segment = segment;
@@ -32,7 +32,7 @@ public final class DmaBuffer implements AutoCloseable {
         this.access = access;
     }
 
-    static DmaBuffer allocate(Kernel kernel, Type1 iommu, long iova, long size, Access access) {
+    static DmaBuffer allocate(Kernel kernel, AddressSpace iommu, long iova, long size, Access access) {
         Arena arena = Arena.ofShared();
         try {
             return new DmaBuffer(kernel, iommu, kernel.allocate(size, arena), arena, iova, access);

@@ -12,6 +12,7 @@ import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciIrq;
+import io.github.vfio4j.Type1;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.Waiter;
@@ -67,7 +68,7 @@ class EveryCallFailsTest {
             device.region(0).map();
             device.reset();
             device.config().enableBusMaster();
-            try (DirtyTracking _ = device.iommu().trackDirtyPages()) {
+            try (DirtyTracking _ = ((Type1) device.iommu()).trackDirtyPages()) {
                 second.close();
             }
             Interrupts vectors = device.irq(PciIrq.MSIX).enable(0, 2);

@@ -1,0 +1,366 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Facts;
+import io.github.vfio4j.spi.Kernel;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.TreeMap;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+
+/**
+ * An IO address space: what devices can reach, by IOVA. A driver maps its memory here, whichever way its devices were
+ * opened: {@link Type1} is the one of a container's groups.
+ *
+ * <p>All methods are safe from any thread.
+ */
+public abstract sealed class AddressSpace permits Type1 {
+    /** Page 0 is never handed out: many devices take address 0 for "none". */
+    private static final long LOWEST_IOVA = 0x10000;
+
+    private static final IovaRange EVERYTHING = new IovaRange(0, -1);
+
+    final ReentrantLock lock = new ReentrantLock();
+    final Contract contract;
+    private final Vfio vfio;
+    private final Kernel kernel;
+    private final Operation map;
+    private final Operation unmap;
+    // Guarded by lock; by IOVA, unsigned.
+    private final TreeMap<Long, DmaBuffer> mappings = new TreeMap<>(Long::compareUnsigned);
+    private volatile boolean ended;
+
+    /**
+     * Makes one without mappings.
+     *
+     * @param map what maps memory in the kernel
+     * @param unmap what takes it out
+     */
+    AddressSpace(Vfio vfio, Operation map, Operation unmap) {
+        this.vfio = vfio;
+        this.kernel = vfio.kernel();
+        this.contract = vfio.contract();
+        this.map = map;
+        this.unmap = unmap;
+    }
+
+    // ---- what differs; the lock is held in all of them
+
+    /** What needs no question to the kernel. */
+    abstract Facts alive();
+
+    /** A range that is to be mapped or unmapped. */
+    abstract Facts request(long iova, long size);
+
+    /** The smallest page, as the kernel said. */
+    abstract long smallestPage();
+
+    /** What can be mapped, as the kernel said; empty for everything. */
+    abstract List<IovaRange> usable();
+
+    /** Does the kernel find what it is asked to unmap? */
+    abstract boolean finds(long iova, long size);
+
+    abstract void mapInKernel(long iova, long address, long size, Access access);
+
+    /** Returns how many bytes the kernel unmapped. */
+    abstract long unmapInKernel(long iova, long size);
+
+    /** Returns how many bytes the kernel unmapped. */
+    abstract long unmapAllInKernel();
+
+    /** A buffer is mapped no more. */
+    void forgotten(DmaBuffer buffer) {}
+
+    // ---- limits
+
+    /**
+     * Asks the kernel which IOVAs can be mapped. They change when devices come or go.
+     *
+     * @return the ranges now, ascending; empty when the kernel names none, and then all can
+     * @throws RuleViolation if this address space has ended
+     */
+    public abstract List<IovaRange> ranges();
+
+    /**
+     * Asks the kernel for the smallest page: the unit of every mapping.
+     *
+     * @return bytes, a power of two
+     * @throws RuleViolation if this address space has ended
+     */
+    public abstract long granule();
+
+    // ---- mapping
+
+    /**
+     * Gets memory that devices can reach, at an IOVA of the library's choice ({@code mmap}; {@code VFIO_IOMMU_MAP_DMA}).
+     * The memory is zeroed, pinned, and rounded up to whole pages.
+     *
+     * <p>Allocate once and slice: each buffer costs system calls, one of the container's limited mappings, and its own
+     * shared arena, whose close stops all threads for a moment.
+     *
+     * @param bytes the size
+     * @param access what the devices may do
+     * @return the buffer
+     * @throws RuleViolation if this address space has ended or {@code bytes} is 0
+     * @throws VfioException {@code ENOMEM} over the limit on locked memory or without memory, {@code ENOSPC} without
+     *     a free mapping or a free range of IOVAs
+     */
+    public DmaBuffer allocate(long bytes, Access access) {
+        return allocate(OptionalLong.empty(), bytes, access);
+    }
+
+    /**
+     * Gets memory that devices can reach at a given IOVA.
+     *
+     * @param iova the devices' address, a multiple of the IOMMU's smallest page
+     * @param bytes the size
+     * @param access what the devices may do
+     * @return the buffer
+     * @throws RuleViolation as {@link #allocate(long, Access)}, or if the range is misaligned, overlaps a mapping or is
+     *     outside what the IOMMU can map
+     * @throws VfioException as {@link #allocate(long, Access)}
+     */
+    public DmaBuffer allocateAt(long iova, long bytes, Access access) {
+        return allocate(OptionalLong.of(iova), bytes, access);
+    }
+
+    private DmaBuffer allocate(OptionalLong wantedIova, long bytes, Access access) {
+        if (bytes < 0 || bytes > Long.MAX_VALUE / 2) {
+            throw new IllegalArgumentException("a size in bytes between 1 and 2^62, not " + bytes);
+        }
+        lock.lock();
+        try {
+            Rule.check(contract, map, alive());
+            if (bytes == 0) {
+                Rule.check(contract, map, request(wantedIova.orElse(0), 0));
+            }
+            long granule = Math.max(kernel.pageSize(), smallestPage());
+            long size = (bytes + granule - 1) / granule * granule;
+            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(size);
+            Rule.check(contract, map, request(iova, size));
+            DmaBuffer buffer = DmaBuffer.allocate(kernel, this, iova, size, access);
+            try {
+                mapInKernel(iova, buffer.segment().address(), size, access);
+            } catch (RuntimeException e) {
+                buffer.freeMemory();
+                throw e;
+            }
+            mappings.put(iova, buffer);
+            vfio.opened(buffer);
+            return buffer;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private long freeIova(long size) {
+        List<IovaRange> ranges = usable();
+        for (IovaRange range : ranges.isEmpty() ? List.of(EVERYTHING) : ranges) {
+            long candidate = Long.compareUnsigned(range.first(), LOWEST_IOVA) < 0 ? LOWEST_IOVA : range.first();
+            Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(candidate);
+            if (below != null && Long.compareUnsigned(end(below.getValue()), candidate) > 0) {
+                candidate = end(below.getValue());
+            }
+            while (fits(candidate, size, range)) {
+                Map.Entry<Long, DmaBuffer> next = mappings.ceilingEntry(candidate);
+                if (next == null || Long.compareUnsigned(next.getKey() - candidate, size) >= 0) {
+                    return candidate;
+                }
+                candidate = end(next.getValue());
+            }
+        }
+        throw new VfioException(
+                map, Errno.ENOSPC, "no %d bytes of free IOVAs in a row in %s".formatted(size, ranges));
+    }
+
+    private static boolean fits(long start, long size, IovaRange range) {
+        long last = start + size - 1;
+        return Long.compareUnsigned(last, start) >= 0
+                && Long.compareUnsigned(start, range.first()) >= 0
+                && Long.compareUnsigned(last, range.last()) <= 0
+                && last != -1; // before Linux 7 a mapping that ends at the very top cannot be found again
+    }
+
+    // ---- unmapping
+
+    /**
+     * Unmaps a range ({@code VFIO_IOMMU_UNMAP_DMA}) and closes the buffers that were mapped there. The range may hold
+     * several buffers and gaps, and cuts none.
+     *
+     * @param iova where the range starts, a multiple of the IOMMU's smallest page
+     * @param size bytes, a multiple of the smallest page
+     * @return how many bytes were unmapped: look at this, 0 is no error
+     * @throws RuleViolation if the range is misaligned, empty, wraps or cuts a buffer, or this address space has ended
+     * @throws VfioException if the kernel unmaps another number of bytes; all memory is kept then
+     */
+    public long unmap(long iova, long size) {
+        lock.lock();
+        try {
+            Rule.check(contract, unmap, alive());
+            Rule.check(contract, unmap, request(iova, size));
+            List<DmaBuffer> gone = finds(iova, size) ? inRange(iova, size) : List.of();
+            return unmap(gone, () -> unmapInKernel(iova, size));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Unmaps everything ({@code VFIO_DMA_UNMAP_FLAG_ALL}) and closes all buffers.
+     *
+     * @return how many bytes were unmapped
+     * @throws RuleViolation if this address space has ended
+     * @throws VfioException if the kernel unmaps another number of bytes; all memory is kept then
+     */
+    public long unmapAll() {
+        lock.lock();
+        try {
+            Rule.check(contract, unmap, alive());
+            return unmap(List.copyOf(mappings.values()), this::unmapAllInKernel);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Unmaps a buffer unless it is unmapped; when this returns, no device can reach it. */
+    void unmap(DmaBuffer buffer) {
+        lock.lock();
+        try {
+            if (mappings.get(buffer.iova()) == buffer) {
+                checkUnmapped(List.of(buffer), unmapInKernel(buffer.iova(), buffer.size()));
+                forget(buffer);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private long unmap(List<DmaBuffer> gone, LongSupplier unmap) {
+        long unmapped = unmap.getAsLong();
+        checkUnmapped(gone, unmapped);
+        gone.forEach(this::forget);
+        free(gone);
+        return unmapped;
+    }
+
+    private static void free(List<DmaBuffer> buffers) {
+        Teardown teardown = new Teardown();
+        buffers.forEach(buffer -> teardown.step(buffer::freeMemory));
+        teardown.finish();
+    }
+
+    /** Keeps the memory if the kernel did not unmap exactly these. */
+    void checkUnmapped(List<DmaBuffer> gone, long unmapped) {
+        long expected = gone.stream().mapToLong(DmaBuffer::size).sum();
+        if (unmapped != expected) {
+            throw new VfioException(
+                    unmap,
+                    Errno.EIO,
+                    "the kernel unmapped %d of %d bytes: %s; the memory is kept"
+                            .formatted(unmapped, expected, gone));
+        }
+    }
+
+    /** The lock is held. */
+    void forget(DmaBuffer buffer) {
+        mappings.remove(buffer.iova());
+        forgotten(buffer);
+    }
+
+    /** The memory of a buffer was given back. */
+    void freed(DmaBuffer buffer) {
+        vfio.closed(buffer);
+    }
+
+    // ---- its end
+
+    /** Has it ended, and all mappings with it? */
+    boolean ended() {
+        return ended;
+    }
+
+    /** Ends with a step of the kernel by which it drops all mappings. If {@code last} throws, nothing has changed. */
+    void end(Runnable last) {
+        lock.lock();
+        try {
+            last.run();
+            ended = true;
+            List<DmaBuffer> dropped = List.copyOf(mappings.values());
+            dropped.forEach(this::forget);
+            free(dropped);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends while the kernel keeps it: unmaps one by one, and keeps the memory of what cannot be unmapped. */
+    void release() {
+        lock.lock();
+        try {
+            Teardown teardown = new Teardown();
+            for (DmaBuffer buffer : List.copyOf(mappings.values())) {
+                if (teardown.step(() -> unmap(buffer))) {
+                    teardown.step(buffer::freeMemory);
+                }
+            }
+            ended = true;
+            teardown.finish();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ---- what is mapped; the lock is held
+
+    boolean isMapped(DmaBuffer buffer) {
+        return mappings.get(buffer.iova()) == buffer;
+    }
+
+    void checkMapped(DmaBuffer buffer) {
+        if (!isMapped(buffer)) {
+            throw new IllegalArgumentException(buffer + " is not mapped in this IOMMU (any more)");
+        }
+    }
+
+    /** The buffers that start in a range. */
+    List<DmaBuffer> inRange(long iova, long size) {
+        return List.copyOf(mappings.subMap(iova, true, iova + size - 1, true).values());
+    }
+
+    /** Does a buffer begin before an IOVA and reach over it? */
+    boolean startsBefore(long iova) {
+        Map.Entry<Long, DmaBuffer> below = mappings.lowerEntry(iova);
+        return below != null && Long.compareUnsigned(last(below.getValue()), iova) >= 0;
+    }
+
+    /** Does a buffer lie at, or begin before, the end of a range and reach over it? */
+    private boolean reachesOut(long iova, long size) {
+        Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(iova + size - 1);
+        return below != null && Long.compareUnsigned(last(below.getValue()), iova + size - 1) > 0;
+    }
+
+    boolean overlaps(long iova, long size) {
+        Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(iova + size - 1);
+        return below != null && Long.compareUnsigned(last(below.getValue()), iova) >= 0;
+    }
+
+    boolean cuts(long iova, long size) {
+        return startsBefore(iova) || reachesOut(iova, size);
+    }
+
+    boolean insideUsable(long iova, long size) {
+        List<IovaRange> ranges = usable();
+        IovaRange wanted = new IovaRange(iova, iova + size - 1);
+        return ranges.isEmpty() || ranges.stream().anyMatch(range -> range.contains(wanted));
+    }
+
+    private static long end(DmaBuffer buffer) {
+        return buffer.iova() + buffer.size();
+    }
+
+    private static long last(DmaBuffer buffer) {
+        return buffer.iova() + buffer.size() - 1;
+    }
+}
