@@ -11,11 +11,12 @@ import java.util.function.LongSupplier;
 
 /**
  * An IO address space: what devices can reach, by IOVA. A driver maps its memory here, whichever way its devices were
- * opened: {@link Type1} is the one of a container's groups.
+ * opened: {@link Type1} is the one of a container's groups, {@link Ioas} one of an iommufd. Where no IOMMU translates
+ * there is none: {@link NoIommu}.
  *
  * <p>All methods are safe from any thread.
  */
-public abstract sealed class AddressSpace permits Type1 {
+public abstract sealed class AddressSpace permits Type1, Ioas {
     /** Page 0 is never handed out: many devices take address 0 for "none". */
     private static final long LOWEST_IOVA = 0x10000;
 
@@ -94,7 +95,8 @@ public abstract sealed class AddressSpace permits Type1 {
     // ---- mapping
 
     /**
-     * Gets memory that devices can reach, at an IOVA of the library's choice ({@code mmap}; {@code VFIO_IOMMU_MAP_DMA}).
+     * Gets memory that devices can reach, at an IOVA of the library's choice ({@code mmap}; {@code VFIO_IOMMU_MAP_DMA}
+     * or {@code IOMMU_IOAS_MAP}).
      * The memory is zeroed, pinned, and rounded up to whole pages.
      *
      * <p>Allocate once and slice: each buffer costs system calls, one of the container's limited mappings, and its own
@@ -186,7 +188,7 @@ public abstract sealed class AddressSpace permits Type1 {
     // ---- unmapping
 
     /**
-     * Unmaps a range ({@code VFIO_IOMMU_UNMAP_DMA}) and closes the buffers that were mapped there. The range may hold
+     * Unmaps a range ({@code VFIO_IOMMU_UNMAP_DMA}, {@code IOMMU_IOAS_UNMAP}) and closes the buffers that were mapped there. The range may hold
      * several buffers and gaps, and cuts none.
      *
      * @param iova where the range starts, a multiple of the IOMMU's smallest page
@@ -208,7 +210,7 @@ public abstract sealed class AddressSpace permits Type1 {
     }
 
     /**
-     * Unmaps everything ({@code VFIO_DMA_UNMAP_FLAG_ALL}) and closes all buffers.
+     * Unmaps everything ({@code VFIO_DMA_UNMAP_FLAG_ALL}, {@code IOMMU_IOAS_UNMAP}) and closes all buffers.
      *
      * @return how many bytes were unmapped
      * @throws RuleViolation if this address space has ended

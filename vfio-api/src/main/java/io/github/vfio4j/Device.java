@@ -15,14 +15,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
- * An open VFIO device: its regions, its configuration space, its interrupts, its reset. Opened through {@link Type1#openDevice}, so the
- * IOMMU protects the machine from it.
+ * An open VFIO device: its regions, its configuration space, its interrupts, its reset. Opened through
+ * {@link Type1#openDevice} or {@link Iommufd#openDevice}, so the IOMMU protects the machine from it. A driver need not
+ * know which.
  *
  * <p>All methods are safe from any thread. Closing it ends its mapped regions first: an access to one throws then,
  * where a raw mapping would kill the program.
@@ -32,8 +34,11 @@ public final class Device implements AutoCloseable {
     private static final int MOST_IO_EVENT_FDS = 1000; // VFIO_PCI_IOEVENTFD_MAX
 
     private final Features features;
-    private final AddressSpace iommu; // null for one that another process opened
+    private final AddressSpace iommu; // of the group's container, if it was opened through one
     private final Group group; // null for one of a group that this process has no handle of
+    private final Iommufd iommufd; // null for one that was not opened by its own node
+    private final long groupKey; // of one that was
+    private PageTable attachedTo; // guarded by the iommufd's lock; null for none
     private final OpenDevices owner;
     private final DevicePort port;
     private final DeviceInfo info;
@@ -53,18 +58,32 @@ public final class Device implements AutoCloseable {
 
     /** One whose IOMMU is here. */
     Device(AddressSpace iommu, Group group, DevicePort port, DeviceInfo info, String name) {
-        this(iommu, group, group.devices, port, info, name);
+        this(iommu, group, null, 0, group.devices, port, info, name);
+    }
+
+    /** One that was opened by its own node. */
+    Device(Iommufd iommufd, long groupKey, DevicePort port, DeviceInfo info, String name) {
+        this(null, null, iommufd, groupKey, iommufd.devices, port, info, name);
     }
 
     /** One whose IOMMU is another process's. */
     Device(OpenDevices owner, DevicePort port, DeviceInfo info, String name) {
-        this(null, null, owner, port, info, name);
+        this(null, null, null, 0, owner, port, info, name);
     }
 
     private Device(
-            AddressSpace iommu, Group group, OpenDevices owner, DevicePort port, DeviceInfo info, String name) {
+            AddressSpace iommu,
+            Group group,
+            Iommufd iommufd,
+            long groupKey,
+            OpenDevices owner,
+            DevicePort port,
+            DeviceInfo info,
+            String name) {
         this.iommu = iommu;
         this.group = group;
+        this.iommufd = iommufd;
+        this.groupKey = groupKey;
         this.owner = owner;
         this.port = port;
         this.info = info;
@@ -86,11 +105,18 @@ public final class Device implements AutoCloseable {
     /**
      * Returns the IO address space of the device: what stands between it and memory.
      *
-     * @return the {@link Type1} of its container
+     * @return the {@link Type1} of its container, or the {@link Ioas} that it is attached to
      * @throws RuleViolation if there is none: the device is of a group without an IOMMU ({@link NoIommu})
+     * @throws IllegalStateException if the device is bound to an iommufd and not attached: {@link #attach} it
      * @throws UnsupportedOperationException if another process handed the device or its group over: memory is mapped there
      */
     public AddressSpace iommu() {
+        if (iommufd != null) {
+            return attached()
+                    .orElseThrow(() -> new IllegalStateException(
+                            name + " is attached to no address space: device.attach(iommufd.allocateIoas())"))
+                    .ioas();
+        }
         Rule.check(vfio().contract(), Operation.IOMMU_MAP_DMA, new Facts() {
             @Override
             public boolean dmaTranslated() {
@@ -102,6 +128,94 @@ public final class Device implements AutoCloseable {
                     "the container of " + name + " is in the process that handed it over: map memory there");
         }
         return iommu;
+    }
+
+    /**
+     * Tells on which way the device was opened.
+     *
+     * @return the way
+     */
+    public OpenedBy openedBy() {
+        return iommufd != null ? OpenedBy.CDEV : group != null ? OpenedBy.GROUP : OpenedBy.PEER;
+    }
+
+    /**
+     * Attaches a device of an iommufd to an address space ({@code VFIO_DEVICE_ATTACH_IOMMUFD_PT}): it reaches what is
+     * mapped there, and nothing else. An attached device moves, with all attached devices of its group, from one address
+     * space to the other without a moment between.
+     *
+     * @param pageTable of the device's iommufd
+     * @throws UnsupportedOperationException if the device was not opened by its own node
+     * @throws IllegalArgumentException if the page table is another iommufd's
+     * @throws RuleViolation if the device or the page table is closed, or another device of the group is attached to
+     *     another page table
+     * @throws VfioException {@code EADDRINUSE} if IOVAs are mapped that the device cannot use, {@code ENOMEM} over the
+     *     limit on locked memory
+     */
+    public void attach(PageTable pageTable) {
+        Iommufd own = iommufd();
+        own.lock.lock();
+        try {
+            own.attach(this, pageTable);
+        } finally {
+            own.lock.unlock();
+        }
+    }
+
+    /**
+     * Detaches the device from its address space ({@code VFIO_DEVICE_DETACH_IOMMUFD_PT}): it reaches no memory any more.
+     * Does nothing if it is not attached. Closing the device or the address space does the same.
+     *
+     * @throws UnsupportedOperationException if the device was not opened by its own node
+     * @throws RuleViolation if the device is closed
+     */
+    public void detach() {
+        Iommufd own = iommufd();
+        own.lock.lock();
+        try {
+            checkOpen(Operation.DEVICE_DETACH_IOMMUFD_PT);
+            own.detach(this);
+        } finally {
+            own.lock.unlock();
+        }
+    }
+
+    /**
+     * Returns what the device is attached to ({@link #attach}).
+     *
+     * @return the page table; empty for a device that is not attached or was not opened by its own node
+     */
+    public Optional<PageTable> attached() {
+        owner.lock.lock();
+        try {
+            return Optional.ofNullable(attachedTo);
+        } finally {
+            owner.lock.unlock();
+        }
+    }
+
+    private Iommufd iommufd() {
+        if (iommufd == null) {
+            throw new UnsupportedOperationException(name
+                    + " was opened through its group: the container has the address space; open the device through an"
+                    + " iommufd to attach it by itself");
+        }
+        return iommufd;
+    }
+
+    /** The iommufd's lock is held. */
+    PageTable attachedTo() {
+        return attachedTo;
+    }
+
+    /** The iommufd's lock is held. */
+    void attachedTo(PageTable pageTable) {
+        attachedTo = pageTable;
+    }
+
+    /** Names the group of a device that was opened by its own node. */
+    long groupKey() {
+        return groupKey;
     }
 
     /**
@@ -236,10 +350,13 @@ public final class Device implements AutoCloseable {
     /**
      * Resets the slot or bus of the device, and with it every device that {@link #affectedByHotReset} lists
      * ({@code VFIO_DEVICE_PCI_HOT_RESET}). The affected devices must be bound to vfio-pci and in groups that the program
-     * has open. Mappings of BARs stay valid; the kernel restores configuration space. Takes a second and more.
+     * has open; or, if this device was opened by its own node, be bound to the same iommufd or in groups whose open
+     * devices are. Mappings of BARs stay valid; the kernel restores configuration space. Takes a second and more.
      *
-     * @param others the groups of the affected devices besides this device's own, which counts if this process opened it
-     * @throws RuleViolation if an affected device is in none of these groups, or a handle is closed
+     * @param others the groups of the affected devices besides this device's own, which counts if this process opened it;
+     *     they are not asked for if it was opened by its own node
+     * @throws RuleViolation if an affected device is in none of these groups, or not the iommufd's (the message names it),
+     *     or a handle is closed
      * @throws VfioException {@code ENODEV} if neither slot nor bus can be reset; {@code EINVAL} if an affected device is
      *     not bound to vfio-pci; {@code EBUSY} while a thread accesses one of them
      */
@@ -256,11 +373,14 @@ public final class Device implements AutoCloseable {
             given.put(other.number(), other);
         }
         Set<Integer> needed = new HashSet<>();
-        affected.forEach(one -> needed.add(one.group()));
+        affected.forEach(one -> one.group().ifPresent(needed::add));
         given.keySet().retainAll(needed); // the kernel takes no more groups than there are devices
         String foreign = affected.stream()
-                .filter(one -> !given.containsKey(one.group()))
-                .map(one -> one.address() + " of group " + one.group())
+                .filter(one -> one.group().isPresent()
+                        ? !given.containsKey(one.group().getAsInt())
+                        : !one.owned().orElse(false))
+                .map(one -> one.address()
+                        + (one.group().isPresent() ? " of group " + one.group().getAsInt() : ", which is not ours"))
                 .collect(Collectors.joining(", "));
         Rule.check(vfio().contract(), Operation.PCI_HOT_RESET, new Facts() {
             @Override
@@ -269,11 +389,21 @@ public final class Device implements AutoCloseable {
             }
 
             @Override
+            public boolean hotResetByDevice() {
+                return iommufd != null;
+            }
+
+            @Override
+            public long groupsGiven() {
+                return iommufd != null ? 0 : Facts.super.groupsGiven();
+            }
+
+            @Override
             public boolean affectedNotOwned() {
                 return !foreign.isEmpty();
             }
         }, () -> foreign);
-        port.hotReset(given.values().stream().map(one -> one.port).toList());
+        port.hotReset(iommufd != null ? List.of() : given.values().stream().map(one -> one.port).toList());
     }
 
     /**
@@ -372,7 +502,13 @@ public final class Device implements AutoCloseable {
             if (group != null) {
                 teardown.step(() -> group.dropKvm(this));
             }
+            if (iommufd != null) {
+                teardown.step(() -> iommufd.detach(this));
+            }
             port.close();
+            if (iommufd != null) {
+                vfio().kernel().openGroups().unbind(groupKey, name);
+            }
             owner.remove(this);
             teardown.finish();
         } finally {
@@ -631,6 +767,10 @@ public final class Device implements AutoCloseable {
 
     /** Returns the group that it was opened through. */
     Group group() {
+        if (iommufd != null) {
+            throw new UnsupportedOperationException(
+                    name + " was opened by its own node: open it through its group to share it");
+        }
         if (group == null) {
             throw new IllegalArgumentException(name + " belongs to the process that handed it over");
         }

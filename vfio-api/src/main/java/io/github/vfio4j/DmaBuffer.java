@@ -79,7 +79,7 @@ public final class DmaBuffer implements AutoCloseable {
     }
 
     /**
-     * Unmaps the memory from the IOMMU ({@code VFIO_IOMMU_UNMAP_DMA}) and gives it back. Idempotent; also done when the
+     * Unmaps the memory from the IOMMU ({@code VFIO_IOMMU_UNMAP_DMA}, {@code IOMMU_IOAS_UNMAP}) and gives it back. Idempotent; also done when the
      * IOMMU ends. When this returns without an exception, no device reaches the memory.
      *
      * @throws VfioException if the kernel does not unmap it; the memory is kept then

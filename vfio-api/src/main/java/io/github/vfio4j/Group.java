@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.Kernel;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
@@ -62,7 +63,12 @@ public final class Group implements AutoCloseable {
             public boolean unsafeAllowed() {
                 return unsafe;
             }
-        });
+
+            @Override
+            public boolean groupBoundByDevice() {
+                return kernel.openGroups().hasBound(deviceNumber);
+            }
+        }, () -> node);
         if (!kernel.openGroups().take(deviceNumber)) {
             throw new RuleViolation(Rule.GROUP_OPEN_ONCE, Operation.OPEN_GROUP, node);
         }
@@ -76,6 +82,15 @@ public final class Group implements AutoCloseable {
         } catch (RuntimeException e) {
             kernel.openGroups().giveBack(deviceNumber);
             throw e;
+        }
+    }
+
+    /** Names a group in the registry of open groups, also where the kernel has no groups or a device has none. */
+    static long key(Kernel kernel, OptionalInt number) {
+        try {
+            return number.isPresent() ? kernel.deviceNumber("/dev/vfio/" + number.getAsInt()) : -1;
+        } catch (VfioException e) {
+            return -2L - number.getAsInt(); // its node is not here, so nobody opens it by that
         }
     }
 

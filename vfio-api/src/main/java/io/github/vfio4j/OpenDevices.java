@@ -53,6 +53,11 @@ final class OpenDevices {
         }
     }
 
+    /** The lock is held. */
+    List<Device> all() {
+        return List.copyOf(devices);
+    }
+
     /** Closes them, newest first. The lock is held. */
     void closeAll() {
         Teardown teardown = new Teardown();

@@ -60,6 +60,7 @@ final class OpenHandles {
             case Group group -> "group " + group.number();
             case Device device -> "device " + device.name();
             case Interrupts interrupts -> "interrupts " + interrupts.irq();
+            case Ioas ioas -> "address space " + ioas.id;
             case DmaBuffer buffer -> buffer.toString();
             default -> handle.getClass().getSimpleName();
         };

@@ -2780,7 +2780,7 @@ public enum Rule {
     IOAS_UNMAP_MAPPED(
             "ioas-unmap.mapped",
             Operation.IOAS_UNMAP,
-            EnforcedBy.API,
+            EnforcedBy.TYPE,
             Errno.ENOENT,
             "nothing is mapped in the range",
             "iommufd_ioas_unmap",

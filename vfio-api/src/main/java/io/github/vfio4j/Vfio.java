@@ -6,6 +6,7 @@ import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KernelProvider;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
@@ -13,6 +14,7 @@ import java.util.ServiceLoader;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * The way in: one kernel's VFIO. From here come containers, groups and devices, and the list of what the machine has.
@@ -28,6 +30,7 @@ public final class Vfio implements AutoCloseable {
     // Newest first, the order in which they are closed. Guarded by lock.
     private final ArrayDeque<Container> containers = new ArrayDeque<>();
     private final ArrayDeque<Group> groups = new ArrayDeque<>();
+    private final ArrayDeque<Iommufd> iommufds = new ArrayDeque<>();
     private final ArrayDeque<Waiter> waiters = new ArrayDeque<>();
     // What has to do with users outside: KVM, sockets, what came through them.
     private final ArrayDeque<AutoCloseable> outside = new ArrayDeque<>();
@@ -151,17 +154,18 @@ public final class Vfio implements AutoCloseable {
 
     /** Refuses to unbind a device that this program has open: the write would wait for the program itself. */
     void checkNotOpen(PciAddress address) {
-        List<Group> opened;
+        List<OpenDevices> opened = new ArrayList<>();
         lock.lock();
         try {
-            opened = List.copyOf(groups);
+            groups.forEach(group -> opened.add(group.devices));
+            iommufds.forEach(iommufd -> opened.add(iommufd.devices));
         } finally {
             lock.unlock();
         }
         Rule.check(contract, Operation.DRIVER_UNBIND, new Facts() {
             @Override
             public boolean deviceOpenHere() {
-                return opened.stream().anyMatch(group -> group.devices.has(address.toString()));
+                return opened.stream().anyMatch(devices -> devices.has(address.toString()));
             }
         }, address::toString);
     }
@@ -248,14 +252,86 @@ public final class Vfio implements AutoCloseable {
     }
 
     /**
-     * Opens a device the short way: finds its group, opens group and container, attaches, sets a type1 v2 IOMMU, opens
-     * the device. The device owns all of these and closes them with itself; {@link Device#iommu} maps memory for it.
+     * Opens an iommufd ({@code open("/dev/iommu")}): address spaces, and devices by their own nodes.
+     *
+     * @return an iommufd without devices and address spaces
+     * @throws VfioException {@code ENOENT} if the kernel has none (Linux before 6.6, or built without), {@code EACCES}
+     *     without permission
+     */
+    public Iommufd openIommufd() {
+        checkOpen(Operation.OPEN_IOMMUFD);
+        Iommufd iommufd = new Iommufd(this, kernel.openIommufd());
+        return keep(Operation.OPEN_IOMMUFD, iommufds, iommufd, iommufd::close);
+    }
+
+    /**
+     * Opens a device the short way: on the {@linkplain #wayTo way} that the kernel offers. See
+     * {@link #openDevice(PciAddress, OpenedBy)}; {@link Device#openedBy} tells which.
      *
      * @param address the device, bound to vfio-pci
-     * @return the device
+     * @return the device; {@link Device#iommu} maps memory for it
+     * @throws RuleViolation as the steps do
      * @throws VfioException as the steps do; nothing stays open then
      */
     public Device openDevice(PciAddress address) {
+        return openDevice(address, wayTo(address));
+    }
+
+    /**
+     * Tells which way the short road takes: by the device's own node if the kernel makes one and this program may open it
+     * and the iommufd, else through its group.
+     *
+     * @param address the device
+     * @return {@link OpenedBy#CDEV} or {@link OpenedBy#GROUP}
+     * @throws VfioException if sysfs cannot be read
+     */
+    public OpenedBy wayTo(PciAddress address) {
+        boolean offered = kernel.deviceNode(address.toString())
+                .filter(node -> kernel.binding().nodeAccess(node).isEmpty()
+                        && kernel.binding().nodeAccess("/dev/iommu").isEmpty())
+                .isPresent();
+        return offered ? OpenedBy.CDEV : OpenedBy.GROUP;
+    }
+
+    /**
+     * Opens a device the short way. The device owns all that is opened besides, and closes it with itself.
+     *
+     * <ul>
+     *   <li>{@link OpenedBy#GROUP}: finds its group, opens group and container, attaches, sets a type1 v2 IOMMU, opens the
+     *       device. Another device of the same group needs the straight road: a group is open once.
+     *   <li>{@link OpenedBy#CDEV}: opens an iommufd and the device's own node, binds the device, makes an address space,
+     *       attaches the device. Another device of the same group needs the straight road: it must be bound to the same
+     *       iommufd.
+     * </ul>
+     *
+     * @param address the device, bound to vfio-pci
+     * @param way one of these two
+     * @return the device; {@link Device#iommu} maps memory for it
+     * @throws RuleViolation as the steps do
+     * @throws VfioException as the steps do; nothing stays open then
+     */
+    public Device openDevice(PciAddress address, OpenedBy way) {
+        return switch (way) {
+            case GROUP -> openByGroup(address);
+            case CDEV -> openByNode(address);
+            case PEER -> throw new IllegalArgumentException("a device of another process is received: see Handover");
+        };
+    }
+
+    private Device openByNode(PciAddress address) {
+        Iommufd iommufd = openIommufd();
+        try {
+            Device device = iommufd.openDevice(address);
+            device.attach(iommufd.allocateIoas());
+            device.own(iommufd::close);
+            return device;
+        } catch (RuntimeException e) {
+            Teardown.after(e, iommufd::close);
+            throw e;
+        }
+    }
+
+    private Device openByGroup(PciAddress address) {
         PciDevice found = pciDevice(address);
         int number = found.iommuGroup()
                 .orElseThrow(() -> new VfioException(
@@ -371,7 +447,8 @@ public final class Vfio implements AutoCloseable {
         Objects.requireNonNull(listener, "listener");
         lock.lock();
         try {
-            boolean used = !containers.isEmpty() || !groups.isEmpty() || !waiters.isEmpty() || !outside.isEmpty();
+            boolean used = Stream.of(containers, groups, iommufds, waiters, outside)
+                    .anyMatch(handles -> !handles.isEmpty());
             if (used || openHandles != null) {
                 throw new IllegalStateException("ask for lost handles once, before anything is opened");
             }
@@ -398,7 +475,7 @@ public final class Vfio implements AutoCloseable {
     }
 
     /**
-     * Closes every container, group, device and waiter that was opened through this object, in reverse order, and
+     * Closes every container, group, iommufd, device and waiter that was opened through this object, in reverse order, and
      * before them what was received from other processes, connections to these, and KVM's use. Idempotent. Bindings to
      * vfio-pci stay: {@link Binding#close} ends one, before or after this.
      *
@@ -408,6 +485,7 @@ public final class Vfio implements AutoCloseable {
     public void close() {
         List<Container> lastContainers;
         List<Group> lastGroups;
+        List<Iommufd> lastIommufds;
         List<Waiter> lastWaiters;
         List<AutoCloseable> lastOutside;
         lock.lock();
@@ -415,6 +493,7 @@ public final class Vfio implements AutoCloseable {
             closed = true;
             lastContainers = List.copyOf(containers);
             lastGroups = List.copyOf(groups);
+            lastIommufds = List.copyOf(iommufds);
             lastWaiters = List.copyOf(waiters);
             lastOutside = List.copyOf(outside);
         } finally {
@@ -424,6 +503,7 @@ public final class Vfio implements AutoCloseable {
         lastOutside.forEach(handle -> teardown.step(closing(handle)));
         lastContainers.forEach(container -> teardown.step(container::close));
         lastGroups.forEach(group -> teardown.step(group::close));
+        lastIommufds.forEach(iommufd -> teardown.step(iommufd::close));
         lastWaiters.forEach(waiter -> teardown.step(waiter::close));
         teardown.step(callbacks::close);
         OpenHandles left = openHandles;
@@ -498,6 +578,7 @@ public final class Vfio implements AutoCloseable {
         try {
             containers.remove(handle);
             groups.remove(handle);
+            iommufds.remove(handle);
             waiters.remove(handle);
             outside.remove(handle);
             closed(handle);

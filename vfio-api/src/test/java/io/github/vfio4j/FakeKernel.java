@@ -7,6 +7,7 @@ import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.HandoverPort;
+import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.IrqAction;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KvmPort;
@@ -15,6 +16,7 @@ import io.github.vfio4j.spi.OpenGroups;
 import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -45,6 +47,12 @@ final class FakeKernel implements Kernel {
 
     /** The device's features, if a test cares. */
     FeaturePort features;
+
+    /** A device's own node, if a test cares. */
+    String deviceNode;
+
+    /** Nodes that the program may not open. */
+    List<String> inaccessible = List.of();
 
     int vectorsAvailable;
     int eventsLeft = Integer.MAX_VALUE;
@@ -206,6 +214,23 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
+    public IommufdPort openIommufd() {
+        called(Operation.OPEN_IOMMUFD, "open iommufd");
+        return new FakeIommufd();
+    }
+
+    @Override
+    public Optional<String> deviceNode(String name) {
+        return Optional.ofNullable(deviceNode);
+    }
+
+    @Override
+    public DevicePort openDevice(String path) {
+        called(Operation.OPEN_DEVICE, "open " + path);
+        return new FakeDevice();
+    }
+
+    @Override
     public MemorySegment allocate(long bytes, Arena arena) {
         called(Operation.MEMORY_ALLOCATE, "allocate %x".formatted(bytes));
         return arena.allocate(bytes, 4096);
@@ -280,7 +305,13 @@ final class FakeKernel implements Kernel {
 
     @Override
     public BindingPort binding() {
-        throw new UnsupportedOperationException("no test with this kernel binds");
+        return (BindingPort) Proxy.newProxyInstance(
+                BindingPort.class.getClassLoader(), new Class<?>[] {BindingPort.class}, (_, method, arguments) -> {
+                    if (!method.getName().equals("nodeAccess")) {
+                        throw new UnsupportedOperationException("no test with this kernel binds");
+                    }
+                    return inaccessible.contains(arguments[0]) ? Optional.of(Errno.EACCES) : Optional.empty();
+                });
     }
 
     private final class FakeEvent implements EventPort {
@@ -363,11 +394,73 @@ final class FakeKernel implements Kernel {
         }
     }
 
+    private final class FakeIommufd implements IommufdPort {
+        private int objects;
+
+        @Override
+        public int allocateIoas() {
+            called(Operation.IOAS_ALLOC, "allocate ioas");
+            return ++objects;
+        }
+
+        @Override
+        public void destroy(int object) {
+            called(Operation.IOMMU_DESTROY, "destroy " + object);
+        }
+
+        @Override
+        public IoasInfo info(int ioas) {
+            return new IoasInfo(ranges, 4096);
+        }
+
+        @Override
+        public void allow(int ioas, List<IovaRange> allowed) {
+            called(Operation.IOAS_ALLOW_IOVAS, "allow " + allowed);
+        }
+
+        @Override
+        public void map(int ioas, long iova, long address, long size, Access access) {
+            called(Operation.IOAS_MAP, "map %x+%x in %d".formatted(iova, size, ioas));
+        }
+
+        @Override
+        public void copy(int source, long sourceIova, int ioas, long iova, long size, Access access) {
+            called(Operation.IOAS_COPY, "copy %x+%x in %d".formatted(iova, size, ioas));
+        }
+
+        @Override
+        public long unmap(int ioas, long iova, long size) {
+            called(Operation.IOAS_UNMAP, "unmap %x+%x in %d".formatted(iova, size, ioas));
+            return size - unmapsLess;
+        }
+
+        @Override
+        public void close() {
+            calls.add("close iommufd");
+        }
+    }
+
     private final class FakeDevice implements DevicePort {
         @Override
         public DeviceInfo info() {
             called(Operation.DEVICE_GET_INFO, "device info");
             return deviceInfo;
+        }
+
+        @Override
+        public int bind(IommufdPort iommufd) {
+            called(Operation.DEVICE_BIND_IOMMUFD, "bind");
+            return 1;
+        }
+
+        @Override
+        public void attach(int pageTable) {
+            called(Operation.DEVICE_ATTACH_IOMMUFD_PT, "attach to " + pageTable);
+        }
+
+        @Override
+        public void detach() {
+            called(Operation.DEVICE_DETACH_IOMMUFD_PT, "detach");
         }
 
         @Override
@@ -415,7 +508,7 @@ final class FakeKernel implements Kernel {
 
         @Override
         public List<AffectedDevice> hotResetInfo() {
-            return List.of(new AffectedDevice(ADDRESS, 4));
+            return List.of(new AffectedDevice(ADDRESS, OptionalInt.of(4), Optional.empty()));
         }
 
         @Override

@@ -11,6 +11,24 @@ import java.util.List;
 /** An open device file. */
 public interface DevicePort extends AutoCloseable {
     /**
+     * {@code VFIO_DEVICE_BIND_IOMMUFD} of a file of the device's own node.
+     *
+     * @param iommufd an iommufd of the same kernel
+     * @return the device's number there
+     */
+    int bind(IommufdPort iommufd);
+
+    /**
+     * {@code VFIO_DEVICE_ATTACH_IOMMUFD_PT} of a device that is bound.
+     *
+     * @param pageTable the number of an address space or page table
+     */
+    void attach(int pageTable);
+
+    /** {@code VFIO_DEVICE_DETACH_IOMMUFD_PT} of a device that is bound. */
+    void detach();
+
+    /**
      * {@code VFIO_DEVICE_GET_INFO}.
      *
      * @return what the device has

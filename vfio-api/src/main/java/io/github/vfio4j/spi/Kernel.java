@@ -5,6 +5,7 @@ import io.github.vfio4j.PciDevice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 
@@ -53,6 +54,30 @@ public interface Kernel {
      * @return the group
      */
     GroupPort openGroup(String path);
+
+    /**
+     * Opens {@code /dev/iommu}.
+     *
+     * @return the iommufd
+     */
+    IommufdPort openIommufd();
+
+    /**
+     * Looks in sysfs for the node of a device's own.
+     *
+     * @param name the device: a PCI address, or the name of a mediated device
+     * @return the node, such as {@code /dev/vfio/devices/vfio0}; empty if the device is not bound to a VFIO driver or
+     *     the kernel makes no such nodes
+     */
+    Optional<String> deviceNode(String name);
+
+    /**
+     * Opens a device by its own node. Nothing can be done with it before it is bound to an iommufd.
+     *
+     * @param path the node
+     * @return the device
+     */
+    DevicePort openDevice(String path);
 
     /**
      * Gets zeroed memory from the kernel that can be pinned: page-aligned and outside the Java heap and the C heap.

@@ -24,6 +24,7 @@ import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.IrqAction;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -35,6 +36,21 @@ final class FfmDevice implements DevicePort {
 
     FfmDevice(Fd fd) {
         this.fd = fd;
+    }
+
+    @Override
+    public int bind(IommufdPort iommufd) {
+        return DeviceBinding.bind(fd, ((FfmIommufd) iommufd).fd);
+    }
+
+    @Override
+    public void attach(int pageTable) {
+        DeviceBinding.attach(fd, pageTable);
+    }
+
+    @Override
+    public void detach() {
+        DeviceBinding.detach(fd);
     }
 
     @Override

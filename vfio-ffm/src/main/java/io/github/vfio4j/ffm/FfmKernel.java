@@ -11,9 +11,11 @@ import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.BindingPort;
 import io.github.vfio4j.spi.ContainerPort;
+import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.HandoverPort;
+import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KvmPort;
 import io.github.vfio4j.spi.ListenPort;
@@ -23,12 +25,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 
 /** A kernel behind its ports. Linux or a simulated one: what is here cannot tell. */
 public final class FfmKernel implements Kernel {
     private static final String CONTAINER_NODE = "/dev/vfio/vfio";
+    private static final String IOMMUFD_NODE = "/dev/iommu";
     private static final long PAGE_SIZE = 4096; // the architectures that VFIO and this library share so far
 
     private final String name;
@@ -94,6 +98,21 @@ public final class FfmKernel implements Kernel {
             throw new VfioException(Operation.OPEN_GROUP, new Errno(stat.errno()), subject);
         }
         return stat.deviceNumber();
+    }
+
+    @Override
+    public IommufdPort openIommufd() {
+        return new FfmIommufd(Fd.open(Operation.OPEN_IOMMUFD, syscalls, IOMMUFD_NODE));
+    }
+
+    @Override
+    public Optional<String> deviceNode(String name) {
+        return tree.deviceNode(name);
+    }
+
+    @Override
+    public DevicePort openDevice(String path) {
+        return new FfmDevice(Fd.open(Operation.OPEN_DEVICE, syscalls, path));
     }
 
     @Override

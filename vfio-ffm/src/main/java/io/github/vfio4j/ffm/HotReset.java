@@ -2,6 +2,8 @@ package io.github.vfio4j.ffm;
 
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_PCI_HOT_RESET;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_PCI_DEVID_NOT_OWNED;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_PCI_HOT_RESET_FLAG_DEV_ID;
 
 import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.Errno;
@@ -17,6 +19,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
 
 /** The reset of a slot or bus: {@code VFIO_DEVICE_GET_PCI_HOT_RESET_INFO} and {@code VFIO_DEVICE_PCI_HOT_RESET}. */
 final class HotReset {
@@ -65,9 +69,11 @@ final class HotReset {
         if (count < 0 || count > (info.byteSize() - DEVICES) / DEVICE) {
             throw Info.broken(Operation.GET_PCI_HOT_RESET_INFO, "the kernel names more devices than it lists");
         }
+        boolean byNumber = (vfio_pci_hot_reset_info.flags(info) & VFIO_PCI_HOT_RESET_FLAG_DEV_ID()) != 0;
         List<AffectedDevice> devices = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             MemorySegment entry = info.asSlice(DEVICES + i * DEVICE, DEVICE);
+            int number = vfio_pci_dependent_device.group_id(entry); // a device's number shares its place
             int slotAndFunction = Byte.toUnsignedInt(vfio_pci_dependent_device.devfn(entry));
             devices.add(new AffectedDevice(
                     new PciAddress(
@@ -75,7 +81,8 @@ final class HotReset {
                             Byte.toUnsignedInt(vfio_pci_dependent_device.bus(entry)),
                             slotAndFunction >> 3,
                             slotAndFunction & 7),
-                    vfio_pci_dependent_device.group_id(entry)));
+                    byNumber ? OptionalInt.empty() : OptionalInt.of(number),
+                    byNumber ? Optional.of(number != VFIO_PCI_DEVID_NOT_OWNED()) : Optional.empty()));
         }
         return devices;
     }

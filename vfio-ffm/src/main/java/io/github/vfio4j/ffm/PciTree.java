@@ -12,11 +12,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
+import java.util.regex.Pattern;
 
 /** The PCI functions and IOMMU groups of a sysfs tree. */
 final class PciTree {
     private static final String DEVICES = "/sys/bus/pci/devices";
     private static final String GROUPS = "/sys/kernel/iommu_groups";
+
+    private static final Pattern MEDIATED = Pattern.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}");
 
     private final SysFs sysfs;
 
@@ -66,6 +69,25 @@ final class PciTree {
             return link("/sys/dev/char/" + major + ":" + minor).orElse("").startsWith("noiommu-");
         } catch (SysFs.Failure e) {
             return false; // a container of the system may hide this part of sysfs
+        }
+    }
+
+    /** A device's entry is called as its node; without a {@code dev} the kernel makes no node of it. */
+    Optional<String> deviceNode(String name) {
+        String bus = MEDIATED.matcher(name).matches() ? "mdev" : "pci";
+        String entries = "/sys/bus/" + bus + "/devices/" + name + "/vfio-dev";
+        try {
+            for (String entry : sysfs.list(entries)) {
+                if (sysfs.list(entries + "/" + entry).contains("dev")) {
+                    return Optional.of("/dev/vfio/devices/" + entry);
+                }
+            }
+            return Optional.empty();
+        } catch (SysFs.Failure e) {
+            if (e.errno == Errno.ENOENT.number()) {
+                return Optional.empty();
+            }
+            throw refused(e);
         }
     }
 

@@ -136,6 +136,11 @@ final class LinuxMachine implements MachineUnderTest {
         return Optional.of(address);
     }
 
+    @Override
+    public boolean hasIommufd() {
+        return Files.exists(Path.of("/dev/iommu"));
+    }
+
     private static void write(Path file, String text) {
         try {
             Files.writeString(file, text);
@@ -247,7 +252,7 @@ final class LinuxMachine implements MachineUnderTest {
             for (Path file : files.toList()) {
                 if (Files.isSymbolicLink(file)) {
                     String target = Files.readSymbolicLink(file).toString();
-                    if (target.matches(".*(vfio|kvm|\\[event|socket:).*")) {
+                    if (target.matches(".*(vfio|iommu|kvm|\\[event|socket:).*")) {
                         found.add(file + ": " + target);
                     }
                 }

@@ -61,6 +61,9 @@ interface MachineUnderTest extends AutoCloseable {
     /** Binds a device behind no IOMMU to vfio-pci, if the kernel lets that happen; until the machine is closed. */
     Optional<PciAddress> deviceWithoutIommu();
 
+    /** Tells whether the kernel has an iommufd, and devices have nodes of their own. */
+    boolean hasIommufd();
+
     /** Makes another name for a group's node. */
     default Path aliasOf(int group) {
         return aliasOf(Integer.toString(group));

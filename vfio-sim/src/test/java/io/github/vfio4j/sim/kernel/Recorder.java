@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.kernel;
 
+import io.github.vfio4j.ffm.gen.iommufd_h;
 import io.github.vfio4j.ffm.gen.vfio_h;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
@@ -24,7 +25,8 @@ final class Recorder implements Syscalls {
             vfio_h.VFIO_DEVICE_GET_INFO(),
             vfio_h.VFIO_DEVICE_GET_REGION_INFO(),
             vfio_h.VFIO_DEVICE_GET_IRQ_INFO(),
-            vfio_h.VFIO_IOMMU_GET_INFO());
+            vfio_h.VFIO_IOMMU_GET_INFO(),
+            iommufd_h.IOMMU_IOAS_IOVA_RANGES());
 
     private final Syscalls kernel;
     private final List<String> changes = new ArrayList<>();

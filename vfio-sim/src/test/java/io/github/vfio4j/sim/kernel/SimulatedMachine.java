@@ -50,6 +50,11 @@ final class SimulatedMachine implements MachineUnderTest {
     private final Kernel kernel = new FfmKernel("simulated", recorder, SimPorts.sysfs(machine), SimPorts.notes(process));
 
     @Override
+    public boolean hasIommufd() {
+        return false;
+    }
+
+    @Override
     public Vfio open() {
         return open(Contract.STRICT);
     }

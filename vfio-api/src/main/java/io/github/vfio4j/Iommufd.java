@@ -1,0 +1,240 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.Facts;
+import io.github.vfio4j.spi.IommufdPort;
+import io.github.vfio4j.spi.Kernel;
+import io.github.vfio4j.spi.OpenGroups;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.UUID;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * An iommufd ({@code /dev/iommu}): IO address spaces, and the devices that use them, each opened by its own node. Open a
+ * device, which binds it; make an address space; attach the device to it. Until then the device reaches no memory.
+ *
+ * <p>All methods are safe from any thread. Lock order: iommufd, then device, then address space.
+ */
+public final class Iommufd implements AutoCloseable {
+    final ReentrantLock lock;
+    final OpenDevices devices;
+    final IommufdPort port;
+
+    private final Vfio vfio;
+    private final List<Ioas> spaces = new ArrayList<>(); // guarded by lock; oldest first
+    private volatile boolean closed;
+
+    Iommufd(Vfio vfio, IommufdPort port) {
+        this.vfio = vfio;
+        this.port = port;
+        this.devices = new OpenDevices(vfio);
+        this.lock = devices.lock;
+    }
+
+    /**
+     * Opens a device by its own node and binds it to this iommufd ({@code open("/dev/vfio/devices/vfioN")},
+     * {@code VFIO_DEVICE_BIND_IOMMUFD}). From here on the IOMMU blocks all its DMA until it is attached. Binding enables
+     * the device, resets it if it can be reset, and turns bus mastering off. The device is watched: see
+     * {@link Device#requested}.
+     *
+     * @param address the device, bound to vfio-pci
+     * @return the device; {@link Device#attach} gives it memory
+     * @throws RuleViolation if this is closed, or the device or its group is open in this process
+     * @throws VfioException {@code ENOENT} if the device or the kernel has no such node, {@code EPERM} if a member of the
+     *     device's group is bound to a host driver (the message names it) or to another iommufd, {@code EINVAL} or
+     *     {@code EBUSY} if another process has the device or its group
+     */
+    public Device openDevice(PciAddress address) {
+        return openDevice(address.toString(), vfio.pciDevice(address).iommuGroup(), true);
+    }
+
+    /**
+     * Opens a device without watching it; otherwise as {@link #openDevice(PciAddress)}.
+     *
+     * @param address the device, bound to vfio-pci
+     * @return the device
+     * @throws RuleViolation as {@link #openDevice(PciAddress)}
+     * @throws VfioException as {@link #openDevice(PciAddress)}
+     */
+    public Device openDeviceUnwatched(PciAddress address) {
+        return openDevice(address.toString(), vfio.pciDevice(address).iommuGroup(), false);
+    }
+
+    /**
+     * Opens a mediated device and binds it to this iommufd; as {@link #openDevice(PciAddress)}.
+     *
+     * @param mediatedDevice the device's name
+     * @return the device
+     * @throws RuleViolation as {@link #openDevice(PciAddress)}
+     * @throws VfioException as {@link #openDevice(PciAddress)}
+     */
+    public Device openDevice(UUID mediatedDevice) {
+        return openDevice(mediatedDevice.toString(), vfio.groupOf(mediatedDevice), false);
+    }
+
+    private Device openDevice(String name, OptionalInt group, boolean watched) {
+        OpenGroups open = vfio.kernel().openGroups();
+        long groupKey = Group.key(vfio.kernel(), group);
+        lock.lock();
+        try {
+            Rule.check(vfio.contract(), Operation.DEVICE_BIND_IOMMUFD, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !closed;
+                }
+
+                @Override
+                public boolean groupOpen() {
+                    return open.isOpen(groupKey);
+                }
+
+                @Override
+                public boolean deviceBoundElsewhere() {
+                    return open.isBound(groupKey, name);
+                }
+            }, () -> name);
+            Device device = bind(name, group, groupKey);
+            open.bind(groupKey, name);
+            devices.add(device);
+            if (watched && device.info().pci()) {
+                try {
+                    device.startWatching();
+                } catch (RuntimeException e) {
+                    Teardown.after(e, device::closeHandle);
+                    throw e;
+                }
+            }
+            return device;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Device bind(String name, OptionalInt group, long groupKey) {
+        Kernel kernel = vfio.kernel();
+        String node = kernel.deviceNode(name)
+                .orElseThrow(() -> new VfioException(Operation.OPEN_DEVICE, Errno.ENOENT, name + " has no node of its own"));
+        DevicePort device = kernel.openDevice(node);
+        try {
+            try {
+                device.bind(port);
+            } catch (VfioException e) {
+                throw group.isPresent() ? e.withDetail(Diagnosis.ofGroup(kernel, group.getAsInt())) : e;
+            }
+            return new Device(this, groupKey, device, device.info(), name);
+        } catch (RuntimeException e) {
+            Teardown.after(e, device::close);
+            throw e;
+        }
+    }
+
+    /**
+     * Makes an address space ({@code IOMMU_IOAS_ALLOC}).
+     *
+     * @return an address space without devices and mappings
+     * @throws RuleViolation if this is closed
+     * @throws VfioException {@code ENOMEM} if the kernel has no memory
+     */
+    public Ioas allocateIoas() {
+        lock.lock();
+        try {
+            checkOpen(Operation.IOAS_ALLOC);
+            Ioas ioas = new Ioas(this, port.allocateIoas());
+            spaces.add(ioas);
+            vfio.opened(ioas);
+            return ioas;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Closes the iommufd and all it owns: the devices, the address spaces with all mappings, then the file. Idempotent.
+     *
+     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
+     */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            Teardown teardown = new Teardown();
+            teardown.step(devices::closeAll);
+            List.copyOf(spaces).reversed().forEach(ioas -> teardown.step(ioas::close));
+            port.close();
+            vfio.forget(this);
+            teardown.finish();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    Vfio vfio() {
+        return vfio;
+    }
+
+    // ---- what is attached where; the lock is held
+
+    /** Attaches a device. One that is attached takes the attached devices of its group along. */
+    void attach(Device device, PageTable table) {
+        if (table.ioas().iommufd() != this) {
+            throw new IllegalArgumentException(device.name() + " is bound to another iommufd than that of the page table");
+        }
+        List<Device> group = devices.all().stream()
+                .filter(other -> other.attachedTo() != null && other.groupKey() == device.groupKey())
+                .toList();
+        Rule.check(vfio.contract(), Operation.DEVICE_ATTACH_IOMMUFD_PT, new Facts() {
+            @Override
+            public boolean handleOpen() {
+                return device.isOpen() && !table.ioas().closed();
+            }
+
+            @Override
+            public boolean groupAttachedElsewhere() {
+                return device.attachedTo() == null && group.stream().anyMatch(other -> other.attachedTo() != table);
+            }
+        });
+        device.port().attach(table.ioas().id);
+        if (device.attachedTo() == null) {
+            device.attachedTo(table);
+        } else {
+            group.forEach(other -> other.attachedTo(table));
+        }
+        spaces.forEach(Ioas::limitsChanged);
+    }
+
+    /** Detaches a device; does nothing if it is not attached. */
+    void detach(Device device) {
+        if (device.attachedTo() != null) {
+            device.port().detach();
+            device.attachedTo(null);
+            spaces.forEach(Ioas::limitsChanged);
+        }
+    }
+
+    /** Detaches all devices from an address space. */
+    void detachFrom(Ioas ioas) {
+        Teardown teardown = new Teardown();
+        devices.all().stream()
+                .filter(device -> device.attachedTo() != null && device.attachedTo().ioas() == ioas)
+                .forEach(device -> teardown.step(() -> detach(device)));
+        teardown.finish();
+    }
+
+    /** An address space was closed. */
+    void forget(Ioas ioas) {
+        spaces.remove(ioas);
+        vfio.closed(ioas);
+    }
+
+    private void checkOpen(Operation operation) {
+        if (closed) {
+            throw new RuleViolation(Rule.HANDLE_OPEN, operation, "");
+        }
+    }
+}
