@@ -1,6 +1,9 @@
 package io.github.vfio4j.examples;
 
+import io.github.vfio4j.Device;
+import io.github.vfio4j.OpenedBy;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.Vfio;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -31,6 +34,10 @@ record Arguments(
         List<PciAddress> devices,
         Set<String> flags,
         Map<String, String> values) {
+    private static final String CDEV = "--cdev";
+    private static final String GROUP = "--group";
+    private static final Set<String> ANYWHERE = Set.of("--linux", "--trace", CDEV, GROUP);
+
     /** What {@code vfio} can do, and which words it takes for that. */
     enum Command {
         HELP(0, List.of(), Set.of(), Set.of()),
@@ -90,6 +97,21 @@ record Arguments(
             throw new CommandException("%s is from %d to %d, not %d".formatted(option, least, most, value));
         }
         return value;
+    }
+
+    /** Returns the way on which to open devices, if one was named. */
+    Optional<OpenedBy> way() {
+        if (flags.contains(CDEV) && flags.contains(GROUP)) {
+            throw new CommandException("--cdev or --group, not both");
+        }
+        return flags.contains(CDEV)
+                ? Optional.of(OpenedBy.CDEV)
+                : flags.contains(GROUP) ? Optional.of(OpenedBy.GROUP) : Optional.empty();
+    }
+
+    /** Opens a device on the way that was named, else on the one that the kernel offers. */
+    Device open(Vfio vfio, PciAddress address) {
+        return vfio.openDevice(address, way().orElseGet(() -> vfio.wayTo(address)));
     }
 
     static Arguments parse(String... words) throws UsageException {
@@ -161,7 +183,7 @@ record Arguments(
     private static void check(Command command, List<String> options, Map<String, String> values)
             throws UsageException {
         for (String option : options) {
-            if (!option.equals("--linux") && !option.equals("--trace") && !command.flags.contains(option)) {
+            if (!ANYWHERE.contains(option) && !command.flags.contains(option)) {
                 throw known(option) ? notFor(command, option) : new UsageException("unknown option " + option);
             }
         }

@@ -1,14 +1,19 @@
 package io.github.vfio4j.examples;
 
 import io.github.vfio4j.Access;
+import io.github.vfio4j.AddressSpace;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.DeviceInfo;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.GroupStatus;
+import io.github.vfio4j.Ioas;
+import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.IommuType;
+import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Mmio;
+import io.github.vfio4j.OpenedBy;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
@@ -41,6 +46,8 @@ final class Demo {
     private final PrintStream out;
     private final long seed;
     private final boolean overwrite;
+    private Operation map = Operation.IOMMU_MAP_DMA;
+    private Operation unmap = Operation.IOMMU_UNMAP_DMA;
 
     /**
      * Makes a demo.
@@ -61,6 +68,16 @@ final class Demo {
      * @param wanted the controller; otherwise the first that is bound to vfio-pci
      */
     void run(Optional<PciAddress> wanted) {
+        run(wanted, OpenedBy.GROUP);
+    }
+
+    /**
+     * Runs it on a given way.
+     *
+     * @param wanted the controller; otherwise the first that is bound to vfio-pci
+     * @param way through its group, or by its own node
+     */
+    void run(Optional<PciAddress> wanted, OpenedBy way) {
         out.println("Find a controller on " + vfio.kernelName());
         PciDevice found = find(wanted);
         int groupNumber = groupOf(found);
@@ -68,6 +85,13 @@ final class Demo {
         line("group", "%d, members: %s".formatted(groupNumber, String.join(" ", vfio.groupMembers(groupNumber))));
 
         heading("Open it");
+        long verified = way == OpenedBy.CDEV ? byNode(found) : byGroup(found, groupNumber);
+
+        out.println();
+        out.println("verified %s bytes on %s".formatted(Sizes.count(verified), vfio.kernelName()));
+    }
+
+    private long byGroup(PciDevice found, int groupNumber) {
         long verified;
         try (Container container = vfio.openContainer()) {
             line("open /dev/vfio/vfio", "an empty container");
@@ -90,9 +114,36 @@ final class Demo {
             line("close", "the group");
         }
         line("close", "the container");
+        return verified;
+    }
 
-        out.println();
-        out.println("verified %s bytes on %s".formatted(Sizes.count(verified), vfio.kernelName()));
+    private long byNode(PciDevice found) {
+        long verified;
+        map = Operation.IOAS_MAP;
+        unmap = Operation.IOAS_UNMAP;
+        try (Iommufd iommufd = vfio.openIommufd()) {
+            line("open /dev/iommu", "an iommufd without devices");
+            try (Device device = iommufd.openDevice(found.address())) {
+                line(Operation.DEVICE_BIND_IOMMUFD, found.address() + ", by its own node");
+                try (Ioas ioas = iommufd.allocateIoas()) {
+                    line(Operation.IOAS_ALLOC, "an address space");
+                    device.attach(ioas);
+                    line(Operation.DEVICE_ATTACH_IOMMUFD_PT, "the device reaches what is mapped there");
+                    line(Operation.IOAS_IOVA_RANGES, "IOVAs " + text(ioas.ranges()));
+                    verified = drive(device, ioas);
+                    device.detach();
+                    line(Operation.DEVICE_DETACH_IOMMUFD_PT, "the device reaches nothing");
+                }
+                line(Operation.IOMMU_DESTROY, "the address space");
+            }
+            line("close", "the device");
+        }
+        line("close", "the iommufd");
+        return verified;
+    }
+
+    private static String text(List<IovaRange> ranges) {
+        return ranges.stream().map(Object::toString).collect(Collectors.joining(", "));
     }
 
     private PciDevice find(Optional<PciAddress> wanted) {
@@ -141,7 +192,7 @@ final class Demo {
                                 .formatted(device)));
     }
 
-    private long drive(Device device, Type1 iommu) {
+    private long drive(Device device, AddressSpace iommu) {
         line(Operation.DEVICE_GET_INFO, text(device.info()));
         RegionInfo bar = device.region(BAR0).info();
         line(Operation.DEVICE_GET_REGION_INFO, "BAR 0: " + text(bar));
@@ -163,7 +214,7 @@ final class Demo {
             device.config().disableBusMaster();
             line("pwrite", "configuration space: bus master off");
         }
-        line(Operation.IOMMU_UNMAP_DMA, "queues");
+        line(unmap, "queues");
         return verified;
     }
 
@@ -174,7 +225,7 @@ final class Demo {
         }
         line(Operation.IOMMU_GET_INFO, "pages of " + String.join(", ", pages));
         if (!info.ranges().isEmpty()) {
-            line("", "IOVAs " + info.ranges().stream().map(Object::toString).collect(Collectors.joining(", ")));
+            line("", "IOVAs " + text(info.ranges()));
         }
         info.mappingsLeft().ifPresent(left -> line("", "room for " + Sizes.count(left) + " mappings"));
     }
@@ -201,7 +252,7 @@ final class Demo {
     /** A run of blocks, and where its data lies in both buffers. */
     private record Transfer(long block, int blocks, long offset) {}
 
-    private long verify(Type1 iommu, NvmeController controller) {
+    private long verify(AddressSpace iommu, NvmeController controller) {
         if (controller.namespaces().isEmpty()) {
             throw new CommandException("the controller has no active namespace");
         }
@@ -218,9 +269,9 @@ final class Demo {
             try (DmaBuffer target = allocate(iommu, bytes, Access.WRITE, "data read back")) {
                 verified = writeAndReadBack(namespace, queue, transfers, source, target);
             }
-            line(Operation.IOMMU_UNMAP_DMA, "data read back");
+            line(unmap, "data read back");
         }
-        line(Operation.IOMMU_UNMAP_DMA, "data to write");
+        line(unmap, "data to write");
         return verified;
     }
 
@@ -286,10 +337,10 @@ final class Demo {
         return (long) transfer.blocks() * namespace.blockBytes();
     }
 
-    private DmaBuffer allocate(Type1 iommu, long bytes, Access access, String what) {
+    private DmaBuffer allocate(AddressSpace iommu, long bytes, Access access, String what) {
         DmaBuffer buffer = iommu.allocate(bytes, access);
         line(
-                Operation.IOMMU_MAP_DMA,
+                map,
                 "%s: %s at IOVA 0x%x, %s"
                         .formatted(what, Sizes.text(buffer.size()), buffer.iova(), text(buffer.access())));
         return buffer;

@@ -50,11 +50,13 @@ final class Drill {
 
     private final Supplier<Vfio> opener;
     private final PrintStream out;
+    private final Arguments arguments;
     private final int rounds;
 
     Drill(Supplier<Vfio> opener, PrintStream out, Arguments arguments) {
         this.opener = opener;
         this.out = out;
+        this.arguments = arguments;
         this.rounds = (int) arguments.number("--rounds", 8, 1, Integer.MAX_VALUE);
     }
 
@@ -76,8 +78,8 @@ final class Drill {
         long ended = 0;
         ended += drill("NVMe, polled", NVME, vfio -> nvme(vfio, false));
         ended += drill("NVMe, MSI-X", NVME, vfio -> nvme(vfio, true));
-        ended += drill("edu", EduCommand::isEdu, Drill::edu);
-        ended += drill("network cards", NetPorts::isDriven, Drill::network);
+        ended += drill("edu", EduCommand::isEdu, this::edu);
+        ended += drill("network cards", NetPorts::isDriven, this::network);
         if (ended == 0) {
             throw new CommandException("no device for any of the drivers is bound to vfio-pci");
         }
@@ -165,9 +167,9 @@ final class Drill {
         }
     }
 
-    private static Load nvme(Vfio vfio, boolean asleep) {
+    private Load nvme(Vfio vfio, boolean asleep) {
         PciDevice found = Choice.of(vfio, "emulated NVMe controller", NVME).choose(Optional.empty());
-        Device device = vfio.openDevice(found.address());
+        Device device = arguments.open(vfio, found.address());
         device.config().enableBusMaster();
         DmaBuffer memory = device.iommu().allocate(1 << 20, Access.READ_WRITE);
         NvmeController controller = NvmeController.start(device.region(0).map(), memory);
@@ -188,9 +190,9 @@ final class Drill {
         return new Load(tasks, List.of(device, vfio, memory, data), data);
     }
 
-    private static Load edu(Vfio vfio) {
+    private Load edu(Vfio vfio) {
         PciDevice found = Choice.of(vfio, "edu device", EduCommand::isEdu).choose(Optional.empty());
-        Device device = vfio.openDevice(found.address());
+        Device device = arguments.open(vfio, found.address());
         Edu edu = Edu.start(device);
         return new Load(
                 List.of(() -> {
@@ -202,9 +204,9 @@ final class Drill {
                 null);
     }
 
-    private static Load network(Vfio vfio) {
+    private Load network(Vfio vfio) {
         List<PciDevice> found = Choice.of(vfio, "network card", NetPorts::isDriven).choose(List.of(), 2);
-        NetPorts cards = new NetPorts(vfio);
+        NetPorts cards = new NetPorts(vfio, arguments.way());
         Device first = cards.open(found.getFirst());
         Device second = cards.open(found.getLast());
         PacketPool portPool = cards.pool(4 * ENTRIES);
@@ -237,7 +239,7 @@ final class Drill {
                                 stream.receive();
                             }
                         }),
-                List.of(vfio, cards.container()),
+                List.of(vfio, cards.space()),
                 null);
     }
 }

@@ -32,7 +32,7 @@ final class EduCommand {
     void run() {
         PciDevice found = Choice.of(vfio, "edu device (1234:11e8)", EduCommand::isEdu).choose(arguments.device());
         long seed = arguments.number("--seed", System.nanoTime(), Long.MIN_VALUE, Long.MAX_VALUE);
-        try (Device device = vfio.openDevice(found.address());
+        try (Device device = arguments.open(vfio, found.address());
                 Edu edu = Edu.start(device)) {
             out.println("device         %s, version %d.%d"
                     .formatted(found.address(), edu.version() >>> 8, edu.version() & 0xff));

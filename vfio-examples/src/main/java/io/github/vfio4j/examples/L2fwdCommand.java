@@ -44,7 +44,7 @@ final class L2fwdCommand {
         }
         List<PciDevice> found = Choice.of(vfio, "network card that a driver here drives", NetPorts::isDriven)
                 .choose(arguments.devices(), wanted);
-        try (NetPorts cards = new NetPorts(vfio)) {
+        try (NetPorts cards = new NetPorts(vfio, arguments.way())) {
             List<Device> devices = new ArrayList<>();
             found.forEach(card -> devices.add(cards.open(card)));
             int step = verify ? 2 : 1; // with peers, each port is followed by its own

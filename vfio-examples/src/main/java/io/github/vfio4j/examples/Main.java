@@ -1,5 +1,6 @@
 package io.github.vfio4j.examples;
 
+import io.github.vfio4j.OpenedBy;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.examples.edu.EduException;
@@ -56,6 +57,8 @@ public final class Main {
 
             options
               --linux       on this machine's kernel; otherwise on a simulated machine
+              --cdev        open devices by their own nodes and an iommufd (/dev/vfio/devices, /dev/iommu)
+              --group       open devices through their groups; without either, as the kernel offers (demo: --group)
               --overwrite   let demo and nvme overwrite blocks of a controller that is not emulated
               --trace       print errors with a stack trace
               --help        print this
@@ -109,7 +112,7 @@ public final class Main {
             switch (arguments.command()) {
                 case DEMO -> {
                     long seed = new SplittableRandom().nextLong();
-                    new Demo(vfio, out, seed, arguments.overwrite()).run(arguments.device());
+                    new Demo(vfio, out, seed, arguments.overwrite()).run(arguments.device(), arguments.way().orElse(OpenedBy.GROUP));
                 }
                 case LIST -> new DeviceList(vfio, out).print();
                 case DRILL -> new Drill(opener, out, arguments).run();
@@ -143,6 +146,7 @@ public final class Main {
             if (arguments.trace()) {
                 words.add("--trace");
             }
+            words.addAll(arguments.flags()); // the way, since drivers itself has no options
             int status = run(words.toArray(String[]::new));
             if (status != DONE) {
                 return status;

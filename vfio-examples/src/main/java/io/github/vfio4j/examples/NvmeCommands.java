@@ -55,7 +55,7 @@ final class NvmeCommands {
         }
         int queues = (int) arguments.number("--queues", 1, 1, 64);
         int depth = (int) arguments.number("--depth", 32, 1, 1023);
-        try (Device device = vfio.openDevice(found.address())) {
+        try (Device device = arguments.open(vfio, found.address())) {
             device.config().enableBusMaster();
             long bytes = (256 << 10) + queues * (depth * 2048L + 4 * PAGE);
             DmaBuffer memory = device.iommu().allocate(bytes, Access.READ_WRITE);
