@@ -15,6 +15,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -231,30 +232,50 @@ class MmioTest {
     /** Two threads each write their own register and then read the other's: one of them must see the other's write. */
     @Test
     void noReadPassesAFencedWrite() throws InterruptedException {
-        int rounds = 1_000_000;
+        int most = 1_000_000;
         Mmio registers = new MappedMmio(Arena.ofAuto().allocate(4096, 4096)); // of two cache lines, far apart
-        int[] seen = new int[2 * rounds];
-        AtomicInteger arrivals = new AtomicInteger();
-        Thread other = Thread.ofPlatform().start(() -> writeThenRead(registers, 2048, 0, seen, rounds, arrivals));
-        writeThenRead(registers, 0, 2048, seen, 0, arrivals);
+        Rounds rounds = new Rounds(new AtomicInteger(), new AtomicInteger(most));
+        int[] seen = new int[most];
+        int[] seenByOther = new int[most];
+        Thread other = Thread.ofPlatform().start(() -> writeThenRead(registers, 2048, 0, seenByOther, rounds));
+        long end = System.nanoTime() + 5_000_000_000L; // a busy machine gets fewer rounds
+        writeThenRead(registers, 0, 2048, seen, rounds.until(() -> System.nanoTime() - end > 0));
         other.join();
-        for (int i = 0; i < rounds; i++) {
-            if (seen[i] != i + 1 && seen[rounds + i] != i + 1) {
+        assertThat(rounds.most().get()).isPositive();
+        for (int i = 0; i < rounds.most().get(); i++) {
+            if (seen[i] != i + 1 && seenByOther[i] != i + 1) {
                 fail("in round %d neither saw the other's write", i);
             }
         }
     }
 
-    private static void writeThenRead(
-            Mmio registers, long own, long others, int[] seen, int first, AtomicInteger arrivals) {
-        int rounds = seen.length / 2;
-        for (int i = 0; i < rounds; i++) {
+    private static void writeThenRead(Mmio registers, long own, long others, int[] seen, Rounds rounds) {
+        for (int i = 0; rounds.begin(i); i++) {
+            registers.write32Fenced(own, i + 1);
+            seen[i] = registers.read32Opaque(others);
+        }
+    }
+
+    /** Rounds that two threads begin at the same time. */
+    private record Rounds(AtomicInteger arrivals, AtomicInteger most, BooleanSupplier over) {
+        Rounds(AtomicInteger arrivals, AtomicInteger most) {
+            this(arrivals, most, () -> false);
+        }
+
+        /** The same for the one thread that ends them. */
+        Rounds until(BooleanSupplier over) {
+            return new Rounds(arrivals, most, over);
+        }
+
+        boolean begin(int round) {
+            if (over.getAsBoolean() && round > 0) {
+                most.set(Math.min(most.get(), round)); // the other one has not begun this round, which takes both
+            }
             arrivals.incrementAndGet();
-            while (arrivals.get() < 2 * i + 2) {
+            while (arrivals.get() < 2 * round + 2) {
                 Thread.onSpinWait();
             }
-            registers.write32Fenced(own, i + 1);
-            seen[first + i] = registers.read32Opaque(others);
+            return round < most.get();
         }
     }
 
