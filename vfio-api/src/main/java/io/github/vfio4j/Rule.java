@@ -3111,7 +3111,7 @@ public enum Rule {
             "somebody else configures or resets the device",
             "pci_try_reset_function",
             "try again",
-            null),
+            Facts::deviceLocked),
 
     // ---- VFIO_DEVICE_GET_PCI_HOT_RESET_INFO
     /** Not every device can be reset with its slot or bus. */

@@ -1418,4 +1418,13 @@ public interface Facts {
     default boolean hotResetByDevice() {
         return false;
     }
+
+    /**
+     * Is the kernel binding, unbinding or resetting the device?
+     *
+     * @return true while it is
+     */
+    default boolean deviceLocked() {
+        return false;
+    }
 }

@@ -138,12 +138,23 @@ final class DeviceFile extends SimFile {
     // ---- resets
 
     private int reset(SimProcess caller, UserMemory argument) {
-        KernelError.check(machine.profile(), Operation.DEVICE_RESET, new Facts() {
-            @Override
-            public boolean resettable() {
-                return device.function.model.resettable();
-            }
-        });
+        machine.kernel().lock();
+        try {
+            KernelError.check(machine.profile(), Operation.DEVICE_RESET, new Facts() {
+                @Override
+                public boolean resettable() {
+                    return device.function.model.resettable();
+                }
+
+                // Who unbinds a device has its lock while waiting for the users.
+                @Override
+                public boolean deviceLocked() {
+                    return device.leaving;
+                }
+            });
+        } finally {
+            machine.kernel().unlock();
+        }
         device.lock.lock();
         try {
             device.power().reset();

@@ -36,23 +36,29 @@ final class Drivers {
     }
 
     /** Finds a driver, as a write to drivers_probe does: what the driver itself refuses is not told. */
-    void probe(PciFunction function) {
+    void probe(Optional<PciFunction> named) {
         machine.kernel().lock();
         try {
-            Optional<String> driver = function.matching().filter(loaded::contains);
-            if (function.driver().isPresent() || driver.isEmpty()) {
-                return;
-            }
+            Optional<String> driver = named.filter(function -> function.driver().isEmpty())
+                    .flatMap(PciFunction::matching)
+                    .filter(loaded::contains);
             KernelError.check(machine.profile(), Operation.DRIVERS_PROBE, new Facts() {
                 @Override
+                public boolean deviceKnown() {
+                    return named.isPresent();
+                }
+
+                @Override
                 public boolean groupClaimed() {
-                    return taken(function, driver.get());
+                    return driver.isPresent() && taken(named.get(), driver.get());
                 }
             });
-            try {
-                bind(function, driver.get(), true);
-            } catch (KernelError refusedByTheDriver) {
-                // As Linux does: so that another driver can try.
+            if (driver.isPresent()) {
+                try {
+                    bind(named.get(), driver.get(), true);
+                } catch (KernelError refusedByTheDriver) {
+                    // As Linux does: so that another driver can try.
+                }
             }
         } finally {
             machine.kernel().unlock();

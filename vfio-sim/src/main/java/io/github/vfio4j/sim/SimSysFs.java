@@ -23,7 +23,7 @@ final class SimSysFs implements SysFs {
     private static final int EISDIR = 21;
     private static final int ELOOP = 40;
     private static final int MOST_LINKS = 40;
-    private static final int LONGEST_DRIVER = 4095; // with the line end: PAGE_SIZE - 1
+    private static final int TOO_LONG = 4095; // for a driver and its line end: PAGE_SIZE - 1
 
     /** What a write to an attribute does. Called without the kernel's lock. */
     private interface Command {
@@ -87,24 +87,28 @@ final class SimSysFs implements SysFs {
                     default -> throw new Failure(Errno.EACCES.number(), path);
                 };
         try {
-            command.write(text.strip());
+            command.write(text);
         } catch (KernelError e) {
             throw new Failure(e.errno(), path);
         }
     }
 
-    /** The function that a text names. */
     private PciFunction function(String name) {
-        return machine.functions().stream()
-                .filter(function -> function.address.toString().equals(name))
-                .findFirst()
-                .orElseThrow(() -> new KernelError(Errno.ENODEV));
+        return named(name).orElseThrow(() -> new KernelError(Errno.ENODEV));
     }
 
-    private void override(PciFunction function, String driver) {
-        if (driver.length() >= LONGEST_DRIVER) {
+    /** The function that a text names. */
+    private Optional<PciFunction> named(String name) {
+        return machine.functions().stream()
+                .filter(function -> function.address.toString().equals(name))
+                .findFirst();
+    }
+
+    private void override(PciFunction function, String text) {
+        if (text.length() + 1 >= TOO_LONG) {
             throw new KernelError(Errno.EINVAL);
         }
+        String driver = text.lines().findFirst().orElse("");
         machine.kernel().lock();
         try {
             function.override = driver.isEmpty() ? Optional.empty() : Optional.of(driver);
@@ -147,7 +151,7 @@ final class SimSysFs implements SysFs {
         Tree tree = new Tree();
         tree.directory("/sys/bus/pci/devices");
         Drivers drivers = machine.drivers();
-        tree.command("/sys/bus/pci/drivers_probe", name -> drivers.probe(function(name)));
+        tree.command("/sys/bus/pci/drivers_probe", name -> drivers.probe(named(name)));
         for (String driver : drivers.loaded()) {
             String at = "/sys/bus/pci/drivers/" + driver + "/";
             tree.command(at + "bind", name -> drivers.bindMatching(function(name), driver));

@@ -23,4 +23,17 @@ public final class SimPorts {
     public static SysFs sysfs(SimMachine machine) {
         return machine.sysfs();
     }
+
+    /** Does somebody who unbinds a function wait until nobody has it open any more? */
+    public static boolean isWaitedFor(SimMachine machine, String address) {
+        machine.kernel().lock();
+        try {
+            return machine.functions().stream()
+                    .filter(function -> function.address.toString().equals(address))
+                    .flatMap(function -> function.vfio().stream())
+                    .anyMatch(device -> device.leaving && device.references > 0);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
 }

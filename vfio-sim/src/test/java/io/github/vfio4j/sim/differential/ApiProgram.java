@@ -118,10 +118,7 @@ final class ApiProgram {
         interrupts.clear();
         names.clear();
         users.clear();
-        side.closeAll();
-        if (side.second != null) {
-            side.second.closeAll();
-        }
+        side.end();
         return answer;
     }
 
@@ -182,6 +179,10 @@ final class ApiProgram {
             case VmAttribute attribute when attribute.set()
                             && attribute.group() == KVM_DEV_VFIO_FILE()
                             && handle(attribute.vfio()) instanceof KvmVm vm -> kvm(attribute, vm, handle(attribute.fd()));
+            case Attribute ofRoot -> {
+                ofRoot.run(side);
+                yield noWords(step);
+            }
             case Second(Step other) when !(other instanceof Pass) -> {
                 step.run(side);
                 yield noWords(step);

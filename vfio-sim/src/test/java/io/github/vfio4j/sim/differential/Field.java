@@ -169,10 +169,7 @@ sealed interface Field extends Serializable {
 
         @Override
         public String toString() {
-            if (text.length() > 100 && text.chars().distinct().count() == 1) {
-                return "text(\"%c\".repeat(%d))".formatted(text.charAt(0), text.length());
-            }
-            return "text(\"" + text + "\")";
+            return "text(" + Step.quoted(text) + ")";
         }
     }
 }

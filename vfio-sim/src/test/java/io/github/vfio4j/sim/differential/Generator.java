@@ -53,7 +53,7 @@ final class Generator implements Lockstep.Source {
     }
 
     /** What there is on both kernels, and what may be done there. */
-    record Scope(boolean topMappings, boolean mediated, boolean kvm) {
+    record Scope(boolean topMappings, boolean mediated, boolean kvm, List<String> hostDrivers) {
         List<String> groups() {
             List<String> groups = new ArrayList<>(List.of("/dev/vfio/$edu", "/dev/vfio/$testdev", SHARED_GROUP));
             if (mediated) {
@@ -88,6 +88,8 @@ final class Generator implements Lockstep.Source {
     private final Scope scope;
     private final List<String> groups;
     private final boolean withVm;
+    private final boolean withBindings;
+    private final BindingSteps bindings;
     private final Program first = new Program();
     private final Program second = new Program();
     private final boolean secondTakesPart;
@@ -106,6 +108,8 @@ final class Generator implements Lockstep.Source {
         this.scope = scope;
         groups = scope.groups();
         withVm = scope.kvm && chance(8);
+        withBindings = chance(5);
+        bindings = new BindingSteps(this, scope.hostDrivers);
         left = random.nextInt(5, LONGEST);
         secondTakesPart = chance(40);
         turn(first);
@@ -209,7 +213,38 @@ final class Generator implements Lockstep.Source {
     }
 
     private Step ofTurn(Step step) {
-        return open == second.open ? second(step) : step;
+        return open == second.open && !isOfRoot(step) ? second(step) : step;
+    }
+
+    private static boolean isOfRoot(Step step) {
+        return step instanceof Attribute || step instanceof DriverOf;
+    }
+
+    /** An open PCI device of the process whose turn it is, or a negative slot. */
+    int openDevice() {
+        List<Integer> devices =
+                open.keySet().stream().filter(slot -> open.get(slot).kind == Kind.DEVICE).sorted().toList();
+        return devices.isEmpty() ? NEGATIVE : pick(devices);
+    }
+
+    /** The name of an open device. */
+    String nameOf(int device) {
+        return open.get(device).path.strip();
+    }
+
+    /** A group's file, most likely. */
+    int group() {
+        return file(Kind.GROUP);
+    }
+
+    /** Plans some steps, and returns the first. */
+    Step firstOf(List<Step> steps) {
+        steps.subList(1, steps.size()).reversed().forEach(step -> planned.addFirst(step));
+        return steps.getFirst();
+    }
+
+    List<String> groups() {
+        return groups;
     }
 
     /** Sometimes puts a struct where the program's memory ends. */
@@ -287,19 +322,19 @@ final class Generator implements Lockstep.Source {
 
     // ---- choices
 
-    private boolean chance(int percent) {
+    boolean chance(int percent) {
         return random.nextInt(100) < percent;
     }
 
-    private <T> T pick(List<T> list) {
+    <T> T pick(List<T> list) {
         return list.get(random.nextInt(list.size()));
     }
 
-    private int oneOf(int... values) {
+    int oneOf(int... values) {
         return values[random.nextInt(values.length)];
     }
 
-    private long oneOf(long... values) {
+    long oneOf(long... values) {
         return values[random.nextInt(values.length)];
     }
 
@@ -317,7 +352,8 @@ final class Generator implements Lockstep.Source {
         return oneOf(NEGATIVE, NOT_OPEN);
     }
 
-    private int free() {
+    /** A slot that is not taken, or -1. */
+    int free() {
         return free(open);
     }
 
@@ -364,6 +400,7 @@ final class Generator implements Lockstep.Source {
             2, // dup
             secondTakesPart ? 8 : 0, // pass
             withVm ? 10 : 0, // KVM
+            withBindings && open == first.open ? 30 : 0, // drivers
         };
         int total = 0;
         for (int weight : weights) {
@@ -402,6 +439,7 @@ final class Generator implements Lockstep.Source {
             case 22 -> dirtyPages();
             case 23 -> free() < 0 ? any() : dup(free(), file(pick(List.of(Kind.values()))));
             case 25 -> virtualMachine();
+            case 26 -> bindings.any();
             default -> {
                 int into = free(other().open);
                 yield into < 0 ? any() : pass(into, file(pick(List.of(Kind.values()))));

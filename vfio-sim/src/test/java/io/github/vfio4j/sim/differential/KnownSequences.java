@@ -182,4 +182,22 @@ class KnownSequences extends DifferentialCase {
     void whatTheSecondProcessHasOpenIsNotOverwrittenThroughTheApiEither() {
         agreeThroughTheApi(second(open(9, "/dev/vfio/$edu")), pass(9, 0));
     }
+
+    @Test
+    void aGroupThatRootTookFromItsContainerIsNoMistakeOfTheLibrarys() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(4, "/dev/vfio/$edu"),
+                ioctl(4, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                sysfs("/sys/bus/pci/drivers/vfio-pci/unbind", "0000:00:04.0"),
+                ioctl(0, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(1)),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(3), address(Region.RAM, 0x18000L), u64(0xf000L), u64(0x2000L)),
+                ioctl(4, VFIO_GROUP_SET_CONTAINER(), fd(0)));
+    }
+
+    @Test
+    void aProbeThatFindsNoDriverBindsNone() {
+        agree(sysfs("/sys/bus/pci/drivers_probe", "0000:00:09.0"), driverOf("0000:00:09.0"));
+    }
 }

@@ -52,12 +52,6 @@ final class Lockstep implements Comparison {
         return "%s %.1f s, %s %.1f s".formatted(first.name, nanosOfFirst / 1e9, second.name, nanosOfSecond / 1e9);
     }
 
-    private static void closeAll(Side side) {
-        side.closeAll();
-        if (side.second != null) {
-            side.second.closeAll();
-        }
-    }
 
     @Override
     public Optional<Disagreement> run(List<Step> sequence) {
@@ -93,8 +87,8 @@ final class Lockstep implements Comparison {
             }
             return Optional.empty();
         } finally {
-            closeAll(first);
-            closeAll(second);
+            first.end();
+            second.end();
         }
     }
 }

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The comparison itself, between simulated kernels. */
 class LockstepTest {
     private static final int WRAPS = 6;
-    private static final Generator.Scope EVERYTHING = new Generator.Scope(true, true, true);
+    private static final Generator.Scope EVERYTHING = new Generator.Scope(true, true, true, List.of("pci-stub", TwinMachine.E1000));
     // Wraps and has a size: what Linux 7 and older ones answer differently.
     private static final List<Step> SEQUENCE = List.of(
             open(0, "/dev/vfio/vfio"),
@@ -135,15 +135,19 @@ class LockstepTest {
         builder.device(PciAddress.parse(TwinMachine.TESTDEV), new NvmeModel(1 << 20, 512), 2, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.CARD), new SimulatedCalls.Card(), 6, SimMachine.VFIO_PCI);
         for (String member : TwinMachine.SHARED) {
-            builder.device(PciAddress.parse(member), new NvmeModel(1 << 20, 512), 3, SimMachine.VFIO_PCI);
+            builder.device(PciAddress.parse(member), new NvmeModel(1 << 20, 512), 3, TwinMachine.firstDriver(member));
         }
+        builder.device(PciAddress.parse(TwinMachine.BRIDGE), new SimulatedBridge(), 3, "");
         TwinMachine.MTTYS.forEach(uuid -> builder.mediatedDevice(UUID.fromString(uuid), new MttyModel()));
-        return builder.build();
+        SimMachine machine = builder.build();
+        TwinMachine.giveCardToVfio(machine);
+        return machine;
     }
 
     private static Side side(SimMachine machine) {
         Side first = program(machine);
         first.connect(program(machine));
+        first.administrator = Administrator.simulated(machine, TwinMachine.FUNCTIONS);
         return first;
     }
 

@@ -14,6 +14,7 @@ import java.util.HexFormat;
 record Outcome(long result, byte[] written) implements Serializable {
     private static final byte[] NOTHING = {};
 
+    private static final int MOST_WORDS = 512; // more is a struct, and not what root was told
     private static final long IN_WORDS = Long.MIN_VALUE;
 
     static Outcome of(long result) {
@@ -34,6 +35,17 @@ record Outcome(long result, byte[] written) implements Serializable {
         return new Outcome(IN_WORDS, words.getBytes(StandardCharsets.UTF_8));
     }
 
+    /** The same answer, and what else happened. */
+    Outcome with(String news) {
+        if (news.isEmpty()) {
+            return this;
+        }
+        byte[] more = news.getBytes(StandardCharsets.UTF_8);
+        byte[] both = Arrays.copyOf(written, written.length + more.length);
+        System.arraycopy(more, 0, both, written.length, more.length);
+        return new Outcome(result, both);
+    }
+
     /** A kernel or a program that broke down agrees with nothing. */
     boolean agrees(Outcome other) {
         return result != IN_WORDS && result == other.result && Arrays.equals(written, other.written);
@@ -50,7 +62,7 @@ record Outcome(long result, byte[] written) implements Serializable {
             return new String(written, StandardCharsets.UTF_8);
         }
         if (result != other.result || written.length != other.written.length) {
-            return "result " + result;
+            return "result " + result + (written.length < MOST_WORDS ? " " + new String(written, StandardCharsets.UTF_8) : "");
         }
         int at = Math.max(0, Arrays.mismatch(written, other.written));
         int from = at & -4;

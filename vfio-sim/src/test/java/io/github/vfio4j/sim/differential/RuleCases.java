@@ -43,6 +43,7 @@ final class RuleCases {
     private static final int DIRTY_STOP = 2;
     private static final int DIRTY_GET = 4;
 
+    private static final String VFIO_PCI = "vfio-pci";
     private static final Step OPEN_CONTAINER = open(CONTAINER, "/dev/vfio/vfio");
     private static final Step OPEN_GROUP = open(GROUP, "/dev/vfio/$edu");
     private static final Step[] ATTACHED = {
@@ -59,7 +60,6 @@ final class RuleCases {
     private static final String DOCUMENTS_ONLY = "only the kernels of the documents refuse it";
     static final String HARDWARE = "the VM has no such hardware";
     private static final String NO_MEDIATED = "stock kernels have no mediated devices";
-    private static final String NOT_TRIED = "the library does not try it";
     static final String RACE = "only a race shows it";
 
     private RuleCases() {}
@@ -84,10 +84,18 @@ final class RuleCases {
                 BIND_DRIVER_LOADED,
                 "BindingFailureTest#aMachineWithoutVfioPciIsLeftAsItIs",
                 "vfio-pci is built into the kernels of the VM");
-        simulated(BIND_MATCHES, "SimDriversTest#aDriverTakesOnlyWhatMatches", NOT_TRIED);
-        simulated(BIND_FREE, "SimDriversTest#aDriverTakesOnlyWhatMatches", NOT_TRIED);
-        simulated(
-                BIND_UNCLAIMED, "SimDriversTest#aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas", NOT_TRIED);
+        calls(BIND_MATCHES, ENODEV, unbind(VFIO_PCI, TwinMachine.EDU), override(TwinMachine.EDU, "none"), bind(VFIO_PCI, TwinMachine.EDU));
+        calls(BIND_FREE, EBUSY, override(TwinMachine.EDU, VFIO_PCI), bind(VFIO_PCI, TwinMachine.EDU));
+        String card = TwinMachine.SHARED.getLast();
+        Step[] cardWithoutDriver = {
+            OPEN_CONTAINER,
+            open(GROUP, "/dev/vfio/$shared"),
+            ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER)),
+            unbind(VFIO_PCI, card),
+            override(card, "")
+        };
+        calls(BIND_UNCLAIMED, EBUSY, then(cardWithoutDriver, bind(TwinMachine.E1000, card)));
+        calls(BIND_NO_BRIDGE, EINVAL, override(TwinMachine.BRIDGE, VFIO_PCI), bind(VFIO_PCI, TwinMachine.BRIDGE));
         tested(BIND_NO_BRIDGE, "BindingKernelTest#aBridgeIsRefusedAndInNobodysWay");
         simulated(
                 BIND_NO_VIRTUAL_FUNCTIONS,
@@ -100,8 +108,9 @@ final class RuleCases {
         tested(BIND_WHOLE_GROUP, "BindingKernelTest#aMemberThatTheHostHasIsTakenOnlyIfItIsNamed");
         tested(UNBIND_NOT_OPEN_HERE, "BindingKernelTest#aGroupWithAHostDriverIsBoundAsAWholeAndRestored");
         simulated(UNBIND_ACCESS, "SimDriversTest#onlyRootBinds", OF_ROOT);
-        simulated(UNBIND_BOUND, "SimDriversTest#aDriverTakesOnlyWhatMatches", NOT_TRIED);
-        simulated(PROBE_DEVICE, "SimDriversTest#aProbeThatADriverRefusesSucceedsAndBindsNothing", NOT_TRIED);
+        calls(UNBIND_BOUND, ENODEV, unbind(TwinMachine.E1000, TwinMachine.EDU));
+        calls(PROBE_DEVICE, ENODEV, probe("0000:77:00.0"));
+        calls(PROBE_UNCLAIMED, EINVAL, then(cardWithoutDriver, probe(card)));
         tested(PROBE_UNCLAIMED, "BindingKernelTest#aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas");
 
         unshown(CONTAINER_NODE_EXISTS, "a machine without VFIO has nothing else to test");
@@ -358,7 +367,7 @@ final class RuleCases {
             ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()),
             getDevice(DEVICE, GROUP, text(TwinMachine.SHARED.getFirst()))
         };
-        unshown(RESET_BUSY, RACE);
+        tested(RESET_BUSY, "RequestKernelTest#aDeviceThatIsBeingUnboundIsNotReset");
         calls(
                 HOT_RESET_INFO_SUPPORTED,
                 ENODEV,

@@ -38,6 +38,7 @@ final class Side implements Partner {
     private final long[] lengths = new long[MAPPINGS];
     Partner second; // the other program, if there is one
     int socket = NONE; // for descriptors from and to that one
+    Administrator administrator; // of the kernel, if the program is the first one
 
     Side(String name, Syscalls calls, UnaryOperator<String> paths) {
         this.name = name;
@@ -180,11 +181,12 @@ final class Side implements Partner {
         return result;
     }
 
-    /** Runs a step. A kernel that breaks down has answered, too. */
+    /** Runs a step, and tells with the answer what became of unbindings. A kernel that breaks down has answered, too. */
     @Override
     public Outcome run(Step step) {
         try {
-            return step.run(this);
+            Outcome outcome = step.run(this);
+            return administrator == null ? outcome : outcome.with(administrator.news());
         } catch (RuntimeException | AssertionError e) {
             return Outcome.brokeDown(e);
         }
@@ -199,6 +201,17 @@ final class Side implements Partner {
             if (isOpen(slot)) {
                 close(slot);
             }
+        }
+    }
+
+    /** Ends a sequence: closes what both programs left, and gives the functions back to vfio-pci. */
+    void end() {
+        closeAll();
+        if (second != null) {
+            second.closeAll();
+        }
+        if (administrator != null) {
+            administrator.restore();
         }
     }
 }

@@ -22,11 +22,14 @@ final class SimulatedCalls {
         builder.device(PciAddress.parse(TwinMachine.TESTDEV), new Plain(true), 2, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.CARD), new Card(), 6, SimMachine.VFIO_PCI);
         for (String member : TwinMachine.SHARED) {
-            builder.device(PciAddress.parse(member), new Plain(false), 3, SimMachine.VFIO_PCI);
+            builder.device(PciAddress.parse(member), new Plain(false), 3, TwinMachine.firstDriver(member));
         }
+        builder.device(PciAddress.parse(TwinMachine.BRIDGE), new SimulatedBridge(), 3, "");
         SimMachine machine = builder.build();
+        TwinMachine.giveCardToVfio(machine);
         side = program(machine);
         side.connect(program(machine));
+        side.administrator = Administrator.simulated(machine, TwinMachine.FUNCTIONS);
     }
 
     private static Side program(SimMachine machine) {
@@ -52,7 +55,7 @@ final class SimulatedCalls {
             }
             return last;
         } finally {
-            side.closeAll();
+            side.end();
         }
     }
 
@@ -69,7 +72,7 @@ final class SimulatedCalls {
             }
             return answers;
         } finally {
-            side.closeAll();
+            side.end();
         }
     }
 

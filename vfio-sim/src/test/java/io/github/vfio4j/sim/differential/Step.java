@@ -253,6 +253,9 @@ sealed interface Step extends Serializable {
                     : side.calls.pread(side.frame, descriptor, target, offset);
             byte[] read = target.toArray(ValueLayout.JAVA_BYTE);
             Masks.hide(this, read);
+            if (offset == AT_POSITION && side.administrator != null && side.administrator.asked()) {
+                Arrays.fill(read, (byte) 0); // a request is repeated every ten seconds
+            }
             return new Outcome(result, read);
         }
 
@@ -429,6 +432,49 @@ sealed interface Step extends Serializable {
         }
     }
 
+    /** Root writes an attribute of sysfs. */
+    record Attribute(String path, String text) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            return Outcome.of(side.administrator.write(path, text));
+        }
+
+        /** What is written about a device that is being unbound waits, too. */
+        @Override
+        public boolean overwrites(Side side) {
+            return side.administrator.isUnbinding(text) || side.administrator.isUnbinding(function());
+        }
+
+        /** Whose attribute it is. */
+        private String function() {
+            String[] names = path.split("/");
+            return names[names.length - 2];
+        }
+
+        @Override
+        public String toString() {
+            return "sysfs(\"%s\", %s)".formatted(path, quoted(text));
+        }
+    }
+
+    /** Root looks which driver a function has. */
+    record DriverOf(String address) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            return side.administrator.driver(address);
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.administrator.isUnbinding(address);
+        }
+
+        @Override
+        public String toString() {
+            return "driverOf(\"" + address + "\")";
+        }
+    }
+
     /** A step of the second process. */
     record Second(Step step) implements Step {
         @Override
@@ -540,6 +586,30 @@ sealed interface Step extends Serializable {
         return new Pass(into, fd);
     }
 
+    static Step sysfs(String path, String text) {
+        return new Attribute(path, text);
+    }
+
+    static Step override(String function, String driver) {
+        return sysfs("/sys/bus/pci/devices/" + function + "/driver_override", driver);
+    }
+
+    static Step bind(String driver, String function) {
+        return sysfs("/sys/bus/pci/drivers/" + driver + "/bind", function);
+    }
+
+    static Step unbind(String driver, String function) {
+        return sysfs("/sys/bus/pci/drivers/" + driver + "/unbind", function);
+    }
+
+    static Step probe(String function) {
+        return sysfs("/sys/bus/pci/drivers_probe", function);
+    }
+
+    static Step driverOf(String function) {
+        return new DriverOf(function);
+    }
+
     static Step second(Step step) {
         return new Second(step);
     }
@@ -570,6 +640,13 @@ sealed interface Step extends Serializable {
 
     static Field text(String text) {
         return new Field.Text(text);
+    }
+
+    /** A string as Java writes it; a long one of one character as what makes it. */
+    static String quoted(String text) {
+        return text.length() > 100 && text.chars().distinct().count() == 1
+                ? "\"%c\".repeat(%d)".formatted(text.charAt(0), text.length())
+                : "\"" + text.replace("\n", "\\n").replace("\t", "\\t") + "\"";
     }
 
     static String slot(int fd) {

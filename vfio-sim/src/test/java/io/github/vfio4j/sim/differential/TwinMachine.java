@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Stream;
 
 /**
  * The machine of vm/machine.sh as this Linux's sysfs shows it, and a simulated twin with the same addresses, groups,
@@ -37,10 +38,21 @@ final class TwinMachine {
     /** The members of one group, behind a bridge; each last close of one resets their bus, which takes a second. */
     static final List<String> SHARED = List.of("0000:01:01.0", "0000:01:02.0", "0000:01:03.0");
 
+    /** The bridge, which belongs to that group. */
+    static final String BRIDGE = "0000:00:09.0";
+
+    /** The driver of the host that is for the last member. */
+    static final String E1000 = "e1000";
+
+    /** All of these. */
+    static final List<String> FUNCTIONS =
+            Stream.concat(Stream.of(EDU, TESTDEV, BRIDGE), SHARED.stream()).toList();
+
     /** Two mediated devices of the sample driver mtty, if the kernel has it. */
     static final List<String> MTTYS =
             List.of("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
 
+    private static final Path DRIVERS = Path.of("/sys/bus/pci/drivers");
     private static final Path DEVICES = Path.of("/sys/bus/pci/devices");
     private static final Path MTTY = Path.of("/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/create");
 
@@ -50,18 +62,17 @@ final class TwinMachine {
     private final Map<String, String> simulatedNames;
 
     TwinMachine(KernelProfile profile) {
-        functions.add(new Function(EDU));
-        functions.add(new Function(TESTDEV));
+        FUNCTIONS.forEach(address -> functions.add(new Function(address)));
         functions.add(new Function(CARD));
-        SHARED.forEach(address -> functions.add(new Function(address)));
         SimMachine.Builder builder = SimMachine.builder().kernel(profile);
         for (Function function : functions) {
-            builder.device(PciAddress.parse(function.address), function, function.group, SimMachine.VFIO_PCI);
+            builder.device(PciAddress.parse(function.address), function, function.group, function.hostDriver());
         }
         if (mediated()) {
             MTTYS.forEach(uuid -> builder.mediatedDevice(UUID.fromString(uuid), new MttyModel()));
         }
         simulated = builder.build();
+        functions.forEach(this::bindAsHere);
         names.putAll(Map.of(
                 "$edu", group(EDU), "$testdev", group(TESTDEV), "$card", group(CARD), "$shared", group(SHARED.getFirst())));
         simulatedNames = new HashMap<>(names);
@@ -148,6 +159,50 @@ final class TwinMachine {
         return names;
     }
 
+    /** Gives a function of the twin the driver that the real one has, and what overrides its choice. */
+    private void bindAsHere(Function function) {
+        PciAddress address = PciAddress.parse(function.address);
+        if (!function.hostDriver().isEmpty()) {
+            simulated.unbind(address);
+        }
+        try {
+            Path device = DEVICES.resolve(function.address);
+            Path driver = device.resolve("driver");
+            if (Files.exists(driver)) {
+                simulated.bind(address, Files.readSymbolicLink(driver).getFileName().toString());
+            }
+            String override = Files.readString(device.resolve("driver_override")).strip();
+            if (!override.equals("(null)")) {
+                SimPorts.sysfs(simulated).write(device + "/driver_override", override);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (SysFs.Failure e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** What a member of that group is bound to when a machine starts that is all simulated. */
+    static String firstDriver(String member) {
+        return member.equals(SHARED.getLast()) ? E1000 : SimMachine.VFIO_PCI;
+    }
+
+    /** Then vfio-pci gets the last member, too; the host's driver stays the one that is for it. */
+    static void giveCardToVfio(SimMachine machine) {
+        PciAddress card = PciAddress.parse(SHARED.getLast());
+        machine.unbind(card);
+        machine.bind(card, SimMachine.VFIO_PCI);
+    }
+
+    /** The drivers besides vfio-pci that both kernels have. */
+    static List<String> hostDrivers() {
+        return Stream.of("pci-stub", E1000).filter(TwinMachine::isLoaded).toList();
+    }
+
+    private static boolean isLoaded(String driver) {
+        return Files.exists(DRIVERS.resolve(driver));
+    }
+
     private String group(String address) {
         return functions.stream()
                 .filter(function -> function.address.equals(address))
@@ -223,6 +278,11 @@ final class TwinMachine {
                 express |= config.get(at) == EXPRESS;
                 at = config.get(at + 1) & 0xfc;
             }
+        }
+
+        /** The driver of the host that is for it and loaded, or nothing. */
+        String hostDriver() {
+            return address.equals(SHARED.getLast()) && isLoaded(E1000) ? E1000 : "";
         }
 
         @Override

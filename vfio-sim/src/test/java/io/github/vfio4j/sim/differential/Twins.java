@@ -30,6 +30,8 @@ final class Twins {
         second = SecondProcess.start(linux, machine.names());
         Side twin = Side.simulated("simulated " + profile, SimPorts.syscalls(simulated.startProcess()), machine::simulatedPath);
         twin.connect(Side.simulated("second process", SimPorts.syscalls(simulated.startProcess()), machine::simulatedPath));
+        linux.administrator = Administrator.onLinux(TwinMachine.FUNCTIONS);
+        twin.administrator = Administrator.simulated(simulated, TwinMachine.FUNCTIONS);
         ownMemory = simulated.leaks();
         lockstep = new Lockstep(linux, twin);
         api = new ThroughTheApi(
@@ -67,7 +69,10 @@ final class Twins {
     /** What there is on both. Before Linux 7 a mapping that ends at the top of the address space does harm. */
     Generator.Scope scope() {
         return new Generator.Scope(
-                !profile.isBefore(KernelProfile.V7_2), TwinMachine.mediated(), Files.exists(Path.of("/dev/kvm")));
+                !profile.isBefore(KernelProfile.V7_2),
+                TwinMachine.mediated(),
+                Files.exists(Path.of("/dev/kvm")),
+                TwinMachine.hostDrivers());
     }
 
     /** What is open or pinned on either kernel between two sequences. */

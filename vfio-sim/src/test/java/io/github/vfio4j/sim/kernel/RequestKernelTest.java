@@ -2,17 +2,21 @@ package io.github.vfio4j.sim.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.DeviceRequest;
+import io.github.vfio4j.Errno;
 import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.Mmio;
+import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciIrq;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.Vfio;
+import io.github.vfio4j.VfioException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.BlockingQueue;
@@ -32,13 +36,14 @@ class RequestKernelTest extends KernelTest {
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private Future<?> unbinding;
+    private PciAddress wanted;
 
     @AfterEach
     void theDeviceIsBoundAgain() throws Exception {
         vfio.close();
         if (unbinding != null) {
             unbinding.get(SECONDS, TimeUnit.SECONDS);
-            machine.bindToVfio(machine.loner());
+            machine.bindToVfio(wanted);
         }
         threads.shutdownNow();
     }
@@ -105,6 +110,16 @@ class RequestKernelTest extends KernelTest {
     }
 
     @Test
+    void aDeviceThatIsBeingUnboundIsNotReset() throws Exception {
+        Device nvme = open(machine.nvme()).device();
+        nvme.reset();
+        awaitRequest(nvme, machine.nvme());
+        VfioException e = catchThrowableOfType(VfioException.class, nvme::reset);
+        assertThat(e.errno()).isEqualTo(Errno.EAGAIN);
+        assertThat(e.rule()).contains(Rule.RESET_BUSY);
+    }
+
+    @Test
     void aHandlerHearsOfARequestThatCameBeforeIt() throws Exception {
         Device loner = open(machine.loner()).device();
         awaitRequest(loner);
@@ -150,11 +165,20 @@ class RequestKernelTest extends KernelTest {
     }
 
     private void unbind() {
-        unbinding = threads.submit(() -> machine.unbind(machine.loner()));
+        unbind(machine.loner());
+    }
+
+    private void unbind(PciAddress address) {
+        wanted = address;
+        unbinding = threads.submit(() -> machine.unbind(address));
     }
 
     private void awaitRequest(Device device) throws InterruptedException {
-        unbind();
+        awaitRequest(device, machine.loner());
+    }
+
+    private void awaitRequest(Device device, PciAddress address) throws InterruptedException {
+        unbind(address);
         long start = System.nanoTime();
         while (!device.requested()) {
             assertThat(System.nanoTime() - start).as("waited for the request").isLessThan(SECONDS * 1_000_000_000);
