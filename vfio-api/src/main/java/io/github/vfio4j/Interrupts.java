@@ -125,13 +125,24 @@ public final class Interrupts implements AutoCloseable {
         device.vfio().closed(this);
         irq.disabled();
         Teardown teardown = new Teardown();
-        teardown.step(() -> device.port().setIrqs(irq.info().index(), IrqAction.TRIGGER, 0, 0));
+        teardown.step(this::disableIndex);
         for (Interrupt member : members) {
             if (member != null) {
                 teardown.step(member::release);
             }
         }
         teardown.finish();
+    }
+
+    /** Another handle of the same device, in this process or another one, may have disabled the index. */
+    private void disableIndex() {
+        try {
+            device.port().setIrqs(irq.info().index(), IrqAction.TRIGGER, 0, 0);
+        } catch (VfioException e) {
+            if (!e.errno().equals(Errno.EINVAL)) {
+                throw e;
+            }
+        }
     }
 
     private void set(int start, int count, boolean adding) {

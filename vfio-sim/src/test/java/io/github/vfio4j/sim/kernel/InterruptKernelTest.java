@@ -139,6 +139,16 @@ class InterruptKernelTest extends KernelTest {
     }
 
     @Test
+    void interruptsThatAnotherHandleOfTheDeviceDisabledAreClosedWithoutAnError() {
+        Stack stack = open(machine.loner());
+        Device again = stack.iommu().openDevice(stack.group(), machine.loner());
+        Interrupts first = stack.device().irq(PciIrq.MSI).enable();
+        again.irq(PciIrq.MSI).enable().close(); // the index is the device's, whoever enabled it
+        first.close();
+        again.irq(PciIrq.MSI).enable();
+    }
+
+    @Test
     void anIndexCanBeEnabledDisabledAndEnabledAgain() {
         Irq msix = msix();
         for (int round = 1; round <= 5; round++) {
