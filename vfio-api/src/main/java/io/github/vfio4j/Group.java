@@ -90,6 +90,9 @@ public final class Group implements AutoCloseable {
         try {
             return number.isPresent() ? kernel.deviceNumber("/dev/vfio/" + number.getAsInt()) : -1;
         } catch (VfioException e) {
+            if (!e.errno().equals(Errno.ENOENT)) {
+                throw e;
+            }
             return -2L - number.getAsInt(); // its node is not here, so nobody opens it by that
         }
     }

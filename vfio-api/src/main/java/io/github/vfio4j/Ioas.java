@@ -61,12 +61,12 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     }
 
     /**
-     * Detaches the devices that are attached here, unmaps and frees all memory, then destroys the address space
-     * ({@code VFIO_DEVICE_DETACH_IOMMUFD_PT}, {@code IOMMU_IOAS_UNMAP}, {@code IOMMU_DESTROY}). The devices stay open.
-     * Idempotent; also done when the iommufd is closed.
+     * Detaches the devices that are attached here, destroys the address space with all mappings, then frees the memory
+     * ({@code VFIO_DEVICE_DETACH_IOMMUFD_PT}, {@code IOMMU_DESTROY}). The devices stay open. Idempotent; also done when the
+     * iommufd is closed.
      *
-     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same, and memory that is not
-     *     unmapped is kept
+     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same, and memory that may
+     *     still be mapped is kept until the iommufd is closed
      */
     @Override
     public void close() {
@@ -78,13 +78,21 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
             closed = true;
             Teardown teardown = new Teardown();
             teardown.step(() -> iommufd.detachFrom(this));
-            teardown.step(this::release);
-            teardown.step(() -> iommufd.port.destroy(id));
-            iommufd.forget(this);
+            if (teardown.step(() -> iommufd.port.destroy(id))) {
+                dropped(teardown);
+            } else {
+                teardown.step(this::release);
+            }
             teardown.finish();
         } finally {
             iommufd.lock.unlock();
         }
+    }
+
+    /** The kernel has it no more: nothing is mapped. The iommufd's lock is held. */
+    void dropped(Teardown teardown) {
+        teardown.step(() -> end(() -> {}));
+        iommufd.forget(this);
     }
 
     Iommufd iommufd() {

@@ -24,6 +24,7 @@ public final class Iommufd implements AutoCloseable {
 
     private final Vfio vfio;
     private final List<Ioas> spaces = new ArrayList<>(); // guarded by lock; oldest first
+    private boolean unsure; // a device may be attached of which nobody knows any more; guarded by lock
     private volatile boolean closed;
 
     Iommufd(Vfio vfio, IommufdPort port) {
@@ -167,6 +168,9 @@ public final class Iommufd implements AutoCloseable {
             teardown.step(devices::closeAll);
             List.copyOf(spaces).reversed().forEach(ioas -> teardown.step(ioas::close));
             port.close();
+            if (!unsure) { // no device is there to reach what the kernel would not unmap or destroy
+                List.copyOf(spaces).forEach(ioas -> ioas.dropped(teardown));
+            }
             vfio.forget(this);
             teardown.finish();
         } finally {
@@ -211,7 +215,12 @@ public final class Iommufd implements AutoCloseable {
     /** Detaches a device; does nothing if it is not attached. */
     void detach(Device device) {
         if (device.attachedTo() != null) {
-            device.port().detach();
+            try {
+                device.port().detach();
+            } catch (RuntimeException e) {
+                unsure = true;
+                throw e;
+            }
             device.attachedTo(null);
             spaces.forEach(Ioas::limitsChanged);
         }

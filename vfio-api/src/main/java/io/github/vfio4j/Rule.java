@@ -3232,9 +3232,9 @@ public enum Rule {
             Operation.PCI_HOT_RESET,
             EnforcedBy.API,
             Errno.EINVAL,
-            "an affected device is in none of the groups that were given",
+            "an affected device is in none of the groups that were given, or is not the iommufd's of this device",
             "vfio_pci_dev_set_hot_reset",
-            "open the groups of all device.affectedByHotReset(), and give them",
+            "open the groups of all device.affectedByHotReset(), and give them; or open these devices by the same iommufd",
             Facts::affectedNotOwned),
     /** A bus is reset while nobody uses it. */
     HOT_RESET_BUSY(

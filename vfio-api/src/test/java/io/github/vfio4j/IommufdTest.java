@@ -77,10 +77,25 @@ class IommufdTest {
         Iommufd iommufd = vfio.openIommufd();
         Ioas ioas = iommufd.allocateIoas();
         DmaBuffer buffer = ioas.allocate(4096, Access.READ_WRITE);
+        kernel.failures.put(Operation.IOMMU_DESTROY, Errno.EBUSY);
         kernel.failures.put(Operation.IOAS_UNMAP, Errno.EBUSY);
         kernel.newCalls();
-        assertThatThrownBy(iommufd::close).hasMessageContaining("EBUSY");
-        assertThat(kernel.newCalls()).containsExactly("unmap 10000+1000 in 1", "destroy 1", "close iommufd");
+        assertThatThrownBy(ioas::close).hasMessageContaining("EBUSY");
+        assertThat(kernel.newCalls()).containsExactly("destroy 1", "unmap 10000+1000 in 1");
+        assertThat(buffer.segment().scope().isAlive()).isTrue();
+        iommufd.close();
+        assertThat(kernel.newCalls()).containsExactly("close iommufd", "free 1000");
+        assertThat(buffer.segment().scope().isAlive()).isFalse();
+    }
+
+    @Test
+    void memoryIsKeptForeverWhereADeviceMayStillReachIt() {
+        Device device = vfio.openDevice(FakeKernel.ADDRESS);
+        DmaBuffer buffer = device.iommu().allocate(4096, Access.READ_WRITE);
+        kernel.failures.put(Operation.DEVICE_DETACH_IOMMUFD_PT, Errno.EIO);
+        kernel.failures.put(Operation.IOMMU_DESTROY, Errno.EBUSY);
+        kernel.failures.put(Operation.IOAS_UNMAP, Errno.EBUSY);
+        assertThatThrownBy(device::close).hasMessageContaining("EIO");
         assertThat(buffer.segment().scope().isAlive()).isTrue();
     }
 
@@ -92,7 +107,7 @@ class IommufdTest {
         device.close();
         assertThat(kernel.newCalls())
                 .containsExactly(
-                        "detach", "close device", "unmap 10000+1000 in 1", "free 1000", "destroy 1", "close iommufd");
+                        "detach", "close device", "destroy 1", "free 1000", "close iommufd");
     }
 
     @Test

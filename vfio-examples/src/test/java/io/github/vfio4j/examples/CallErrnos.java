@@ -29,6 +29,7 @@ final class CallErrnos {
                             Errno.ENOMEM,
                             Errno.EINTR)),
             Map.entry("close", List.of(Errno.EIO, Errno.EINTR)), // the descriptor is gone all the same
+            Map.entry("access", List.of(Errno.ENOENT, Errno.EACCES)),
             Map.entry("statx", List.of(Errno.ENOENT, Errno.EACCES, Errno.ENOMEM)),
             // mmap(2); vfio_pci_core_mmap: EINVAL, EBUSY and ENOMEM for a BAR that cannot be had.
             Map.entry(
@@ -112,6 +113,50 @@ final class CallErrnos {
                             Errno.ENOSPC,
                             Errno.ERANGE,
                             Errno.EIO)),
+            // VFIO_DEVICE_BIND_IOMMUFD: vfio_df_ioctl_bind_iommufd, iommufd_device_bind, vfio_pci_core_enable
+            Map.entry(
+                    0x3b76,
+                    List.of(
+                            Errno.EINVAL,
+                            Errno.EBUSY,
+                            Errno.EPERM,
+                            Errno.ENODEV,
+                            Errno.EBADF,
+                            Errno.EBADFD,
+                            Errno.ENOMEM,
+                            Errno.EAGAIN,
+                            Errno.ENOTTY,
+                            Errno.EIO)),
+            // VFIO_DEVICE_ATTACH_IOMMUFD_PT: iommufd_device_change_pt, iopt_table_add_domain
+            Map.entry(
+                    0x3b77,
+                    List.of(
+                            Errno.ENOENT,
+                            Errno.EINVAL,
+                            Errno.EADDRINUSE,
+                            Errno.EBUSY,
+                            Errno.ENOMEM,
+                            Errno.EFAULT,
+                            Errno.ENODEV,
+                            Errno.EOPNOTSUPP)),
+            // VFIO_DEVICE_DETACH_IOMMUFD_PT
+            Map.entry(0x3b78, List.of(Errno.EINVAL, Errno.EIO)),
+            // IOMMU_DESTROY, _IOAS_ALLOC, _IOAS_IOVA_RANGES, _IOAS_MAP, _IOAS_UNMAP
+            Map.entry(0x3b80, List.of(Errno.ENOENT, Errno.EBUSY, Errno.EINVAL)),
+            Map.entry(0x3b81, List.of(Errno.ENOMEM, Errno.EOPNOTSUPP, Errno.ENOTTY)),
+            Map.entry(0x3b84, List.of(Errno.ENOENT, Errno.EFAULT, Errno.EOPNOTSUPP)),
+            Map.entry(
+                    0x3b85,
+                    List.of(
+                            Errno.ENOENT,
+                            Errno.EINVAL,
+                            Errno.EOVERFLOW,
+                            Errno.EEXIST,
+                            Errno.ENOMEM,
+                            Errno.EFAULT,
+                            Errno.EOPNOTSUPP,
+                            Errno.EINTR)),
+            Map.entry(0x3b86, List.of(Errno.ENOENT, Errno.EINVAL, Errno.EBUSY, Errno.EOVERFLOW, Errno.ENOMEM)),
             // VFIO_DEVICE_RESET: pci_try_reset_function
             Map.entry(0x3b6f, List.of(Errno.EINVAL, Errno.EAGAIN, Errno.ENOTTY, Errno.EIO, ETIMEDOUT)),
             // VFIO_IOMMU_GET_INFO

@@ -63,19 +63,19 @@ final class FfmIommufd implements IommufdPort {
 
     @Override
     public IoasInfo info(int ioas) {
+        long struct = iommu_ioas_iova_ranges.sizeof();
         Frame frame = fd.begin(Operation.IOAS_IOVA_RANGES);
         try (Arena arena = Arena.ofConfined()) {
             int room = USUAL_RANGES;
             while (room <= MOST_RANGES) { // again if there are more
-                MemorySegment ranges = iommu_iova_range.allocateArray(room, arena);
-                iommu_ioas_iova_ranges.size(frame.arg, (int) iommu_ioas_iova_ranges.sizeof());
-                iommu_ioas_iova_ranges.ioas_id(frame.arg, ioas);
-                iommu_ioas_iova_ranges.num_iovas(frame.arg, room);
-                iommu_ioas_iova_ranges.__reserved(frame.arg, 0);
-                iommu_ioas_iova_ranges.allowed_iovas(frame.arg, ranges.address());
-                iommu_ioas_iova_ranges.out_iova_alignment(frame.arg, 0);
-                int result = fd.syscalls.ioctl(frame, fd.number, IOMMU_IOAS_IOVA_RANGES(), frame.arg);
-                int count = iommu_ioas_iova_ranges.num_iovas(frame.arg);
+                MemorySegment argument = arena.allocate(struct + room * iommu_iova_range.sizeof(), 8);
+                MemorySegment ranges = argument.asSlice(struct);
+                iommu_ioas_iova_ranges.size(argument, (int) struct);
+                iommu_ioas_iova_ranges.ioas_id(argument, ioas);
+                iommu_ioas_iova_ranges.num_iovas(argument, room);
+                iommu_ioas_iova_ranges.allowed_iovas(argument, ranges.address());
+                int result = fd.syscalls.ioctl(frame, fd.number, IOMMU_IOAS_IOVA_RANGES(), argument);
+                int count = iommu_ioas_iova_ranges.num_iovas(argument);
                 if (result == -Errno.EMSGSIZE.number() && count > room) {
                     room = count;
                     continue;
@@ -84,7 +84,7 @@ final class FfmIommufd implements IommufdPort {
                 if (count < 0 || count > room) {
                     throw Info.broken(Operation.IOAS_IOVA_RANGES, "the kernel names more ranges than it gives");
                 }
-                return new IoasInfo(decode(ranges, count), iommu_ioas_iova_ranges.out_iova_alignment(frame.arg));
+                return new IoasInfo(decode(ranges, count), iommu_ioas_iova_ranges.out_iova_alignment(argument));
             }
             throw Info.broken(Operation.IOAS_IOVA_RANGES, "the kernel names " + room + " ranges");
         } finally {
@@ -103,20 +103,22 @@ final class FfmIommufd implements IommufdPort {
 
     @Override
     public void allow(int ioas, List<IovaRange> ranges) {
+        long struct = iommu_ioas_allow_iovas.sizeof();
         Frame frame = fd.begin(Operation.IOAS_ALLOW_IOVAS);
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment array = iommu_iova_range.allocateArray(Math.max(1, ranges.size()), arena);
+            MemorySegment argument = arena.allocate(struct + ranges.size() * iommu_iova_range.sizeof(), 8);
+            MemorySegment array = argument.asSlice(struct);
             for (int i = 0; i < ranges.size(); i++) {
                 MemorySegment range = iommu_iova_range.asSlice(array, i);
                 iommu_iova_range.start(range, ranges.get(i).first());
                 iommu_iova_range.last(range, ranges.get(i).last());
             }
-            iommu_ioas_allow_iovas.size(frame.arg, (int) iommu_ioas_allow_iovas.sizeof());
-            iommu_ioas_allow_iovas.ioas_id(frame.arg, ioas);
-            iommu_ioas_allow_iovas.num_iovas(frame.arg, ranges.size());
-            iommu_ioas_allow_iovas.__reserved(frame.arg, 0);
-            iommu_ioas_allow_iovas.allowed_iovas(frame.arg, array.address());
-            fd.ioctl(Operation.IOAS_ALLOW_IOVAS, frame, IOMMU_IOAS_ALLOW_IOVAS());
+            iommu_ioas_allow_iovas.size(argument, (int) struct);
+            iommu_ioas_allow_iovas.ioas_id(argument, ioas);
+            iommu_ioas_allow_iovas.num_iovas(argument, ranges.size());
+            iommu_ioas_allow_iovas.allowed_iovas(argument, array.address());
+            int result = fd.syscalls.ioctl(frame, fd.number, IOMMU_IOAS_ALLOW_IOVAS(), argument);
+            fd.check(Operation.IOAS_ALLOW_IOVAS, result);
         } finally {
             fd.end(frame);
         }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.Irq;
+import io.github.vfio4j.OpenedBy;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciIrq;
 import io.github.vfio4j.TooFewVectors;
@@ -24,7 +25,7 @@ class FewVectorsTest {
                 .build();
         SimProcess process = machine.startProcess();
         try (Vfio vfio = process.open()) {
-            Irq msi = vfio.openDevice(ADDRESS).irq(PciIrq.MSI);
+            Irq msi = vfio.openDevice(ADDRESS, OpenedBy.GROUP).irq(PciIrq.MSI);
             TooFewVectors e = catchThrowableOfType(TooFewVectors.class, msi::enable);
             assertThat(e.available()).isEqualTo(1);
             try (Interrupts vectors = msi.enable(0, e.available())) {

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.KernelProfile;
+import io.github.vfio4j.Iommufd;
+import io.github.vfio4j.OpenedBy;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.RuleViolation;
@@ -123,7 +125,7 @@ class SimBusResetTest {
         p.close(rig.device());
         p.close(rig.group());
         try (Vfio vfio = machine.open()) {
-            Device device = vfio.openDevice(FIRST);
+            Device device = vfio.openDevice(FIRST, OpenedBy.GROUP);
             RuleViolation e = catchThrowableOfType(RuleViolation.class, device::hotReset);
             assertThat(e.rule()).contains(Rule.HOT_RESET_OWNED);
             assertThat(e).hasMessageContaining(SECOND + " of group 4");
@@ -132,6 +134,25 @@ class SimBusResetTest {
             other.close();
             e = catchThrowableOfType(RuleViolation.class, () -> device.hotReset(other));
             assertThat(e.rule()).contains(Rule.HANDLE_OPEN);
+        }
+    }
+
+    @Test
+    void theLibraryNamesTheDeviceThatIsNotTheIommufds() {
+        use(KernelProfile.V7_2);
+        p.close(rig.device());
+        p.close(rig.group());
+        try (Vfio vfio = machine.open()) {
+            Iommufd iommufd = vfio.openIommufd();
+            Device device = iommufd.openDevice(FIRST);
+            Device other = iommufd.openDevice(SECOND);
+            device.hotReset();
+            other.close();
+            RuleViolation e = catchThrowableOfType(RuleViolation.class, device::hotReset);
+            assertThat(e.rule()).contains(Rule.HOT_RESET_OWNED);
+            assertThat(e).hasMessageContaining(SECOND + ", which is not ours");
+            vfio.openDevice(SECOND); // by another iommufd
+            assertThat(catchThrowableOfType(RuleViolation.class, device::hotReset).rule()).contains(Rule.HOT_RESET_OWNED);
         }
     }
 }

@@ -51,7 +51,7 @@ final class SimulatedMachine implements MachineUnderTest {
 
     @Override
     public boolean hasIommufd() {
-        return false;
+        return true;
     }
 
     @Override
