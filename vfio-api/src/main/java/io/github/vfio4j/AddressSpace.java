@@ -60,6 +60,11 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
     /** What can be mapped, as the kernel said; empty for everything. */
     abstract List<IovaRange> usable();
 
+    /** Where the library may place what is mapped. */
+    List<IovaRange> places() {
+        return usable();
+    }
+
     /** Does the kernel find what it is asked to unmap? */
     abstract boolean finds(long iova, long size);
 
@@ -143,22 +148,28 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
             long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(size);
             Rule.check(contract, map, request(iova, size));
             DmaBuffer buffer = DmaBuffer.allocate(kernel, this, iova, size, access);
-            try {
-                mapInKernel(iova, buffer.segment().address(), size, access);
-            } catch (RuntimeException e) {
-                buffer.freeMemory();
-                throw e;
-            }
-            mappings.put(iova, buffer);
-            vfio.opened(buffer);
-            return buffer;
+            return keep(buffer, () -> mapInKernel(iova, buffer.segment().address(), size, access));
         } finally {
             lock.unlock();
         }
     }
 
-    private long freeIova(long size) {
-        List<IovaRange> ranges = usable();
+    /** Keeps a buffer that a call maps; gives its memory back if that fails. The lock is held. */
+    DmaBuffer keep(DmaBuffer buffer, Runnable mapping) {
+        try {
+            mapping.run();
+        } catch (RuntimeException e) {
+            buffer.freeMemory();
+            throw e;
+        }
+        mappings.put(buffer.iova(), buffer);
+        vfio.opened(buffer);
+        return buffer;
+    }
+
+    /** The lock is held. */
+    long freeIova(long size) {
+        List<IovaRange> ranges = places();
         for (IovaRange range : ranges.isEmpty() ? List.of(EVERYTHING) : ranges) {
             long candidate = Long.compareUnsigned(range.first(), LOWEST_IOVA) < 0 ? LOWEST_IOVA : range.first();
             Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(candidate);
@@ -315,6 +326,10 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
     }
 
     // ---- what is mapped; the lock is held
+
+    boolean isEmpty() {
+        return mappings.isEmpty();
+    }
 
     boolean isMapped(DmaBuffer buffer) {
         return mappings.get(buffer.iova()) == buffer;

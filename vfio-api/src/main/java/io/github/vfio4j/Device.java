@@ -38,6 +38,7 @@ public final class Device implements AutoCloseable {
     private final Group group; // null for one of a group that this process has no handle of
     private final Iommufd iommufd; // null for one that was not opened by its own node
     private final long groupKey; // of one that was
+    private int idInIommufd;
     private PageTable attachedTo; // guarded by the iommufd's lock; null for none
     private final OpenDevices owner;
     private final DevicePort port;
@@ -62,8 +63,9 @@ public final class Device implements AutoCloseable {
     }
 
     /** One that was opened by its own node. */
-    Device(Iommufd iommufd, long groupKey, DevicePort port, DeviceInfo info, String name) {
+    Device(Iommufd iommufd, long groupKey, DevicePort port, DeviceInfo info, String name, int id) {
         this(null, null, iommufd, groupKey, iommufd.devices, port, info, name);
+        idInIommufd = id;
     }
 
     /** One whose IOMMU is another process's. */
@@ -201,6 +203,32 @@ public final class Device implements AutoCloseable {
                     + " iommufd to attach it by itself");
         }
         return iommufd;
+    }
+
+    /**
+     * Asks what the IOMMU of the device is and can do ({@code IOMMU_GET_HW_INFO}).
+     *
+     * @return the hardware
+     * @throws UnsupportedOperationException if the device was not opened by its own node
+     * @throws RuleViolation if the device is closed
+     */
+    public IommuHardware iommuHardware() {
+        Iommufd own = iommufd();
+        own.lock.lock();
+        try {
+            checkOpen(Operation.GET_HW_INFO);
+            return own.port.hardware(idInIommufd);
+        } finally {
+            own.lock.unlock();
+        }
+    }
+
+    /** Returns the device's number in an iommufd. */
+    int idIn(Iommufd asked) {
+        if (iommufd != asked) {
+            throw new IllegalArgumentException(name + " is not bound to the iommufd of the address space");
+        }
+        return idInIommufd;
     }
 
     /** The iommufd's lock is held. */

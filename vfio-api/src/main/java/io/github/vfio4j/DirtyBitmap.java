@@ -125,4 +125,9 @@ public final class DirtyBitmap {
     public String toString() {
         return "%d of %d pages dirty from IOVA 0x%x on".formatted(dirtyPages(), pages(), iova);
     }
+
+    /** Makes room for the bits of a range. */
+    static long[] words(long size, long page) {
+        return new long[Math.toIntExact((size / page + Long.SIZE - 1) / Long.SIZE)];
+    }
 }

@@ -1,23 +1,36 @@
 package io.github.vfio4j;
 
 /**
- * Dirty tracking of a type1 v2 IOMMU ({@code VFIO_IOMMU_DIRTY_PAGES}), from {@link Type1#trackDirtyPages} to its close.
+ * Dirty tracking, from {@link Type1#trackDirtyPages} or {@link Hwpt#trackDirtyPages} to its close.
  *
- * <p>The kernel knows the pages that mediated devices wrote. What a device behind the IOMMU wrote it does not know: while
- * such a group is in the container every page of every mapping counts as dirty, at each reading.
+ * <p>With a type1 v2 IOMMU ({@code VFIO_IOMMU_DIRTY_PAGES}) the kernel knows the pages that mediated devices wrote. What a
+ * device behind the IOMMU wrote it does not know: while such a group is in the container every page of every mapping counts
+ * as dirty, at each reading. With a page table of an iommufd ({@code IOMMU_HWPT_SET_DIRTY_TRACKING}) the IOMMU itself marks
+ * the pages that devices wrote.
  *
  * <p>All methods are safe from any thread.
  */
 public final class DirtyTracking implements AutoCloseable {
-    private final Type1 iommu;
+    private final Tracker tracker;
 
-    DirtyTracking(Type1 iommu) {
-        this.iommu = iommu;
+    /** What tracks: the methods of this class, for whoever asks. */
+    interface Tracker {
+        DirtyBitmap read(DirtyTracking asked, DmaBuffer buffer);
+
+        DirtyBitmap read(DirtyTracking asked, long iova, long size);
+
+        DirtyBitmap unmap(DirtyTracking asked, DmaBuffer buffer);
+
+        void stop(DirtyTracking asked);
+    }
+
+    DirtyTracking(Tracker tracker) {
+        this.tracker = tracker;
     }
 
     /**
      * Reads which pages of a buffer devices may have written since the last reading
-     * ({@code VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP}), and starts anew for them.
+     * ({@code VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP}, {@code IOMMU_HWPT_GET_DIRTY_BITMAP}), and starts anew for them.
      *
      * @param buffer a buffer of this IOMMU
      * @return the pages, from the buffer's IOVA on
@@ -25,7 +38,7 @@ public final class DirtyTracking implements AutoCloseable {
      * @throws IllegalArgumentException if the buffer is not mapped in this IOMMU
      */
     public DirtyBitmap read(DmaBuffer buffer) {
-        return iommu.dirtyPages(this, buffer);
+        return tracker.read(this, buffer);
     }
 
     /**
@@ -39,12 +52,13 @@ public final class DirtyTracking implements AutoCloseable {
      * @throws RuleViolation if the range is not like that, tracking is off, or the IOMMU has ended
      */
     public DirtyBitmap read(long iova, long size) {
-        return iommu.dirtyPages(this, iova, size);
+        return tracker.read(this, iova, size);
     }
 
     /**
      * Unmaps a buffer and reads which of its pages devices may have written
-     * ({@code VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP}), with nothing lost in between. The buffer is closed.
+     * ({@code VFIO_DMA_UNMAP_FLAG_GET_DIRTY_BITMAP}), with nothing lost in between. The buffer is closed. Of a page table of
+     * an iommufd these are two steps: end the devices' writing first.
      *
      * @param buffer a buffer of this IOMMU
      * @return the pages, from the buffer's IOVA on
@@ -53,7 +67,7 @@ public final class DirtyTracking implements AutoCloseable {
      * @throws VfioException if the kernel does not unmap it; the memory is kept then
      */
     public DirtyBitmap unmap(DmaBuffer buffer) {
-        DirtyBitmap dirty = iommu.unmapDirty(this, buffer);
+        DirtyBitmap dirty = tracker.unmap(this, buffer);
         buffer.freeMemory();
         return dirty;
     }
@@ -65,6 +79,6 @@ public final class DirtyTracking implements AutoCloseable {
      */
     @Override
     public void close() {
-        iommu.stopTracking(this);
+        tracker.stop(this);
     }
 }

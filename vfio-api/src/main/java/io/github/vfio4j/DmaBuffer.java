@@ -14,7 +14,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * {@link Mmio#write32Release}.
  */
 public final class DmaBuffer implements AutoCloseable {
-    private final Kernel kernel;
+    private final DmaMemory memory;
     private final AddressSpace iommu;
     private final MemorySegment segment;
     private final Arena arena;
@@ -23,8 +23,8 @@ public final class DmaBuffer implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private boolean freed; // guarded by lock
 
-    private DmaBuffer(Kernel kernel, AddressSpace iommu, MemorySegment segment, Arena arena, long iova, Access access) {
-        this.kernel = kernel;
+    private DmaBuffer(DmaMemory memory, AddressSpace iommu, MemorySegment segment, Arena arena, long iova, Access access) {
+        this.memory = memory;
         this.iommu = iommu;
         this.segment = segment;
         this.arena = arena;
@@ -35,9 +35,21 @@ public final class DmaBuffer implements AutoCloseable {
     static DmaBuffer allocate(Kernel kernel, AddressSpace iommu, long iova, long size, Access access) {
         Arena arena = Arena.ofShared();
         try {
-            return new DmaBuffer(kernel, iommu, kernel.allocate(size, arena), arena, iova, access);
+            DmaMemory.Seen seen = DmaMemory.allocate(kernel, size, arena);
+            return new DmaBuffer(seen.memory(), iommu, seen.segment(), arena, iova, access);
         } catch (RuntimeException e) {
             arena.close();
+            throw e;
+        }
+    }
+
+    /** Makes a buffer of the same memory in another address space. This one stays mapped until it is made. */
+    DmaBuffer share(AddressSpace other, long otherIova, Access otherAccess) {
+        Arena another = Arena.ofShared();
+        try {
+            return new DmaBuffer(memory, other, memory.share(another), another, otherIova, otherAccess);
+        } catch (RuntimeException e) {
+            another.close();
             throw e;
         }
     }
@@ -67,6 +79,10 @@ public final class DmaBuffer implements AutoCloseable {
      */
     public long size() {
         return segment.byteSize();
+    }
+
+    AddressSpace space() {
+        return iommu;
     }
 
     /**
@@ -100,7 +116,7 @@ public final class DmaBuffer implements AutoCloseable {
                 return;
             }
             Teardown.close(arena);
-            kernel.free(segment.address(), segment.byteSize());
+            memory.release();
             freed = true;
             iommu.freed(this);
         } finally {

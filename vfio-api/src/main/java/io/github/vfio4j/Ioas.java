@@ -1,7 +1,9 @@
 package io.github.vfio4j;
 
 import io.github.vfio4j.spi.Facts;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 
 /**
  * An IO address space of an iommufd ({@code IOMMU_IOAS_ALLOC}). Memory can be mapped before and after devices are
@@ -11,9 +13,12 @@ import java.util.List;
  */
 public final class Ioas extends AddressSpace implements PageTable, AutoCloseable {
     private static final long EVERYTHING = -1; // with IOVA 0
+    private static final int HUGE_PAGES = 1; // IOMMU_OPTION_HUGE_PAGES
 
     final int id;
     private final Iommufd iommufd;
+    private final List<Hwpt> pageTables = new ArrayList<>(); // guarded by the iommufd's lock; oldest first
+    private List<IovaRange> allowed = List.of(); // guarded by lock
     private IoasInfo info; // as the kernel said; null if that has changed. Guarded by lock
     private volatile boolean closed;
 
@@ -61,6 +66,185 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     }
 
     /**
+     * Promises IOVAs to the program ({@code IOMMU_IOAS_ALLOW_IOVAS}): a device that needs some of them for itself is not
+     * attached from now on. The library maps nowhere else by its own choice. Replaces what was promised before.
+     *
+     * @param ranges inside the {@link #ranges}, apart from each other; none to end the promise
+     * @throws RuleViolation if they are not like that, or this address space is closed
+     */
+    public void allow(List<IovaRange> ranges) {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOAS_ALLOW_IOVAS, alive());
+            Rule.check(contract, Operation.IOAS_ALLOW_IOVAS, new Alive() {
+                @Override
+                public boolean rangesApart() {
+                    return ranges.stream().allMatch(one -> one.first() != one.last())
+                            && ranges.stream().noneMatch(one -> ranges.stream()
+                                    .anyMatch(other -> other != one && meets(one, other)));
+                }
+
+                @Override
+                public boolean reservedIsFree() {
+                    return ranges.stream()
+                            .allMatch(one -> usable().stream().anyMatch(range -> range.contains(one)));
+                }
+            });
+            iommufd.port.allow(id, ranges);
+            allowed = List.copyOf(ranges);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static boolean meets(IovaRange one, IovaRange other) {
+        return Long.compareUnsigned(one.first(), other.last()) <= 0
+                && Long.compareUnsigned(other.first(), one.last()) <= 0;
+    }
+
+    /**
+     * Maps the memory of a buffer of another address space also here ({@code IOMMU_IOAS_COPY}), at an IOVA of the library's
+     * choice. Memory is pinned and counted once, however often it is mapped.
+     *
+     * @param buffer a buffer of an address space of the same iommufd
+     * @param access what the devices here may do
+     * @return another buffer of the same memory, which is given back when all are closed
+     * @throws RuleViolation if devices here may write and those there may not, or this address space is closed
+     * @throws IllegalArgumentException if the buffer is not mapped, or in an address space of another iommufd
+     * @throws VfioException {@code ENOSPC} without a free range of IOVAs
+     */
+    public DmaBuffer copy(DmaBuffer buffer, Access access) {
+        return copy(OptionalLong.empty(), buffer, access);
+    }
+
+    /**
+     * Maps the memory of a buffer of another address space also here, at a given IOVA; as {@link #copy(DmaBuffer, Access)}.
+     *
+     * @param iova the devices' address here, a multiple of the IOMMU's smallest page
+     * @param buffer a buffer of an address space of the same iommufd
+     * @param access what the devices here may do
+     * @return another buffer of the same memory
+     * @throws RuleViolation as {@link #copy(DmaBuffer, Access)}, or if the range is misaligned, overlaps a mapping or is
+     *     outside what can be mapped
+     * @throws IllegalArgumentException as {@link #copy(DmaBuffer, Access)}
+     */
+    public DmaBuffer copyAt(long iova, DmaBuffer buffer, Access access) {
+        return copy(OptionalLong.of(iova), buffer, access);
+    }
+
+    private DmaBuffer copy(OptionalLong wantedIova, DmaBuffer buffer, Access access) {
+        if (!(buffer.space() instanceof Ioas source) || source.iommufd != iommufd) {
+            throw new IllegalArgumentException(buffer + " is in no address space of this iommufd");
+        }
+        iommufd.lock.lock(); // two copies in opposite directions would wait for each other
+        lock.lock();
+        source.lock.lock();
+        try {
+            Rule.check(contract, Operation.IOAS_COPY, alive());
+            source.checkMapped(buffer);
+            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(buffer.size());
+            Rule.check(contract, Operation.IOAS_COPY, new Request(iova, buffer.size()) {
+                @Override
+                public long sourceIova() {
+                    return buffer.iova();
+                }
+
+                @Override
+                public boolean sourceWritable() {
+                    return access == Access.READ || buffer.access() != Access.READ;
+                }
+            });
+            DmaBuffer copy = buffer.share(this, iova, access);
+            return keep(copy, () -> iommufd.port.copy(source.id, buffer.iova(), id, iova, buffer.size(), access));
+        } finally {
+            source.lock.unlock();
+            lock.unlock();
+            iommufd.lock.unlock();
+        }
+    }
+
+    /**
+     * Makes a page table of the hardware, to attach devices to ({@code IOMMU_HWPT_ALLOC}). What is mapped here is mapped
+     * there, and pinned from now on.
+     *
+     * @param device whose IOMMU to make it for; bound to the same iommufd
+     * @param dirtyTracking whether it shall track which pages devices write ({@code IOMMU_HWPT_ALLOC_DIRTY_TRACKING}):
+     *     {@link IommuHardware#tracksDirtyPages} tells whether it can
+     * @return the page table, without devices
+     * @throws RuleViolation if the device or this address space is closed
+     * @throws IllegalArgumentException if the device is not bound to the same iommufd
+     * @throws VfioException {@code EOPNOTSUPP} if the IOMMU has no such page tables, {@code EADDRINUSE} if something is
+     *     mapped that it cannot map, {@code ENOMEM} over the limit on locked memory
+     */
+    public Hwpt allocateHwpt(Device device, boolean dirtyTracking) {
+        int deviceId = device.idIn(iommufd);
+        iommufd.lock.lock();
+        try {
+            Rule.check(contract, Operation.HWPT_ALLOC, new Alive() {
+                @Override
+                public boolean handleOpen() {
+                    return super.handleOpen() && device.isOpen();
+                }
+            });
+            Hwpt hwpt = new Hwpt(this, iommufd.port.allocateHwpt(deviceId, id, dirtyTracking), dirtyTracking);
+            pageTables.add(hwpt);
+            limitsChanged();
+            iommufd.vfio().opened(hwpt);
+            return hwpt;
+        } finally {
+            iommufd.lock.unlock();
+        }
+    }
+
+    /** A page table was closed. The iommufd's lock is held. */
+    void forget(Hwpt hwpt) {
+        pageTables.remove(hwpt);
+        limitsChanged();
+        iommufd.vfio().closed(hwpt);
+    }
+
+    /**
+     * Tells whether large pages of the IOMMU are used where memory allows it ({@code IOMMU_OPTION_HUGE_PAGES}).
+     *
+     * @return true unless they were turned off
+     * @throws RuleViolation if this address space is closed
+     */
+    public boolean usesHugePages() {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_OPTION, alive());
+            return iommufd.port.option(HUGE_PAGES, id) != 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Chooses whether large pages of the IOMMU are used ({@code IOMMU_OPTION_HUGE_PAGES}). Without them every page is mapped
+     * by itself: slower, and a range can be unmapped wherever two pages meet.
+     *
+     * @param huge whether to use them
+     * @throws RuleViolation if they are turned off while something is mapped for an attached device, or this address space
+     *     is closed
+     */
+    public void useHugePages(boolean huge) {
+        iommufd.lock.lock();
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_OPTION, new Alive() {
+                @Override
+                public boolean largePagesUnused() {
+                    return huge || isEmpty() || pageTables.isEmpty() && !iommufd.hasAttached(Ioas.this);
+                }
+            });
+            iommufd.port.option(HUGE_PAGES, id, huge ? 1 : 0);
+        } finally {
+            lock.unlock();
+            iommufd.lock.unlock();
+        }
+    }
+
+    /**
      * Detaches the devices that are attached here, destroys the address space with all mappings, then frees the memory
      * ({@code VFIO_DEVICE_DETACH_IOMMUFD_PT}, {@code IOMMU_DESTROY}). The devices stay open. Idempotent; also done when the
      * iommufd is closed.
@@ -77,7 +261,8 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
             }
             closed = true;
             Teardown teardown = new Teardown();
-            teardown.step(() -> iommufd.detachFrom(this));
+            teardown.step(() -> iommufd.detachFrom(table -> table.ioas() == this));
+            List.copyOf(pageTables).reversed().forEach(hwpt -> teardown.step(hwpt::close));
             if (teardown.step(() -> iommufd.port.destroy(id))) {
                 dropped(teardown);
             } else {
@@ -143,6 +328,11 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     }
 
     @Override
+    List<IovaRange> places() {
+        return allowed.isEmpty() ? usable() : allowed;
+    }
+
+    @Override
     boolean finds(long iova, long size) {
         return true;
     }
@@ -170,7 +360,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     }
 
     /** A range that is to be mapped or unmapped. */
-    private final class Request extends Alive {
+    private class Request extends Alive {
         private final long iova;
         private final long size;
 

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 
 /**
  * An iommufd ({@code /dev/iommu}): IO address spaces, and the devices that use them, each opened by its own node. Open a
@@ -18,6 +19,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>All methods are safe from any thread. Lock order: iommufd, then device, then address space.
  */
 public final class Iommufd implements AutoCloseable {
+    private static final int RLIMIT_MODE = 0; // IOMMU_OPTION_RLIMIT_MODE
+
     final ReentrantLock lock;
     final OpenDevices devices;
     final IommufdPort port;
@@ -119,12 +122,13 @@ public final class Iommufd implements AutoCloseable {
                 .orElseThrow(() -> new VfioException(Operation.OPEN_DEVICE, Errno.ENOENT, name + " has no node of its own"));
         DevicePort device = kernel.openDevice(node);
         try {
+            int id;
             try {
-                device.bind(port);
+                id = device.bind(port);
             } catch (VfioException e) {
                 throw group.isPresent() ? e.withDetail(Diagnosis.ofGroup(kernel, group.getAsInt())) : e;
             }
-            return new Device(this, groupKey, device, device.info(), name);
+            return new Device(this, groupKey, device, device.info(), name, id);
         } catch (RuntimeException e) {
             Teardown.after(e, device::close);
             throw e;
@@ -146,6 +150,50 @@ public final class Iommufd implements AutoCloseable {
             spaces.add(ioas);
             vfio.opened(ioas);
             return ioas;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Tells how pinned memory counts against the limit on locked memory ({@code IOMMU_OPTION_RLIMIT_MODE}).
+     *
+     * @return true if for this process alone, as with a container; false if for all processes of the user together
+     * @throws RuleViolation if this is closed
+     * @throws VfioException {@code EPERM} without CAP_SYS_RESOURCE
+     */
+    public boolean countsMemoryByProcess() {
+        lock.lock();
+        try {
+            checkOpen(Operation.IOMMU_OPTION);
+            return port.option(RLIMIT_MODE, 0) != 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Chooses how pinned memory counts ({@code IOMMU_OPTION_RLIMIT_MODE}), before anything else is done with the iommufd.
+     *
+     * @param byProcess true for this process alone, false for the user
+     * @throws RuleViolation if a device is bound or an address space made, or this is closed
+     * @throws VfioException {@code EPERM} without CAP_SYS_RESOURCE
+     */
+    public void countMemoryByProcess(boolean byProcess) {
+        lock.lock();
+        try {
+            Rule.check(vfio.contract(), Operation.IOMMU_OPTION, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !closed;
+                }
+
+                @Override
+                public boolean iommufdEmpty() {
+                    return spaces.isEmpty() && devices.number() == 0;
+                }
+            });
+            port.option(RLIMIT_MODE, 0, byProcess ? 1 : 0);
         } finally {
             lock.unlock();
         }
@@ -195,7 +243,7 @@ public final class Iommufd implements AutoCloseable {
         Rule.check(vfio.contract(), Operation.DEVICE_ATTACH_IOMMUFD_PT, new Facts() {
             @Override
             public boolean handleOpen() {
-                return device.isOpen() && !table.ioas().closed();
+                return device.isOpen() && !table.ioas().closed() && !(table instanceof Hwpt hwpt && hwpt.closed());
             }
 
             @Override
@@ -203,7 +251,10 @@ public final class Iommufd implements AutoCloseable {
                 return device.attachedTo() == null && group.stream().anyMatch(other -> other.attachedTo() != table);
             }
         });
-        device.port().attach(table.ioas().id);
+        device.port().attach(switch (table) {
+            case Ioas ioas -> ioas.id;
+            case Hwpt hwpt -> hwpt.id;
+        });
         if (device.attachedTo() == null) {
             device.attachedTo(table);
         } else {
@@ -226,13 +277,19 @@ public final class Iommufd implements AutoCloseable {
         }
     }
 
-    /** Detaches all devices from an address space. */
-    void detachFrom(Ioas ioas) {
+    /** Detaches all devices from some page tables. */
+    void detachFrom(Predicate<PageTable> which) {
         Teardown teardown = new Teardown();
         devices.all().stream()
-                .filter(device -> device.attachedTo() != null && device.attachedTo().ioas() == ioas)
+                .filter(device -> device.attachedTo() != null && which.test(device.attachedTo()))
                 .forEach(device -> teardown.step(() -> detach(device)));
         teardown.finish();
+    }
+
+    /** Is a device attached to an address space? */
+    boolean hasAttached(Ioas ioas) {
+        return devices.all().stream()
+                .anyMatch(device -> device.attachedTo() != null && device.attachedTo().ioas() == ioas);
     }
 
     /** An address space was closed. */

@@ -155,11 +155,33 @@ public final class Type1 extends AddressSpace {
             Rule.check(contract, Operation.IOMMU_DIRTY_PAGES, alive());
             if (tracking == null) {
                 container.port.trackDirtyPages(true);
-                tracking = new DirtyTracking(this);
+                tracking = new DirtyTracking(new Tracker());
             }
             return tracking;
         } finally {
             lock.unlock();
+        }
+    }
+
+    private final class Tracker implements DirtyTracking.Tracker {
+        @Override
+        public DirtyBitmap read(DirtyTracking asked, DmaBuffer buffer) {
+            return dirtyPages(asked, buffer);
+        }
+
+        @Override
+        public DirtyBitmap read(DirtyTracking asked, long iova, long size) {
+            return dirtyPages(asked, iova, size);
+        }
+
+        @Override
+        public DirtyBitmap unmap(DirtyTracking asked, DmaBuffer buffer) {
+            return unmapDirty(asked, buffer);
+        }
+
+        @Override
+        public void stop(DirtyTracking asked) {
+            stopTracking(asked);
         }
     }
 
@@ -210,7 +232,7 @@ public final class Type1 extends AddressSpace {
                             .allMatch(buffer -> (buffer.iova() - iova) % (page * Long.SIZE) == 0);
                 }
             });
-            long[] words = bitmap(size, page);
+            long[] words = DirtyBitmap.words(size, page);
             container.port.dirtyPages(iova, size, page, words);
             return new DirtyBitmap(iova, size, page, words);
         } finally {
@@ -230,7 +252,7 @@ public final class Type1 extends AddressSpace {
                 }
             });
             checkMapped(buffer);
-            long[] words = bitmap(buffer.size(), page);
+            long[] words = DirtyBitmap.words(buffer.size(), page);
             checkUnmapped(
                     List.of(buffer), container.port.unmapDma(buffer.iova(), buffer.size(), page, words));
             forget(buffer);
@@ -238,10 +260,6 @@ public final class Type1 extends AddressSpace {
         } finally {
             lock.unlock();
         }
-    }
-
-    private static long[] bitmap(long size, long page) {
-        return new long[Math.toIntExact((size / page + Long.SIZE - 1) / Long.SIZE)];
     }
 
     // ---- addresses

@@ -237,6 +237,11 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
+    public MemorySegment view(long address, long bytes, Arena arena) {
+        return arena.allocate(bytes, 4096);
+    }
+
+    @Override
     public void free(long address, long bytes) {
         called(Operation.MEMORY_FREE, "free %x".formatted(bytes));
     }
@@ -432,6 +437,38 @@ final class FakeKernel implements Kernel {
         public long unmap(int ioas, long iova, long size) {
             called(Operation.IOAS_UNMAP, "unmap %x+%x in %d".formatted(iova, size, ioas));
             return size - unmapsLess;
+        }
+
+        @Override
+        public int allocateHwpt(int device, int ioas, boolean dirtyTracking) {
+            called(Operation.HWPT_ALLOC, "allocate hwpt in " + ioas);
+            return ++objects;
+        }
+
+        @Override
+        public void trackDirtyPages(int hwpt, boolean on) {
+            called(Operation.HWPT_SET_DIRTY_TRACKING, "track dirty pages of %d: %b".formatted(hwpt, on));
+        }
+
+        @Override
+        public void dirtyPages(int hwpt, long iova, long size, long pageSize, long[] bitmap, boolean clear) {
+            called(Operation.HWPT_GET_DIRTY_BITMAP, "dirty pages of %x+%x, clear: %b".formatted(iova, size, clear));
+            bitmap[0] = 5;
+        }
+
+        @Override
+        public IommuHardware hardware(int device) {
+            return new IommuHardware(1, 1, 20, ByteBuffer.allocate(8));
+        }
+
+        @Override
+        public long option(int option, int object) {
+            return 1;
+        }
+
+        @Override
+        public void option(int option, int object, long value) {
+            called(Operation.IOMMU_OPTION, "option %d of %d: %d".formatted(option, object, value));
         }
 
         @Override

@@ -2,6 +2,7 @@ package io.github.vfio4j.spi;
 
 import io.github.vfio4j.Access;
 import io.github.vfio4j.IoasInfo;
+import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.IovaRange;
 import java.util.List;
 
@@ -69,6 +70,62 @@ public interface IommufdPort extends AutoCloseable {
      * @return how many bytes the kernel unmapped
      */
     long unmap(int ioas, long iova, long size);
+
+    /**
+     * {@code IOMMU_HWPT_ALLOC} without data of the hardware.
+     *
+     * @param device the number of a device that is bound
+     * @param ioas the address space
+     * @param dirtyTracking whether it can track dirty pages ({@code IOMMU_HWPT_ALLOC_DIRTY_TRACKING})
+     * @return the page table
+     */
+    int allocateHwpt(int device, int ioas, boolean dirtyTracking);
+
+    /**
+     * {@code IOMMU_HWPT_SET_DIRTY_TRACKING}.
+     *
+     * @param hwpt the page table
+     * @param on whether to track
+     */
+    void trackDirtyPages(int hwpt, boolean on);
+
+    /**
+     * {@code IOMMU_HWPT_GET_DIRTY_BITMAP}.
+     *
+     * @param hwpt the page table
+     * @param iova the device's address
+     * @param size bytes
+     * @param pageSize bytes for each bit
+     * @param bitmap where to put the bits; the kernel sees zeros first
+     * @param clear whether to start anew; otherwise the range is unmapped next
+     */
+    void dirtyPages(int hwpt, long iova, long size, long pageSize, long[] bitmap, boolean clear);
+
+    /**
+     * {@code IOMMU_GET_HW_INFO}.
+     *
+     * @param device the number of a device that is bound
+     * @return what its IOMMU is
+     */
+    IommuHardware hardware(int device);
+
+    /**
+     * {@code IOMMU_OPTION}, to ask.
+     *
+     * @param option the option
+     * @param object the address space, or 0
+     * @return the value
+     */
+    long option(int option, int object);
+
+    /**
+     * {@code IOMMU_OPTION}, to choose.
+     *
+     * @param option the option
+     * @param object the address space, or 0
+     * @param value the value
+     */
+    void option(int option, int object, long value);
 
     /** Closes the file once no call uses it any more. Does nothing when it is closed. */
     @Override

@@ -89,6 +89,16 @@ public interface Kernel {
     MemorySegment allocate(long bytes, Arena arena);
 
     /**
+     * Makes another segment of memory of {@link #allocate}.
+     *
+     * @param address the memory's address
+     * @param bytes the size
+     * @param arena what the segment lives by
+     * @return the memory
+     */
+    MemorySegment view(long address, long bytes, Arena arena);
+
+    /**
      * Gives memory of {@link #allocate} back. Its arena is closed by then.
      *
      * @param address the memory's address

@@ -5,9 +5,14 @@ import static io.github.vfio4j.ffm.gen.iommufd_h.*;
 import io.github.vfio4j.Access;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.IoasInfo;
+import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.gen.iommu_destroy;
+import io.github.vfio4j.ffm.gen.iommu_hw_info;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_alloc;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_get_dirty_bitmap;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_set_dirty_tracking;
 import io.github.vfio4j.ffm.gen.iommu_ioas_alloc;
 import io.github.vfio4j.ffm.gen.iommu_ioas_allow_iovas;
 import io.github.vfio4j.ffm.gen.iommu_ioas_copy;
@@ -15,16 +20,20 @@ import io.github.vfio4j.ffm.gen.iommu_ioas_iova_ranges;
 import io.github.vfio4j.ffm.gen.iommu_ioas_map;
 import io.github.vfio4j.ffm.gen.iommu_ioas_unmap;
 import io.github.vfio4j.ffm.gen.iommu_iova_range;
+import io.github.vfio4j.ffm.gen.iommu_option;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.spi.IommufdPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
 /** An iommufd and its ioctls. The argument structs have no room for later fields, so their size is what is known here. */
 final class FfmIommufd implements IommufdPort {
     private static final int USUAL_RANGES = 16;
+    private static final int MOST_DATA = 256; // of the hardware; the largest known has 72 bytes
     private static final int MOST_RANGES = 1 << 16; // more is a broken answer
 
     final Fd fd;
@@ -179,6 +188,112 @@ final class FfmIommufd implements IommufdPort {
             iommu_ioas_unmap.length(frame.arg, size);
             fd.ioctl(Operation.IOAS_UNMAP, frame, IOMMU_IOAS_UNMAP());
             return iommu_ioas_unmap.length(frame.arg); // the kernel says how much it unmapped
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    // ---- page tables
+
+    @Override
+    public int allocateHwpt(int device, int ioas, boolean dirtyTracking) {
+        Frame frame = fd.begin(Operation.HWPT_ALLOC);
+        try {
+            frame.arg.asSlice(0, iommu_hwpt_alloc.sizeof()).fill((byte) 0);
+            iommu_hwpt_alloc.size(frame.arg, (int) iommu_hwpt_alloc.sizeof());
+            iommu_hwpt_alloc.flags(frame.arg, dirtyTracking ? IOMMU_HWPT_ALLOC_DIRTY_TRACKING() : 0);
+            iommu_hwpt_alloc.dev_id(frame.arg, device);
+            iommu_hwpt_alloc.pt_id(frame.arg, ioas);
+            iommu_hwpt_alloc.data_type(frame.arg, IOMMU_HWPT_DATA_NONE());
+            fd.ioctl(Operation.HWPT_ALLOC, frame, IOMMU_HWPT_ALLOC());
+            return iommu_hwpt_alloc.out_hwpt_id(frame.arg);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public void trackDirtyPages(int hwpt, boolean on) {
+        Frame frame = fd.begin(Operation.HWPT_SET_DIRTY_TRACKING);
+        try {
+            iommu_hwpt_set_dirty_tracking.size(frame.arg, (int) iommu_hwpt_set_dirty_tracking.sizeof());
+            iommu_hwpt_set_dirty_tracking.flags(frame.arg, on ? IOMMU_HWPT_DIRTY_TRACKING_ENABLE() : 0);
+            iommu_hwpt_set_dirty_tracking.hwpt_id(frame.arg, hwpt);
+            iommu_hwpt_set_dirty_tracking.__reserved(frame.arg, 0);
+            fd.ioctl(Operation.HWPT_SET_DIRTY_TRACKING, frame, IOMMU_HWPT_SET_DIRTY_TRACKING());
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public void dirtyPages(int hwpt, long iova, long size, long pageSize, long[] bitmap, boolean clear) {
+        long struct = iommu_hwpt_get_dirty_bitmap.sizeof();
+        Frame frame = fd.begin(Operation.HWPT_GET_DIRTY_BITMAP);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment argument = arena.allocate(struct + (long) bitmap.length * Long.BYTES, 8);
+            iommu_hwpt_get_dirty_bitmap.size(argument, (int) struct);
+            iommu_hwpt_get_dirty_bitmap.hwpt_id(argument, hwpt);
+            iommu_hwpt_get_dirty_bitmap.flags(argument, clear ? 0 : IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR());
+            iommu_hwpt_get_dirty_bitmap.iova(argument, iova);
+            iommu_hwpt_get_dirty_bitmap.length(argument, size);
+            iommu_hwpt_get_dirty_bitmap.page_size(argument, pageSize);
+            iommu_hwpt_get_dirty_bitmap.data(argument, argument.address() + struct);
+            int result = fd.syscalls.ioctl(frame, fd.number, IOMMU_HWPT_GET_DIRTY_BITMAP(), argument);
+            fd.check(Operation.HWPT_GET_DIRTY_BITMAP, result);
+            MemorySegment.copy(argument, ValueLayout.JAVA_LONG, struct, bitmap, 0, bitmap.length);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    // ---- what the hardware is, and options
+
+    @Override
+    public IommuHardware hardware(int device) {
+        long struct = iommu_hw_info.sizeof();
+        Frame frame = fd.begin(Operation.GET_HW_INFO);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment argument = arena.allocate(struct + MOST_DATA, 8);
+            iommu_hw_info.size(argument, (int) struct);
+            iommu_hw_info.dev_id(argument, device);
+            iommu_hw_info.data_len(argument, MOST_DATA);
+            iommu_hw_info.data_uptr(argument, argument.address() + struct);
+            int result = fd.syscalls.ioctl(frame, fd.number, IOMMU_GET_HW_INFO(), argument);
+            fd.check(Operation.GET_HW_INFO, result);
+            int length = Math.clamp(Integer.toUnsignedLong(iommu_hw_info.data_len(argument)), 0, MOST_DATA);
+            byte[] data = argument.asSlice(struct, length).toArray(ValueLayout.JAVA_BYTE);
+            return new IommuHardware(
+                    iommu_hw_info.out_data_type(argument),
+                    iommu_hw_info.out_capabilities(argument),
+                    Byte.toUnsignedInt(iommu_hw_info.out_max_pasid_log2(argument)),
+                    ByteBuffer.wrap(data));
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public long option(int option, int object) {
+        return option(IOMMU_OPTION_OP_GET(), option, object, 0);
+    }
+
+    @Override
+    public void option(int option, int object, long value) {
+        option(IOMMU_OPTION_OP_SET(), option, object, value);
+    }
+
+    private long option(int what, int option, int object, long value) {
+        Frame frame = fd.begin(Operation.IOMMU_OPTION);
+        try {
+            iommu_option.size(frame.arg, (int) iommu_option.sizeof());
+            iommu_option.option_id(frame.arg, option);
+            iommu_option.op(frame.arg, (short) what);
+            iommu_option.__reserved(frame.arg, (short) 0);
+            iommu_option.object_id(frame.arg, object);
+            iommu_option.val64(frame.arg, value);
+            fd.ioctl(Operation.IOMMU_OPTION, frame, IOMMU_OPTION());
+            return iommu_option.val64(frame.arg);
         } finally {
             fd.end(frame);
         }

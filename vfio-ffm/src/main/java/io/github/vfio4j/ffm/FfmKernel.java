@@ -137,6 +137,11 @@ public final class FfmKernel implements Kernel {
     }
 
     @Override
+    public MemorySegment view(long address, long bytes, Arena arena) {
+        return segment(address, bytes, arena);
+    }
+
+    @Override
     public void free(long address, long bytes) {
         int result = syscalls.munmap(new Frame(), address, bytes);
         if (result < 0) {

@@ -8,10 +8,13 @@ import io.github.vfio4j.Access;
 import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Device;
+import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Group;
+import io.github.vfio4j.Hwpt;
 import io.github.vfio4j.Ioas;
+import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Mmio;
@@ -150,6 +153,169 @@ class IommufdKernelTest extends KernelTest {
         ioas.allocate(4096, Access.WRITE);
         assertThat(ioas.unmapAll()).isEqualTo(8192);
         assertThat(ioas.unmapAll()).isZero();
+    }
+
+    // ---- what is promised, copied, chosen
+
+    @Test
+    void whatIsPromisedNoDeviceTakes() {
+        Ioas ioas = iommufd.allocateIoas();
+        IovaRange interrupts = new IovaRange(0xfee00000L, 0xfeefffffL);
+        ioas.allow(List.of(interrupts));
+        assertThat(ioas.allocate(4096, Access.READ).iova()).isEqualTo(0xfee00000L);
+        ioas.unmapAll();
+        Device device = iommufd.openDevice(machine.loner());
+        VfioException e = catchThrowableOfType(VfioException.class, () -> device.attach(ioas));
+        assertThat(e.errno()).isEqualTo(Errno.EADDRINUSE);
+        ioas.allow(List.of());
+        device.attach(ioas);
+        assertRefused(Rule.IOAS_ALLOW_RESERVED, () -> ioas.allow(List.of(interrupts)));
+        assertRefused(
+                Rule.IOAS_ALLOW_RANGES,
+                () -> ioas.allow(List.of(new IovaRange(0x100000, 0x1fffff), new IovaRange(0x1ff000, 0x2fffff))));
+        ioas.allow(List.of(new IovaRange(0x800000, 0x8fffff), new IovaRange(0x400000, 0x400fff)));
+        assertThat(ioas.allocate(8192, Access.READ).iova()).isEqualTo(0x800000);
+        assertThat(ioas.allocate(4096, Access.READ).iova()).isEqualTo(0x802000);
+    }
+
+    @Test
+    void aCopyIsTheSameMemoryInAnotherAddressSpace() {
+        Device device = iommufd.openDevice(machine.loner());
+        Ioas here = iommufd.allocateIoas();
+        Ioas there = iommufd.allocateIoas();
+        device.attach(there);
+        DmaBuffer original = here.allocate(8192, Access.READ_WRITE);
+        DmaBuffer copy = there.copy(original, Access.READ_WRITE);
+        DmaBuffer placed = there.copyAt(0x700000, original, Access.READ);
+        assertThat(placed.iova()).isEqualTo(0x700000);
+        original.segment().set(ValueLayout.JAVA_LONG, 8, 33);
+        assertThat(copy.segment().get(ValueLayout.JAVA_LONG, 8)).isEqualTo(33);
+        here.close();
+        assertThatThrownBy(() -> original.segment().get(ValueLayout.JAVA_LONG, 8))
+                .isInstanceOf(IllegalStateException.class);
+        Mmio registers = EduDma.ready(device);
+        EduDma.toDevice(registers, placed.iova());
+        copy.segment().set(ValueLayout.JAVA_LONG, 8, 44);
+        EduDma.fromDevice(registers, copy.iova());
+        assertThat(placed.segment().get(ValueLayout.JAVA_LONG, 8)).isEqualTo(33);
+        copy.close();
+        placed.close();
+        assertThat(there.unmapAll()).isZero();
+    }
+
+    @Test
+    void aCopyAllowsNoMoreThanTheOriginal() {
+        Ioas here = iommufd.allocateIoas();
+        Ioas there = iommufd.allocateIoas();
+        DmaBuffer original = here.allocate(4096, Access.READ);
+        assertRefused(Rule.IOAS_MAP_WRITABLE, () -> there.copy(original, Access.WRITE));
+        there.copyAt(0x100000, original, Access.READ);
+        assertRefused(Rule.IOAS_MAP_OVERLAP, () -> there.copyAt(0x100000, original, Access.READ));
+        here.copy(original, Access.READ); // also in the same address space
+        original.close();
+        assertThatThrownBy(() -> there.copy(original, Access.READ)).isInstanceOf(IllegalArgumentException.class);
+        Ioas foreign = vfio.openIommufd().allocateIoas();
+        DmaBuffer stranger = foreign.allocate(4096, Access.READ);
+        assertThatThrownBy(() -> there.copy(stranger, Access.READ)).isInstanceOf(IllegalArgumentException.class);
+        DmaBuffer another = here.allocate(4096, Access.READ);
+        there.close();
+        assertRefused(Rule.HANDLE_OPEN, () -> there.copy(another, Access.READ));
+    }
+
+    @Test
+    void howMemoryIsCountedIsChosenFirst() {
+        assertThat(iommufd.countsMemoryByProcess()).isFalse();
+        iommufd.countMemoryByProcess(true);
+        assertThat(iommufd.countsMemoryByProcess()).isTrue();
+        Ioas ioas = iommufd.allocateIoas();
+        assertRefused(Rule.OPTION_FIRST, () -> iommufd.countMemoryByProcess(false));
+        ioas.close();
+        iommufd.countMemoryByProcess(false);
+        assertThat(iommufd.countsMemoryByProcess()).isFalse();
+    }
+
+    @Test
+    void hugePagesAreTurnedOffBeforeTheyAreUsed() {
+        Ioas ioas = iommufd.allocateIoas();
+        assertThat(ioas.usesHugePages()).isTrue();
+        Device device = iommufd.openDevice(machine.loner());
+        device.attach(ioas);
+        ioas.allocate(4096, Access.READ);
+        assertRefused(Rule.OPTION_LARGE_PAGES, () -> ioas.useHugePages(false));
+        ioas.unmapAll();
+        ioas.useHugePages(false);
+        assertThat(ioas.usesHugePages()).isFalse();
+        EduDma.checkBothWays(device);
+        ioas.useHugePages(true);
+    }
+
+    // ---- page tables of the hardware
+
+    @Test
+    void aDeviceIsAttachedToAPageTableThatTheProgramMade() {
+        Device device = iommufd.openDevice(machine.loner());
+        Ioas ioas = iommufd.allocateIoas();
+        Hwpt hwpt = ioas.allocateHwpt(device, false);
+        device.attach(hwpt);
+        assertThat(device.attached()).contains(hwpt);
+        assertThat(device.iommu()).isSameAs(ioas);
+        EduDma.checkBothWays(device);
+        assertRefused(Rule.HWPT_TRACK_SUPPORTED, hwpt::trackDirtyPages);
+        hwpt.close();
+        assertThat(device.attached()).isEmpty();
+        assertRefused(Rule.HANDLE_OPEN, () -> device.attach(hwpt));
+        device.attach(ioas.allocateHwpt(device, false));
+        ioas.close(); // with its page table
+        assertThat(device.attached()).isEmpty();
+    }
+
+    @Test
+    void thePageTableOfAnAddressSpaceIsAnotherThanOneThatTheProgramMade() {
+        Device first = iommufd.openDevice(machine.siblings().getFirst());
+        Device second = iommufd.openDevice(machine.siblings().getLast());
+        Ioas ioas = iommufd.allocateIoas();
+        Hwpt hwpt = ioas.allocateHwpt(first, false);
+        first.attach(hwpt);
+        assertRefused(Rule.ATTACH_TOGETHER, () -> second.attach(ioas));
+        second.attach(hwpt);
+        EduDma.checkBothWays(second);
+    }
+
+    @Test
+    void theKernelTellsWhatTheIommuIs() {
+        Device device = iommufd.openDevice(machine.loner());
+        IommuHardware hardware = device.iommuHardware();
+        assertThat(hardware.type()).isBetween(0, 4);
+        if (hardware.type() == 1) { // VT-d: flags, reserved, capability and extended capability registers
+            assertThat(hardware.data().remaining()).isEqualTo(24);
+            assertThat(hardware.data().getLong(8)).isNotZero();
+        }
+        device.close();
+        assertRefused(Rule.HANDLE_OPEN, device::iommuHardware);
+    }
+
+    @Test
+    void dirtyPagesAreTrackedWhereTheIommuCan() {
+        Device device = iommufd.openDevice(machine.loner());
+        Ioas ioas = iommufd.allocateIoas();
+        if (!device.iommuHardware().tracksDirtyPages()) {
+            VfioException e = catchThrowableOfType(VfioException.class, () -> ioas.allocateHwpt(device, true));
+            assertThat(e.errno()).isEqualTo(Errno.EOPNOTSUPP);
+            assertThat(e.rule()).contains(Rule.HWPT_SUPPORTED);
+            return;
+        }
+        Hwpt hwpt = ioas.allocateHwpt(device, true);
+        device.attach(hwpt);
+        DmaBuffer buffer = ioas.allocate(16384, Access.READ_WRITE);
+        Mmio registers = EduDma.ready(device);
+        try (DirtyTracking tracking = hwpt.trackDirtyPages()) {
+            assertThat(tracking.read(buffer).dirtyPages()).isZero();
+            EduDma.fromDevice(registers, buffer.iova() + 8192);
+            assertThat(tracking.read(buffer).isDirty(2)).isTrue();
+            assertThat(tracking.read(buffer).dirtyPages()).isZero();
+            EduDma.fromDevice(registers, buffer.iova());
+            assertThat(tracking.unmap(buffer).dirtyPages()).isOne();
+        }
     }
 
     // ---- one group, one way

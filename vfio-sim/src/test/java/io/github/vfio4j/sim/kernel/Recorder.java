@@ -26,7 +26,8 @@ final class Recorder implements Syscalls {
             vfio_h.VFIO_DEVICE_GET_REGION_INFO(),
             vfio_h.VFIO_DEVICE_GET_IRQ_INFO(),
             vfio_h.VFIO_IOMMU_GET_INFO(),
-            iommufd_h.IOMMU_IOAS_IOVA_RANGES());
+            iommufd_h.IOMMU_IOAS_IOVA_RANGES(),
+            iommufd_h.IOMMU_GET_HW_INFO());
 
     private final Syscalls kernel;
     private final List<String> changes = new ArrayList<>();

@@ -1,0 +1,49 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Kernel;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Memory that one buffer has, or several in different address spaces. The last one gives it back. */
+final class DmaMemory {
+    private final Kernel kernel;
+    private final long address;
+    private final long size;
+    private int users; // guarded by this
+
+    private DmaMemory(Kernel kernel, long address, long size) {
+        this.kernel = kernel;
+        this.address = address;
+        this.size = size;
+        this.users = 1;
+    }
+
+    /** Memory as its first user sees it. */
+    record Seen(DmaMemory memory, MemorySegment segment) {}
+
+    /** Gets zeroed memory for a first user. */
+    static Seen allocate(Kernel kernel, long size, Arena arena) {
+        MemorySegment segment = kernel.allocate(size, arena);
+        return new Seen(new DmaMemory(kernel, segment.address(), size), segment);
+    }
+
+    /** Lets another user see the memory; the caller keeps it from being given back meanwhile. */
+    MemorySegment share(Arena arena) {
+        MemorySegment segment = kernel.view(address, size, arena);
+        synchronized (this) {
+            users++;
+        }
+        return segment;
+    }
+
+    /** A user ends; no device reaches the memory by it any more. */
+    void release() {
+        synchronized (this) {
+            if (users > 1) {
+                users--;
+                return;
+            }
+        }
+        kernel.free(address, size);
+    }
+}

@@ -1,0 +1,172 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Facts;
+
+/**
+ * A page table of the hardware that the program made of an address space ({@code IOMMU_HWPT_ALLOC}), for devices behind
+ * the IOMMU of the one that it was made for. What is mapped in the address space is mapped here. A program needs one to
+ * track which pages its devices write; else it attaches devices to the {@link Ioas} itself.
+ *
+ * <p>All methods are safe from any thread.
+ */
+public final class Hwpt implements PageTable, AutoCloseable {
+    final int id;
+    private final Ioas ioas;
+    private final boolean tracks;
+    private DirtyTracking tracking; // null while it is off; guarded by the address space's lock
+    private volatile boolean closed;
+
+    Hwpt(Ioas ioas, int id, boolean tracks) {
+        this.ioas = ioas;
+        this.id = id;
+        this.tracks = tracks;
+    }
+
+    @Override
+    public Ioas ioas() {
+        return ioas;
+    }
+
+    /**
+     * Starts to track which pages the devices of this page table write ({@code IOMMU_HWPT_SET_DIRTY_TRACKING}).
+     *
+     * @return the tracking; the same object while it is on
+     * @throws RuleViolation if the page table was not made for it, or is closed
+     * @throws VfioException what the IOMMU's driver gives
+     */
+    public DirtyTracking trackDirtyPages() {
+        ioas.lock.lock();
+        try {
+            Rule.check(ioas.contract, Operation.HWPT_SET_DIRTY_TRACKING, new Alive());
+            if (tracking == null) {
+                ioas.iommufd().port.trackDirtyPages(id, true);
+                tracking = new DirtyTracking(new Tracker());
+            }
+            return tracking;
+        } finally {
+            ioas.lock.unlock();
+        }
+    }
+
+    /**
+     * Detaches the devices that are attached here, then destroys the page table ({@code IOMMU_DESTROY}). What is mapped in
+     * the address space stays. Idempotent; also done when the address space is closed.
+     *
+     * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
+     */
+    @Override
+    public void close() {
+        Iommufd iommufd = ioas.iommufd();
+        iommufd.lock.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            ioas.lock.lock(); // what reads dirty pages has read them
+            closed = true;
+            ioas.lock.unlock();
+            Teardown teardown = new Teardown();
+            teardown.step(() -> iommufd.detachFrom(this::equals));
+            teardown.step(() -> iommufd.port.destroy(id));
+            ioas.forget(this);
+            teardown.finish();
+        } finally {
+            iommufd.lock.unlock();
+        }
+    }
+
+    boolean closed() {
+        return closed;
+    }
+
+    private class Alive implements Facts {
+        @Override
+        public boolean handleOpen() {
+            return !closed;
+        }
+
+        @Override
+        public boolean dirtyTrackingSupported() {
+            return tracks;
+        }
+    }
+
+    private final class Tracker implements DirtyTracking.Tracker {
+        @Override
+        public DirtyBitmap read(DirtyTracking asked, DmaBuffer buffer) {
+            ioas.lock.lock();
+            try {
+                ioas.checkMapped(buffer);
+                return dirtyPages(asked, buffer.iova(), buffer.size(), true);
+            } finally {
+                ioas.lock.unlock();
+            }
+        }
+
+        @Override
+        public DirtyBitmap read(DirtyTracking asked, long iova, long size) {
+            ioas.lock.lock();
+            try {
+                return dirtyPages(asked, iova, size, true);
+            } finally {
+                ioas.lock.unlock();
+            }
+        }
+
+        @Override
+        public DirtyBitmap unmap(DirtyTracking asked, DmaBuffer buffer) {
+            ioas.lock.lock();
+            try {
+                ioas.checkMapped(buffer);
+                DirtyBitmap dirty = dirtyPages(asked, buffer.iova(), buffer.size(), false);
+                ioas.unmap(buffer);
+                return dirty;
+            } finally {
+                ioas.lock.unlock();
+            }
+        }
+
+        private DirtyBitmap dirtyPages(DirtyTracking asked, long iova, long size, boolean clear) {
+            long page = ioas.smallestPage();
+            Rule.check(ioas.contract, Operation.HWPT_GET_DIRTY_BITMAP, new Alive() {
+                @Override
+                public boolean handleOpen() {
+                    return super.handleOpen() && tracking == asked;
+                }
+
+                @Override
+                public long iova() {
+                    return iova;
+                }
+
+                @Override
+                public long size() {
+                    return size;
+                }
+
+                @Override
+                public boolean dirtyRangeAligned() {
+                    return ((iova | size) & (page - 1)) == 0;
+                }
+            });
+            long[] words = DirtyBitmap.words(size, page);
+            ioas.iommufd().port.dirtyPages(id, iova, size, page, words, clear);
+            return new DirtyBitmap(iova, size, page, words);
+        }
+
+        @Override
+        public void stop(DirtyTracking asked) {
+            ioas.lock.lock();
+            try {
+                if (tracking == asked) {
+                    if (!closed) {
+                        ioas.iommufd().port.trackDirtyPages(id, false);
+                    }
+                    tracking = null;
+                }
+            } finally {
+                ioas.lock.unlock();
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+package io.github.vfio4j;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * What the IOMMU of a device is and can do ({@code IOMMU_GET_HW_INFO}).
+ *
+ * @param type whose IOMMU it is, in the numbers of {@code enum iommu_hw_info_type}: 0 unknown, 1 Intel VT-d, 2 Arm SMMUv3,
+ *     3 Tegra241 CMDQV, 4 AMD
+ * @param capabilities the bits {@code IOMMU_HW_CAP_...}
+ * @param pasidBits how many bits of a PASID the device can have; 0 for none, and on kernels that do not say
+ * @param data the registers that the kernel shows of that type, in the layout of {@code struct iommu_hw_info_...}, read-only
+ */
+public record IommuHardware(int type, long capabilities, int pasidBits, ByteBuffer data) {
+    private static final long DIRTY_TRACKING = 1; // IOMMU_HW_CAP_DIRTY_TRACKING
+
+    /** Makes one; the data is what the buffer has left. */
+    public IommuHardware {
+        data = data.slice().asReadOnlyBuffer().order(ByteOrder.nativeOrder());
+    }
+
+    /**
+     * Returns the data, from its start.
+     *
+     * @return a view of its own, in native byte order
+     */
+    @Override
+    public ByteBuffer data() {
+        return data.duplicate().order(ByteOrder.nativeOrder());
+    }
+
+    /**
+     * Can page tables be made that track which pages devices write ({@code IOMMU_HW_CAP_DIRTY_TRACKING})?
+     *
+     * @return true if so
+     */
+    public boolean tracksDirtyPages() {
+        return (capabilities & DIRTY_TRACKING) != 0;
+    }
+}
