@@ -101,9 +101,19 @@ final class Hwpt extends IommuObject implements Translation {
         }
     }
 
-    /** Which pages of a range were written, by their first IOVAs; forgets them if that is wanted. */
+    /** What was mapped there is gone, and with it what is known of its pages. */
+    void forget(Area gone) {
+        synchronized (dirty) {
+            dirty.subSet(page(gone.iova), page(gone.last()) + 1).clear();
+        }
+    }
+
+    /** Which pages of a range were written, by their first IOVAs, while it tracks them; forgets them if that is wanted. */
     List<Long> dirtyPages(long iova, long size, boolean forget) {
         synchronized (dirty) {
+            if (!tracking) {
+                return List.of();
+            }
             SortedSet<Long> found = dirty.subSet(page(iova), page(iova + size - 1) + 1);
             List<Long> pages = found.stream().map(page -> page * Memory.PAGE).toList();
             if (forget) {

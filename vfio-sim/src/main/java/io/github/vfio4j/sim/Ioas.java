@@ -419,6 +419,7 @@ final class Ioas extends IommuObject {
 
     private long remove(List<Area> gone) {
         table.remove(gone);
+        pageTables.forEach(pageTable -> gone.forEach(pageTable::forget));
         if (!pageTables.isEmpty()) {
             gone.forEach(Area::unpin);
         }

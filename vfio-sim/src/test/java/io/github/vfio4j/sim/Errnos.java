@@ -25,6 +25,7 @@ final class Errnos {
     static final int ERANGE = 34;
     static final int EOVERFLOW = 75;
     static final int EBADFD = 77;
+    static final int EOPNOTSUPP = 95;
 
     private Errnos() {}
 }

@@ -281,6 +281,24 @@ final class RawProcess {
         return out(ints(24, flags, device, ioas, 0, 0), 16, iommufd, HWPT_ALLOC);
     }
 
+    int trackDirtyPages(int iommufd, int pageTable, boolean on) {
+        return ioctl(iommufd, HWPT_SET_DIRTY_TRACKING, ints(16, on ? 1 : 0, pageTable, 0));
+    }
+
+    /** A bitmap of the pages of 4096 bytes that were written, 64 at most, or -errno; flag 1 keeps them. */
+    long dirtyPages(int iommufd, int pageTable, long iova, long size, int flags) {
+        MemorySegment get = memory(56);
+        get.set(INT, 0, 48);
+        get.set(INT, 4, pageTable);
+        get.set(INT, 8, flags);
+        get.set(LONG, 16, iova);
+        get.set(LONG, 24, size);
+        get.set(LONG, 32, 4096);
+        get.set(LONG, 40, get.address() + 48);
+        int result = ioctl(iommufd, HWPT_GET_DIRTY_BITMAP, get);
+        return result < 0 ? result : get.get(LONG, 48);
+    }
+
     /** IOMMU_OPTION_OP_SET. */
     int option(int iommufd, int option, int object, int value) {
         return ioctl(iommufd, IOMMU_OPTION, ints(24, option, 0, object, value, 0));

@@ -26,38 +26,38 @@ final class IommufdCases {
     private static final int EOPNOTSUPP = 95;
     private static final int EADDRINUSE = 98;
 
-    private static final int IOMMUFD = 0;
-    private static final int GROUP = 1;
-    private static final int DEVICE = 2;
+    static final int IOMMUFD = 0;
+    static final int GROUP = 1;
+    static final int DEVICE = 2;
     private static final int EVENT = 3;
-    private static final int OTHER = 4;
+    static final int OTHER = 4;
     private static final int OTHER_IOMMUFD = 5;
 
-    private static final int FIXED = IOMMU_IOAS_MAP_FIXED_IOVA();
+    static final int FIXED = IOMMU_IOAS_MAP_FIXED_IOVA();
     private static final int WRITEABLE = IOMMU_IOAS_MAP_WRITEABLE();
-    private static final int READABLE = IOMMU_IOAS_MAP_READABLE();
-    private static final int READ_WRITE = READABLE | WRITEABLE;
-    private static final int NOBODY = 77; // no object has this number
-    private static final long MSI = 0xfee0_0000L;
+    static final int READABLE = IOMMU_IOAS_MAP_READABLE();
+    static final int READ_WRITE = READABLE | WRITEABLE;
+    static final int NOBODY = 77; // no object has this number
+    static final long MSI = 0xfee0_0000L;
 
-    private static final Step OPEN_IOMMUFD = open(IOMMUFD, "/dev/iommu");
-    private static final Step OPEN_DEVICE = open(DEVICE, "/dev/vfio/devices/$cdev_00:04.0");
-    private static final Step OPEN_GROUP = open(GROUP, "/dev/vfio/$edu");
+    static final Step OPEN_IOMMUFD = open(IOMMUFD, "/dev/iommu");
+    static final Step OPEN_DEVICE = open(DEVICE, "/dev/vfio/devices/$cdev_00:04.0");
+    static final Step OPEN_GROUP = open(GROUP, "/dev/vfio/$edu");
 
     /** The objects' numbers: a device that is bound first, then an address space, and the page table of both. */
-    private static final int BOUND_DEVICE = 1;
+    static final int BOUND_DEVICE = 1;
 
-    private static final int IOAS = 2;
-    private static final int HWPT = 3;
-    private static final Step[] BOUND = {OPEN_IOMMUFD, OPEN_DEVICE, bind(DEVICE, fd(IOMMUFD)), alloc()};
-    private static final Step[] ATTACHED = then(BOUND, attach(DEVICE, IOAS));
-    private static final Step[] MAPPED = then(ATTACHED, map(FIXED | READ_WRITE, 0x10000, 0, 0x2000));
+    static final int IOAS = 2;
+    static final int HWPT = 3;
+    static final Step[] BOUND = {OPEN_IOMMUFD, OPEN_DEVICE, bind(DEVICE, fd(IOMMUFD)), alloc()};
+    static final Step[] ATTACHED = then(BOUND, attach(DEVICE, IOAS));
+    static final Step[] MAPPED = then(ATTACHED, map(FIXED | READ_WRITE, 0x10000, 0, 0x2000));
 
     /** An address space alone, number 1. */
-    private static final Step[] ALONE = {OPEN_IOMMUFD, alloc()};
+    static final Step[] ALONE = {OPEN_IOMMUFD, alloc()};
 
     /** Two devices of one group, numbers 1 and 2. */
-    private static final Step[] TWO_BOUND = {
+    static final Step[] TWO_BOUND = {
         OPEN_IOMMUFD,
         open(DEVICE, "/dev/vfio/devices/$cdev_01:01.0"),
         open(OTHER, "/dev/vfio/devices/$cdev_01:02.0"),
@@ -65,12 +65,12 @@ final class IommufdCases {
     };
 
     /** An iommufd in place of a container: its address space is number 1. */
-    private static final Step[] COMPAT = {
+    static final Step[] COMPAT = {
         OPEN_IOMMUFD, OPEN_GROUP, ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(IOMMUFD))
     };
 
-    private static final Step GET_DEVICE = getDevice(DEVICE, GROUP, text(TwinMachine.EDU));
-    private static final Step[] COMPAT_OPEN = then(COMPAT, GET_DEVICE);
+    static final Step GET_DEVICE = getDevice(DEVICE, GROUP, text(TwinMachine.EDU));
+    static final Step[] COMPAT_OPEN = then(COMPAT, GET_DEVICE);
     private static final Step[] COMPAT_SHARED = {
         OPEN_IOMMUFD,
         open(GROUP, "/dev/vfio/$shared"),
@@ -337,51 +337,51 @@ final class IommufdCases {
         RuleCases.calls(rule, ABSENT, ABSENT, errno, steps);
     }
 
-    private static Step bind(int device, Field iommufd) {
+    static Step bind(int device, Field iommufd) {
         return ioctl(device, VFIO_DEVICE_BIND_IOMMUFD(), u32(16), u32(0), iommufd, u32(0));
     }
 
-    private static Step attach(int device, int to) {
+    static Step attach(int device, int to) {
         return ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT(), u32(12), u32(0), u32(to));
     }
 
-    private static Step alloc() {
+    static Step alloc() {
         return ioctl(IOMMUFD, IOMMU_IOAS_ALLOC(), u32(12), u32(0), u32(0));
     }
 
-    private static Step map(int flags, long iova, long offset, long size) {
+    static Step map(int flags, long iova, long offset, long size) {
         return map(IOAS, flags, iova, address(Region.RAM, offset), size);
     }
 
-    private static Step map(int ioas, int flags, long iova, Field memory, long size) {
+    static Step map(int ioas, int flags, long iova, Field memory, long size) {
         return ioctl(
                 IOMMUFD, IOMMU_IOAS_MAP(), u32(40), u32(flags), u32(ioas), u32(0), memory, u64(size), u64(iova));
     }
 
-    private static Step mapFile(int flags, int ioas, Field file, long size) {
+    static Step mapFile(int flags, int ioas, Field file, long size) {
         return ioctl(
                 IOMMUFD, IOMMU_IOAS_MAP_FILE(), u32(40), u32(flags), u32(ioas), file, u64(0), u64(size), u64(0x10000));
     }
 
-    private static Step copy(int flags, long to, long from, long size) {
+    static Step copy(int flags, long to, long from, long size) {
         return copy(flags, IOAS, IOAS, to, from, size);
     }
 
-    private static Step copy(int flags, int source, int target, long to, long from, long size) {
+    static Step copy(int flags, int source, int target, long to, long from, long size) {
         return ioctl(
                 IOMMUFD, IOMMU_IOAS_COPY(), u32(40), u32(flags), u32(target), u32(source), u64(size), u64(to), u64(from));
     }
 
-    private static Step unmap(int ioas, long iova, long size) {
+    static Step unmap(int ioas, long iova, long size) {
         return ioctl(IOMMUFD, IOMMU_IOAS_UNMAP(), u32(24), u32(ioas), u64(iova), u64(size));
     }
 
     /** Leaves one range in the program's memory, for {@link #allow}. */
-    private static Step ranges(long first, long last) {
+    static Step ranges(long first, long last) {
         return put(0x8000, first, last);
     }
 
-    private static Step allow(int ioas, int count) {
+    static Step allow(int ioas, int count) {
         return ioctl(
                 IOMMUFD, IOMMU_IOAS_ALLOW_IOVAS(), u32(24), u32(ioas), u32(count), u32(0), address(Region.RAM, 0x8000));
     }
@@ -399,15 +399,15 @@ final class IommufdCases {
     }
 
     /** IOMMU_OPTION with IOMMU_OPTION_OP_SET, which is 0. */
-    private static Step option(int option, int object, long value) {
+    static Step option(int option, int object, long value) {
         return ioctl(IOMMUFD, IOMMU_OPTION(), u32(24), u32(option), u32(0), u32(object), u64(value));
     }
 
-    private static Step vfioIoas(int operation, int ioas) {
+    static Step vfioIoas(int operation, int ioas) {
         return ioctl(IOMMUFD, IOMMU_VFIO_IOAS(), u32(12), u32(ioas), u32(operation));
     }
 
-    private static Step allocHwpt(int flags, int device, int parent) {
+    static Step allocHwpt(int flags, int device, int parent) {
         return ioctl(
                 IOMMUFD, IOMMU_HWPT_ALLOC(), u32(24), u32(flags), u32(device), u32(parent), u32(0), u32(0));
     }
@@ -430,16 +430,16 @@ final class IommufdCases {
                 address(Region.RAM, 0x8000));
     }
 
-    private static Step dmaMap(long iova, long offset, long size) {
+    static Step dmaMap(long iova, long offset, long size) {
         return dmaMap(address(Region.RAM, offset), iova, size);
     }
 
-    private static Step dmaMap(Field memory, long iova, long size) {
+    static Step dmaMap(Field memory, long iova, long size) {
         int access = VFIO_DMA_MAP_FLAG_READ() | VFIO_DMA_MAP_FLAG_WRITE();
         return ioctl(IOMMUFD, VFIO_IOMMU_MAP_DMA(), u32(32), u32(access), memory, u64(iova), u64(size));
     }
 
-    private static Step dmaUnmap(long iova, long size, int flags) {
+    static Step dmaUnmap(long iova, long size, int flags) {
         return ioctl(IOMMUFD, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(flags), u64(iova), u64(size));
     }
 

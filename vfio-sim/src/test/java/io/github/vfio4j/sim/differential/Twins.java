@@ -92,7 +92,7 @@ final class Twins {
                     found.add(Files.readSymbolicLink(file).toString());
                 }
             }
-            found.removeIf(line -> !line.contains("/dev/vfio/") && !line.contains("[vfio") && !line.contains("kvm"));
+            found.removeIf(line -> !line.contains("/dev/vfio/") && !line.contains("/dev/iommu") && !line.contains("[vfio") && !line.contains("kvm"));
             found.forEach(line -> leaks.add("%s, process %s: %s".formatted(release, process, line)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
