@@ -143,6 +143,7 @@ final class SimSysFs implements SysFs {
         for (VfioGroup group : machine.vfioGroups()) {
             state.add(group);
             state.add(List.copyOf(group.devices()));
+            group.devices().forEach(device -> state.add(device.leaving));
         }
         return state;
     }

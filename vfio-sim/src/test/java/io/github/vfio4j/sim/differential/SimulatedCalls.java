@@ -36,14 +36,12 @@ final class SimulatedCalls {
         return Side.simulated(
                 machine.profile().toString(),
                 SimPorts.syscalls(machine.startProcess()),
-                path -> path.replace("$edu", "1")
-                        .replace("$testdev", "2")
-                        .replace("$shared", "3")
-                        .replace("$cdev_00:04.0", "vfio0")
-                        .replace("$cdev_00:08.0", "vfio1")
-                        .replace("$cdev_01:01.0", "vfio2")
-                        .replace("$cdev_01:02.0", "vfio3")
-                        .replace("$card", "6"));
+                path -> TwinMachine.withNode(
+                        path.replace("$edu", "1")
+                                .replace("$testdev", "2")
+                                .replace("$shared", "3")
+                                .replace("$card", "6"),
+                        SimPorts.sysfs(machine)));
     }
 
     /** Runs the steps and closes all; what the last one answered. */

@@ -20,7 +20,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Stream;
 
@@ -53,6 +52,7 @@ final class TwinMachine {
             List.of("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
 
     private static final Path DRIVERS = Path.of("/sys/bus/pci/drivers");
+    private static final String NODE = "$cdev_";
     private static final Path DEVICES = Path.of("/sys/bus/pci/devices");
     private static final Path MTTY = Path.of("/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/create");
 
@@ -76,11 +76,6 @@ final class TwinMachine {
         names.putAll(Map.of(
                 "$edu", group(EDU), "$testdev", group(TESTDEV), "$card", group(CARD), "$shared", group(SHARED.getFirst())));
         simulatedNames = new HashMap<>(names);
-        for (String address : List.of(EDU, TESTDEV, SHARED.get(0), SHARED.get(1))) {
-            String name = "$cdev_" + address.substring(address.indexOf(':') + 1);
-            node(address).ifPresent(node -> names.put(name, node));
-            node(simulated, address).ifPresent(node -> simulatedNames.put(name, node));
-        }
         if (mediated()) {
             int last = functions.stream().mapToInt(function -> function.group).max().orElseThrow();
             simulatedNames.put("$mtty", Integer.toString(last + 1));
@@ -107,20 +102,18 @@ final class TwinMachine {
         return Files.exists(MTTY);
     }
 
-    /** The name of a device's own node, if the kernel has such. */
-    private static Optional<String> node(String address) {
-        Path nodes = DEVICES.resolve(address).resolve("vfio-dev");
-        String[] names = nodes.toFile().list();
-        return names != null && Files.exists(nodes.resolve(names[0]).resolve("dev"))
-                ? Optional.of(names[0])
-                : Optional.empty();
-    }
-
-    private static Optional<String> node(SimMachine machine, String address) {
+    /** A path with a device's own node, $cdev_ and its address: nodes get new numbers when devices are bound anew. */
+    static String withNode(String path, SysFs sysfs) {
+        int at = path.indexOf(NODE);
+        if (at < 0) {
+            return path;
+        }
+        String address = "0000:" + path.substring(at + NODE.length());
         try {
-            return SimPorts.sysfs(machine).list("/sys/bus/pci/devices/" + address + "/vfio-dev").stream().findFirst();
+            return path.substring(0, at)
+                    + sysfs.list("/sys/bus/pci/devices/" + address + "/vfio-dev").getFirst();
         } catch (SysFs.Failure e) {
-            return Optional.empty();
+            return path; // there is none: a path that nothing has
         }
     }
 
@@ -138,12 +131,12 @@ final class TwinMachine {
 
     /** A path with $edu, $testdev and so on replaced by their group numbers. */
     String path(String path) {
-        return replaced(path, names);
+        return withNode(replaced(path, names), SysFs.linux());
     }
 
     /** The same for the simulated twin: mediated devices come later there. */
     String simulatedPath(String path) {
-        return replaced(path, simulatedNames);
+        return withNode(replaced(path, simulatedNames), SimPorts.sysfs(simulated));
     }
 
     static String replaced(String path, Map<String, String> names) {
