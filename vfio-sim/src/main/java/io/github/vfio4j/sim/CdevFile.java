@@ -195,7 +195,12 @@ final class CdevFile extends SimFile {
     private int detach(UserMemory argument) {
         long least = vfio_device_detach_iommufd_pt.pasid$offset();
         InfoStruct detach = new InfoStruct(argument, vfio_device_detach_iommufd_pt.layout(), least);
-        checkFlags(vfio_device_detach_iommufd_pt.flags(detach.fields), VFIO_DEVICE_DETACH_PASID());
+        int flags = vfio_device_detach_iommufd_pt.flags(detach.fields);
+        if (pasids() && flags == VFIO_DEVICE_DETACH_PASID() && !device.isEmulated()) {
+            new InfoStruct(argument, vfio_device_detach_iommufd_pt.layout()); // as long as that
+            return 0; // no PASID is attached
+        }
+        checkFlags(flags, VFIO_DEVICE_DETACH_PASID());
         machine.kernel().lock();
         try {
             device.bound().detach();

@@ -26,6 +26,7 @@ final class Errnos {
     static final int EOVERFLOW = 75;
     static final int EBADFD = 77;
     static final int EOPNOTSUPP = 95;
+    static final int EADDRINUSE = 98;
 
     private Errnos() {}
 }

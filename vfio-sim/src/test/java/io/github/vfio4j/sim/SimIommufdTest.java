@@ -6,8 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.SysFs;
+import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -132,6 +136,41 @@ class SimIommufdTest {
         raw.close(device);
         raw.process.files().open().stream().filter(fd -> fd > device).toList().forEach(raw::close);
         unbind.join();
+    }
+
+    @Test
+    void aMediatedDeviceIsBoundAndAttached() {
+        try (SimMachine mediated = SimMachine.builder()
+                .mediatedDevice(new UUID(1, 2), new MttyModel())
+                .build()) {
+            RawProcess there = RawProcess.on(mediated);
+            int fd = check(there.open("/dev/iommu"));
+            int file = check(there.open("/dev/vfio/devices/vfio0"));
+            assertThat(there.bind(file, fd)).isEqualTo(1);
+            int ioas = check(there.ioasAlloc(fd));
+            check(there.ioasMap(fd, ioas, 0x10001, there.mmap(4096), 1, READ));
+            assertThat(there.attach(file, ioas)).as("a byte is mapped").isEqualTo(-EADDRINUSE);
+            assertThat(there.ioasUnmap(fd, ioas, 0, -1)).isEqualTo(1);
+
+            assertThat(there.attach(file, ioas)).isEqualTo(ioas);
+
+            assertThat(there.ioasMap(fd, ioas, 0x10001, there.mmap(4096), 1, READ)).isEqualTo(-EINVAL);
+            assertThat(there.destroy(fd, ioas)).isEqualTo(-EBUSY);
+            assertThat(there.detach(file)).isZero();
+            assertThat(there.destroy(fd, ioas)).isZero();
+            there.close(file);
+            there.close(fd);
+        }
+    }
+
+    @Test
+    void sysfsTellsTheNumberOfTheNode() throws SysFs.Failure {
+        String at = "/sys/bus/pci/devices/" + ADDRESS + "/vfio-dev";
+        assertThat(machine.sysfs().list(at)).containsExactly("vfio0");
+        Frame frame = new Frame();
+        check(raw.calls.statx(frame, device, "", Syscalls.AT_EMPTY_PATH));
+        assertThat(machine.sysfs().read(at + "/vfio0/dev"))
+                .isEqualTo(frame.arg.get(INT, 128) + ":" + frame.arg.get(INT, 132));
     }
 
     @Test
