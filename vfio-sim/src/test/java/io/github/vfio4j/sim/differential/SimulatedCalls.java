@@ -20,10 +20,10 @@ final class SimulatedCalls {
         SimMachine.Builder builder = SimMachine.builder().kernel(kernel);
         builder.device(PciAddress.parse(TwinMachine.EDU), new Plain(false), 1, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.TESTDEV), new Plain(true), 2, SimMachine.VFIO_PCI);
-        builder.device(PciAddress.parse(TwinMachine.CARD), new Card(), 6, SimMachine.VFIO_PCI);
         for (String member : TwinMachine.SHARED) {
             builder.device(PciAddress.parse(member), new Plain(false), 3, TwinMachine.firstDriver(member));
         }
+        builder.device(PciAddress.parse(TwinMachine.CARD), new Card(), 6, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.BRIDGE), new SimulatedBridge(), 3, "");
         SimMachine machine = builder.build();
         TwinMachine.giveCardToVfio(machine);
