@@ -22,7 +22,6 @@ public enum MigrationState {
     /** May a device in this state be asked to go to another? What else stands in between, the kernel walks through. */
     boolean leadsTo(MigrationState next) {
         boolean precopy = next == PRE_COPY || next == PRE_COPY_P2P;
-        boolean works = this == RUNNING || this == RUNNING_P2P || this == PRE_COPY || this == PRE_COPY_P2P;
-        return this != ERROR && next != ERROR && (!precopy || works);
+        return this != ERROR && next != ERROR && !(precopy && this == STOP_COPY);
     }
 }

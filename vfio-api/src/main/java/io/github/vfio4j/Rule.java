@@ -3415,7 +3415,7 @@ public enum Rule {
             Errno.EINVAL,
             "the device cannot go to that state from the one that it is in",
             "vfio_mig_get_next_state",
-            "pre-copy is reached from a device that works; a device that failed must be reset",
+            "pre-copy is not reached while the state is copied (STOP_COPY); a device that failed must be reset",
             f -> !f.migrationStateReachable()),
 
     // ---- VFIO_MIG_GET_PRECOPY_INFO
@@ -3428,7 +3428,7 @@ public enum Rule {
             "the device is not in pre-copy",
             "vfio_mig_get_precopy_info",
             "ask migration.dataSize(), or just read to the end",
-            null),
+            f -> !f.preCopying()),
 
     // ---- VFIO_DEVICE_FEATURE_DMA_LOGGING_START
     /** A log is of something. */

@@ -529,6 +529,15 @@ public interface Facts {
     }
 
     /**
+     * Is the state of the device read while it works?
+     *
+     * @return true if so
+     */
+    default boolean preCopying() {
+        return true;
+    }
+
+    /**
      * Is unmapping to take only the addresses of mappings?
      *
      * @return true if the flags say so

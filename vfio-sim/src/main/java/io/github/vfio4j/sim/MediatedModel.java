@@ -57,6 +57,15 @@ public interface MediatedModel {
     }
 
     /**
+     * Returns how much of a saved state never changes. It travels ahead, while the device works (pre-copy).
+     *
+     * @return how many of the first bytes of {@link #save}, always the same
+     */
+    default int earlyBytes() {
+        return 0;
+    }
+
+    /**
      * Takes over a state that was saved. The device stands still.
      *
      * @param state what came

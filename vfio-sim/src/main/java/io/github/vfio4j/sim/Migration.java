@@ -10,10 +10,11 @@ import io.github.vfio4j.ffm.gen.vfio_device_feature_mig_state;
 import io.github.vfio4j.ffm.gen.vfio_device_feature_migration;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
- * The migration of a mediated device that is open: its state, and the file that the state travels through. There is no
- * pre-copy. Guarded by the device's lock.
+ * The migration of a mediated device that is open: its state, and the file that the state travels through. Guarded by the
+ * device's lock.
  */
 final class Migration {
     private static final long DATA = FeatureCall.DATA;
@@ -49,7 +50,7 @@ final class Migration {
         long size = vfio_device_feature_migration.sizeof();
         if (call.checked(VFIO_DEVICE_FEATURE_GET(), size)) {
             MemorySegment answer = UserMemory.zeroed(size);
-            vfio_device_feature_migration.flags(answer, VFIO_MIGRATION_STOP_COPY() | VFIO_MIGRATION_P2P());
+            vfio_device_feature_migration.flags(answer, VFIO_MIGRATION_STOP_COPY() | VFIO_MIGRATION_P2P() | VFIO_MIGRATION_PRE_COPY());
             call.argument().write(DATA, answer, size);
         }
         return 0;
@@ -104,17 +105,7 @@ final class Migration {
 
     /** Walks to a state. Returns the file that the last step opened; null for none. */
     private MigrationFile change(int wanted) {
-        KernelError.check(device.machine().profile(), Operation.MIG_DEVICE_STATE, new Facts() {
-            @Override
-            public boolean migrationStateSupported() {
-                return wanted >= VFIO_DEVICE_STATE_STOP() && wanted <= VFIO_DEVICE_STATE_RUNNING_P2P();
-            }
-
-            @Override
-            public boolean migrationStateReachable() {
-                return state != VFIO_DEVICE_STATE_ERROR();
-            }
-        });
+        check(wanted);
         MigrationFile opened = null;
         while (state != wanted) {
             opened = step(towards(wanted));
@@ -122,14 +113,47 @@ final class Migration {
         return opened;
     }
 
-    /** The next state on the way: RUNNING and RUNNING_P2P and STOP lie in a row, the others hang on STOP. */
+    private void check(int wanted) {
+        KernelError.check(device.machine().profile(), Operation.MIG_DEVICE_STATE, new Facts() {
+            @Override
+            public boolean migrationStateSupported() {
+                return wanted >= VFIO_DEVICE_STATE_STOP() && wanted <= VFIO_DEVICE_STATE_PRE_COPY_P2P();
+            }
+
+            @Override
+            public boolean migrationStateReachable() {
+                boolean copied = state == VFIO_DEVICE_STATE_STOP_COPY();
+                return state != VFIO_DEVICE_STATE_ERROR() && !(copied && preCopies(wanted));
+            }
+        });
+    }
+
+    private static boolean preCopies(int state) {
+        return state == VFIO_DEVICE_STATE_PRE_COPY() || state == VFIO_DEVICE_STATE_PRE_COPY_P2P();
+    }
+
+    /**
+     * The next state on the way: RUNNING and RUNNING_P2P and STOP lie in a row, with PRE_COPY beside the first and
+     * PRE_COPY_P2P beside the second; RESUMING and STOP_COPY hang on STOP, and the latter on PRE_COPY_P2P, too.
+     */
     private int towards(int wanted) {
+        boolean preCopies = preCopies(wanted);
         if (state == VFIO_DEVICE_STATE_RUNNING()) {
-            return VFIO_DEVICE_STATE_RUNNING_P2P();
+            return wanted == VFIO_DEVICE_STATE_PRE_COPY() ? wanted : VFIO_DEVICE_STATE_RUNNING_P2P();
+        } else if (state == VFIO_DEVICE_STATE_PRE_COPY()) {
+            boolean onwards = preCopies || wanted == VFIO_DEVICE_STATE_STOP_COPY();
+            return onwards ? VFIO_DEVICE_STATE_PRE_COPY_P2P() : VFIO_DEVICE_STATE_RUNNING();
+        } else if (state == VFIO_DEVICE_STATE_PRE_COPY_P2P()) {
+            boolean beside = preCopies || wanted == VFIO_DEVICE_STATE_STOP_COPY();
+            return beside ? wanted : VFIO_DEVICE_STATE_RUNNING_P2P();
         } else if (state == VFIO_DEVICE_STATE_RUNNING_P2P()) {
-            return wanted == VFIO_DEVICE_STATE_RUNNING() ? wanted : VFIO_DEVICE_STATE_STOP();
+            if (wanted == VFIO_DEVICE_STATE_RUNNING() || wanted == VFIO_DEVICE_STATE_PRE_COPY()) {
+                return VFIO_DEVICE_STATE_RUNNING();
+            }
+            return preCopies ? wanted : VFIO_DEVICE_STATE_STOP();
         } else if (state == VFIO_DEVICE_STATE_STOP()) {
-            return wanted == VFIO_DEVICE_STATE_RUNNING() ? VFIO_DEVICE_STATE_RUNNING_P2P() : wanted;
+            boolean works = preCopies || wanted == VFIO_DEVICE_STATE_RUNNING();
+            return works ? VFIO_DEVICE_STATE_RUNNING_P2P() : wanted;
         }
         return VFIO_DEVICE_STATE_STOP();
     }
@@ -140,14 +164,30 @@ final class Migration {
             end();
             throw new KernelError(Errno.EINVAL);
         }
-        end();
+        boolean goesOn = preCopies(state) && (preCopies(next) || next == VFIO_DEVICE_STATE_STOP_COPY());
         state = next;
-        if (next == VFIO_DEVICE_STATE_STOP_COPY()) {
-            file = new MigrationFile(device, device.model.save().orElseThrow());
+        if (goesOn) {
+            file.show(shown());
+            return null;
+        }
+        end();
+        if (preCopies(next) || next == VFIO_DEVICE_STATE_STOP_COPY()) {
+            file = new MigrationFile(device, shown());
         } else if (next == VFIO_DEVICE_STATE_RESUMING()) {
             file = new MigrationFile(device);
         }
         return file;
+    }
+
+    /** What of the device's state can be read now. */
+    private byte[] shown() {
+        byte[] all = device.model.save().orElseThrow();
+        return preCopies(state) ? Arrays.copyOf(all, device.model.earlyBytes()) : all;
+    }
+
+    /** Is its state read while it works? */
+    boolean preCopying() {
+        return preCopies(state);
     }
 
     /** The stream of the state before goes nowhere any more. */

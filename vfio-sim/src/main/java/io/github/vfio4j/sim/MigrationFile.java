@@ -3,14 +3,17 @@ package io.github.vfio4j.sim;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_MIG_GET_PRECOPY_INFO;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.ffm.gen.vfio_precopy_info;
+import io.github.vfio4j.spi.Facts;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** An open migration data file: to be read in STOP_COPY, to be written in RESUMING. */
+/** An open migration data file: to be read in PRE_COPY and STOP_COPY, to be written in RESUMING. */
 final class MigrationFile extends UnseekableFile {
     private final EmulatedDevice device;
-    private final MemorySegment saved; // null for one that is written
+    private MemorySegment saved; // null for one that is written; else guarded by this
     private final ByteArrayOutputStream written = new ByteArrayOutputStream(); // guarded by this
     private long position; // guarded by this
     private boolean disabled; // guarded by this
@@ -23,6 +26,11 @@ final class MigrationFile extends UnseekableFile {
     MigrationFile(EmulatedDevice device, byte[] saved) {
         this.device = device;
         this.saved = MemorySegment.ofArray(saved);
+    }
+
+    /** There is more to read. */
+    synchronized void show(byte[] more) {
+        saved = MemorySegment.ofArray(more);
     }
 
     synchronized byte[] written() {
@@ -60,7 +68,35 @@ final class MigrationFile extends UnseekableFile {
 
     @Override
     int ioctl(SimProcess caller, int request, UserMemory argument) {
-        throw new KernelError(request == VFIO_MIG_GET_PRECOPY_INFO() ? Errno.EINVAL : Errno.ENOTTY);
+        if (request != VFIO_MIG_GET_PRECOPY_INFO() || isWritten()) {
+            throw new KernelError(Errno.ENOTTY);
+        }
+        InfoStruct info = new InfoStruct(argument, vfio_precopy_info.layout());
+        device.lock.lock();
+        try {
+            Migration migration = device.migration();
+            KernelError.check(device.machine().profile(), Operation.MIG_GET_PRECOPY_INFO, new Facts() {
+                @Override
+                public boolean preCopying() {
+                    return migration != null && migration.preCopying();
+                }
+            });
+            vfio_precopy_info.initial_bytes(info.fields, left());
+            vfio_precopy_info.dirty_bytes(info.fields, 0);
+        } finally {
+            device.lock.unlock();
+        }
+        info.write();
+        return 0;
+    }
+
+    private synchronized boolean isWritten() {
+        return saved == null;
+    }
+
+    private synchronized long left() {
+        check(true);
+        return saved.byteSize() - position;
     }
 
     @Override

@@ -56,6 +56,11 @@ public final class MttyModel implements MediatedModel {
     }
 
     @Override
+    public int earlyBytes() {
+        return 1; // whose state it is
+    }
+
+    @Override
     public boolean load(byte[] state) {
         if (state.length != 3 || state[0] != 'M') {
             return false;

@@ -27,6 +27,8 @@ class SimMigrationTest {
     private static final int STOP_COPY = 3;
     private static final int RESUMING = 4;
     private static final int PRE_COPY = 6;
+    private static final int PRE_COPY_P2P = 7;
+    private static final int PRECOPY_INFO = io.github.vfio4j.ffm.gen.vfio_h.VFIO_MIG_GET_PRECOPY_INFO();
     private static final UUID MTTY = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
 
     private RawProcess p;
@@ -69,7 +71,7 @@ class SimMigrationTest {
         assertThat(p.ioctl(device, FEATURE, p.ints(8, PROBE | DEVICE_STATE))).isEqualTo(expected);
         assertThat(p.ioctl(device, FEATURE, p.ints(8, PROBE | 3))).isEqualTo(-ENOTTY); // low power
         if (expected == 0) {
-            assertThat(feature.get(LONG, 8)).isEqualTo(3); // STOP_COPY, P2P
+            assertThat(feature.get(LONG, 8)).isEqualTo(7); // STOP_COPY, P2P, PRE_COPY
         }
     }
 
@@ -83,7 +85,7 @@ class SimMigrationTest {
 
     @Test
     void statesThatAreNotThereAreEinval() {
-        for (int state : new int[] {ERROR, PRE_COPY, 7, 8, -1}) {
+        for (int state : new int[] {ERROR, 8, -1}) {
             assertThat(to(state)).isEqualTo(-EINVAL);
             assertThat(opened).isEqualTo(-1);
         }
@@ -109,6 +111,57 @@ class SimMigrationTest {
         MemorySegment scratch = p.memory(1);
         p.pread(device, scratch, 7);
         assertThat(scratch.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 0x5a);
+    }
+
+    /** The device's whole state, and how much of it was read by the time that the device stopped. */
+    private MemorySegment saved(int... way) {
+        MemorySegment saved = p.memory(3);
+        int stream = -1;
+        long at = 0;
+        for (int state : way) {
+            assertThat(to(state)).isZero();
+            stream = stream < 0 ? opened : stream;
+            at += p.calls.read(new Frame(), stream, saved.asSlice(at));
+        }
+        assertThat(at).isEqualTo(3);
+        return saved;
+    }
+
+    @Test
+    void whatTravelsAheadIsThePartThatStays() {
+        p.pwrite(device, p.ints(0x5a).asSlice(0, 1), 7);
+        MemorySegment ahead = saved(PRE_COPY, PRE_COPY_P2P, PRE_COPY, STOP_COPY);
+        assertThat(to(RUNNING)).isZero();
+        assertThat(ahead.mismatch(saved(STOP_COPY))).isEqualTo(-1);
+    }
+
+    @Test
+    void aStreamThatWasOpenedAheadEndsWhenTheDeviceGoesOnRunning() {
+        assertThat(to(PRE_COPY_P2P)).isZero();
+        int stream = opened;
+        MemorySegment info = p.ints(24, 0, 77, 77, 77, 77);
+        assertThat(p.ioctl(stream, PRECOPY_INFO, info)).isZero();
+        assertThat(info.get(LONG, 8)).isEqualTo(1);
+        assertThat(info.get(LONG, 16)).isZero();
+        assertThat(to(PRE_COPY)).isZero();
+        assertThat(opened).isEqualTo(-1);
+        assertThat(to(STOP)).isZero();
+        assertThat(p.ioctl(stream, PRECOPY_INFO, info)).isEqualTo(-EINVAL);
+        assertThat(p.calls.read(new Frame(), stream, p.memory(8))).isEqualTo(-ENODEV);
+        assertThat(to(PRE_COPY)).isZero();
+        assertThat(to(STOP_COPY)).isZero();
+        assertThat(to(PRE_COPY)).isEqualTo(-EINVAL);
+        assertThat(state()).isEqualTo(STOP_COPY);
+    }
+
+    @Test
+    void aDeviceThatResumesGoesAllTheWayToPreCopy() {
+        assertThat(to(RESUMING)).isZero();
+        assertThat(p.ioctl(opened, PRECOPY_INFO, p.ints(24, 0, 0, 0, 0, 0))).isEqualTo(-ENOTTY);
+        p.calls.write(new Frame(), opened, p.ints('M').asSlice(0, 3));
+        assertThat(to(PRE_COPY)).isZero();
+        assertThat(state()).isEqualTo(PRE_COPY);
+        assertThat(opened).isNotNegative();
     }
 
     @Test

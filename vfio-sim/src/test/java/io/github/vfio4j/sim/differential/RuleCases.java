@@ -428,7 +428,6 @@ final class RuleCases {
         for (Rule rule : List.of(
                 MIGRATION_STATE_SUPPORTED,
                 MIGRATION_STATE_REACHABLE,
-                PRECOPY_INFO_STATE,
                 DMA_LOGGING_RANGES,
                 DMA_LOGGING_MOST,
                 DMA_LOGGING_ALIGNED,
@@ -436,6 +435,7 @@ final class RuleCases {
                 DMA_LOGGING_OVERLAP)) {
             unshown(rule, migration + ", nor has the simulated machine; the tests of vfio-api and vfio-ffm have one");
         }
+        tested(PRECOPY_INFO_STATE, "MigrationKernelTest#preCopyEstimatesWhatIsLeft");
         unshown(DMA_BUF_POSSIBLE, "the kernels here either share all BARs or lack the feature");
         tested(DMA_BUF_PARTS, "FeatureKernelTest#partsOfABarAreShared");
         tested(DMA_BUF_BAR, "FeatureKernelTest#partsOfABarAreShared");
