@@ -91,6 +91,7 @@ public final class EduModel implements PciModel {
         lastFactorial = NO_FACTORIAL;
         INT32.setOpaque(bar, FACTORIAL, NO_FACTORIAL);
         INT32.setRelease(bar, ID, VERSION_1_0);
+        bus.setLine(false);
         MemorySegment registers = bar;
         PciBus on = bus;
         poller = new Poller("edu model", () -> look(on, registers));

@@ -6,13 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.vfio4j.Access;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.Interrupt;
+import io.github.vfio4j.Mmio;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.PciIrq;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.examples.models.E1000eModel;
 import io.github.vfio4j.examples.models.EduModel;
 import io.github.vfio4j.sim.SimMachine;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -25,6 +29,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EduTest {
     private static final PciAddress EDU = PciAddress.parse("00:04.0");
     private static final PciAddress CARD = PciAddress.parse("00:06.0");
+
+    private static final int IRQ_STATUS = 0x24;
+    private static final int IRQ_RAISE = 0x60;
+    private static final int IRQ_ACKNOWLEDGE = 0x64;
 
     private final SimMachine machine =
             SimMachine.builder().device(EDU, new EduModel()).device(CARD, new E1000eModel(0x1234)).build();
@@ -63,6 +71,23 @@ class EduTest {
         for (int i = 0; i < 100; i++) {
             edu.raise(0x40);
         }
+    }
+
+    @Test
+    void itsLineStaysAssertedUntilItIsAcknowledged() {
+        edu.close(); // which uses messages
+        Interrupt line = device.irq(PciIrq.INTX).enable().get(0);
+        Mmio registers = device.region(0).map();
+        registers.write32Release(IRQ_RAISE, 4);
+        assertThat(line.await(Duration.ofSeconds(30))).isEqualTo(1);
+        line.unmask();
+        assertThat(line.poll()).isEqualTo(1);
+        registers.write32Release(IRQ_ACKNOWLEDGE, 4);
+        while (registers.read32Acquire(IRQ_STATUS) != 0) {
+            Thread.onSpinWait();
+        }
+        line.unmask();
+        assertThat(line.poll()).isZero();
     }
 
     @Test

@@ -36,6 +36,8 @@ final class MutateRules {
             "SimDeviceFdTest",
             "SimDirtyPagesTest",
             "SimInterruptsTest",
+            "SimIntxTest",
+            "SimMigrationTest",
             "SimGroupTypesTest",
             "SimExternalUserTest",
             "SimBusResetTest",

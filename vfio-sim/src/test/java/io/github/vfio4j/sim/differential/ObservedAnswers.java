@@ -75,6 +75,74 @@ class ObservedAnswers extends DifferentialCase {
         lastAnswers(0, then(device(), irqs(VFIO_PCI_REQ_IRQ_INDEX(), TRIGGER_EVENTFD, 1, u32(-1))));
     }
 
+    private static final int OTHER_EVENT = 4;
+    private static final int UNMASK_EVENTFD = VFIO_IRQ_SET_ACTION_UNMASK() | VFIO_IRQ_SET_DATA_EVENTFD();
+    private static final int TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER() | VFIO_IRQ_SET_DATA_NONE();
+    private static final int EAGAIN = 11;
+
+    private static Step[] withLine() {
+        return then(device(), eventfd(EVENT, 0, 0), irqs(VFIO_PCI_INTX_IRQ_INDEX(), TRIGGER_EVENTFD, 1, fd(EVENT)));
+    }
+
+    private static Step intx(int flags, Field data) {
+        return irqs(VFIO_PCI_INTX_IRQ_INDEX(), flags, 1, data);
+    }
+
+    @Test
+    void aCountThatAnUnmaskEventHadBeforeStays() {
+        lastAnswers(
+                8, then(withLine(), eventfd(OTHER_EVENT, 3, 0), intx(UNMASK_EVENTFD, fd(OTHER_EVENT)), read(OTHER_EVENT, 8)));
+    }
+
+    @Test
+    void whatComesLaterIsTakenWithIt() {
+        lastAnswers(
+                -EAGAIN,
+                then(
+                        withLine(),
+                        eventfd(OTHER_EVENT, 3, 0),
+                        intx(UNMASK_EVENTFD, fd(OTHER_EVENT)),
+                        write(OTHER_EVENT, "0100000000000000"),
+                        read(OTHER_EVENT, 8)));
+    }
+
+    @Test
+    void ofASemaphoreOneIsTaken() {
+        lastAnswers(
+                8,
+                then(
+                        withLine(),
+                        eventfd(OTHER_EVENT, 3, 1),
+                        intx(UNMASK_EVENTFD, fd(OTHER_EVENT)),
+                        write(OTHER_EVENT, "0000000000000000"),
+                        read(OTHER_EVENT, 8),
+                        read(OTHER_EVENT, 8)));
+    }
+
+    @Test
+    void anUnmaskEventMakesPlaceWhenItsLastDescriptorIsClosed() {
+        lastAnswers(
+                0,
+                then(
+                        withLine(),
+                        eventfd(OTHER_EVENT, 0, 0),
+                        intx(UNMASK_EVENTFD, fd(OTHER_EVENT)),
+                        close(OTHER_EVENT),
+                        intx(UNMASK_EVENTFD, fd(EVENT))));
+    }
+
+    @Test
+    void anEventThatUnmasksTheLineItIsSignalledByIsTakenAtOnce() {
+        lastAnswers(
+                -EAGAIN, then(withLine(), intx(UNMASK_EVENTFD, fd(EVENT)), intx(TRIGGER_NONE, u32(0)), read(EVENT, 8)));
+    }
+
+    @Test
+    void whileTheCommandRegisterDisablesTheLineNothingTriggersIt() {
+        lastAnswers(
+                -EAGAIN, then(withLine(), pwrite(DEVICE, "0604", CONFIG + 4), intx(TRIGGER_NONE, u32(0)), read(EVENT, 8)));
+    }
+
     @Test
     void theErrorInterruptBelongsToPcieDevices() {
         lastAnswers(-EINVAL, then(device(), eventfd(EVENT, 0, 0), irqs(VFIO_PCI_ERR_IRQ_INDEX(), TRIGGER_EVENTFD, 1, fd(EVENT))));

@@ -11,13 +11,17 @@ import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Group;
+import io.github.vfio4j.Interrupt;
+import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.IommuType;
+import io.github.vfio4j.PciIrq;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.VfioException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,6 +31,7 @@ import org.junit.jupiter.api.Test;
 class EmulatedGroupKernelTest extends KernelTest {
     private static final long PAGE = 4096;
     private static final int SCRATCH = 7; // of a serial port
+    private static final int INTERRUPT_ENABLE = 1;
 
     private UUID mtty;
     private Group group;
@@ -75,6 +80,60 @@ class EmulatedGroupKernelTest extends KernelTest {
         device.close();
         container.detach(group);
         assertRefused(Rule.DEVICE_NEEDS_CONTAINER, () -> iommu.openDevice(group, mtty));
+    }
+
+    /** Has the port interrupt whenever it has nothing to send, as now. */
+    private static void raise(Device device) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment register = arena.allocate(1);
+            register.set(ValueLayout.JAVA_BYTE, 0, (byte) 2);
+            device.region(0).write(INTERRUPT_ENABLE, register);
+        }
+    }
+
+    @Test
+    void theLineMasksItselfAndWhatComesMeanwhileIsLost() {
+        Device device = iommu.openDevice(group, mtty);
+        Interrupt line = device.irq(PciIrq.INTX).enable().get(0);
+        raise(device);
+        raise(device);
+        assertThat(line.poll()).isEqualTo(1);
+        line.unmask();
+        assertThat(line.poll()).isZero();
+        raise(device);
+        assertThat(line.poll()).isEqualTo(1);
+        line.unmask();
+        line.mask();
+        raise(device);
+        assertThat(line.poll()).isZero();
+        VfioException e = catchThrowableOfType(VfioException.class, line::unmaskEvent);
+        assertThat(e.errno()).isEqualTo(Errno.ENOTTY);
+    }
+
+    @Test
+    void messagesComeOneByOne() {
+        Device device = iommu.openDevice(group, mtty);
+        Interrupts enabled = device.irq(PciIrq.MSI).enable();
+        raise(device);
+        raise(device);
+        assertThat(enabled.get(0).poll()).isEqualTo(2);
+        enabled.get(0).trigger();
+        assertThat(enabled.get(0).poll()).isEqualTo(1);
+        assertRefused(Rule.SET_IRQS_EXCLUSIVE, () -> device.irq(PciIrq.INTX).enable());
+        enabled.close();
+        raise(device);
+        Interrupt line = device.irq(PciIrq.INTX).enable().get(0);
+        assertThat(line.poll()).isZero();
+    }
+
+    @Test
+    void nobodyAsksForTheDeviceByAnInterrupt() {
+        Device device = iommu.openDevice(group, mtty);
+        for (PciIrq index : List.of(PciIrq.MSIX, PciIrq.ERR, PciIrq.REQ)) {
+            VfioException e = catchThrowableOfType(VfioException.class, () -> device.irq(index));
+            assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+            assertThat(e).hasMessageContaining("lacks this interrupt index");
+        }
     }
 
     @Test

@@ -45,6 +45,9 @@ class InterruptKernelTest extends KernelTest {
     private static final int RAISE = 0x60;
     private static final int ACKNOWLEDGE = 0x64;
 
+    private static final int PCI_STATUS = 0x06;
+    private static final int PENDING = 1 << 3;
+
     private final ExecutorService threads = Executors.newCachedThreadPool();
 
     @AfterEach
@@ -273,6 +276,57 @@ class InterruptKernelTest extends KernelTest {
         line.unmaskEvent().signal(); // a second one, closed with the line
         assertThat(line.await(FOREVER)).isEqualTo(1);
         acknowledge(registers, 2);
+    }
+
+    @Test
+    void theStatusInConfigurationSpaceShowsTheLine() {
+        Device loner = withLine();
+        Mmio registers = loner.region(0).map();
+        assertThat(pending(loner)).isFalse();
+        registers.write32Release(RAISE, 1);
+        while (!pending(loner)) {
+            Thread.onSpinWait();
+        }
+        acknowledge(registers, 1);
+        assertThat(pending(loner)).isFalse();
+    }
+
+    private static boolean pending(Device device) {
+        return (device.config().read16(PCI_STATUS) & PENDING) != 0;
+    }
+
+    @Test
+    void theCommandRegisterDisablesTheLineWhateverIsUnmasked() {
+        Device loner = withLine();
+        Interrupt line = loner.irq(PciIrq.INTX).enable().get(0);
+        Mmio registers = loner.region(0).map();
+        loner.config().disableIntx();
+        registers.write32Release(RAISE, 1);
+        line.unmask();
+        line.trigger();
+        assertThat(line.await(NOT_LONG)).isZero();
+        loner.config().enableIntx(); // still asserted
+        assertThat(line.await(FOREVER)).isEqualTo(1);
+        acknowledge(registers, 1);
+        line.unmask();
+        assertThat(line.await(NOT_LONG)).isZero();
+    }
+
+    @Test
+    void aThousandLevelsAreHeardOneByOne() {
+        Device loner = withLine();
+        Interrupt line = loner.irq(PciIrq.INTX).enable().get(0);
+        Mmio registers = loner.region(0).map();
+        UnmaskEvent event = line.unmaskEvent();
+        long heard = 0;
+        for (int i = 0; i < 1000; i++) {
+            registers.write32Release(RAISE, 1);
+            heard += line.await(FOREVER);
+            acknowledge(registers, 1);
+            event.signal();
+        }
+        assertThat(heard).isEqualTo(1000);
+        assertThat(line.await(NOT_LONG)).isZero();
     }
 
     @Test
