@@ -24,6 +24,7 @@ final class DeviceNodes {
 
     private final SimMachine machine;
     private final Map<DeviceNumber, VfioGroup> groups = new HashMap<>();
+    private final Set<VfioGroup> gone = new HashSet<>(); // which a file keeps, and with it the number
     private final Map<String, DeviceNumber> aliases = new HashMap<>();
     private final Set<Integer> openToAll = new HashSet<>(); // group numbers
 
@@ -35,10 +36,13 @@ final class DeviceNodes {
         return groups.values();
     }
 
-    /** Returns the lowest minor number that no group has. */
+    /** Returns the lowest minor number that no group has, nor one that is gone and still open. */
     int freeMinor() {
+        gone.removeIf(group -> group.openedFile == null);
+        Set<DeviceNumber> taken = new HashSet<>(groups.keySet());
+        gone.forEach(group -> taken.add(DeviceNumber.group(group.minor())));
         int minor = 0;
-        while (groups.containsKey(DeviceNumber.group(minor))) {
+        while (taken.contains(DeviceNumber.group(minor))) {
             minor++;
         }
         return minor;
@@ -50,6 +54,7 @@ final class DeviceNodes {
 
     void remove(VfioGroup group) {
         groups.remove(DeviceNumber.group(group.minor()));
+        gone.add(group);
     }
 
     /** Makes one more node with the device number of another. */

@@ -24,7 +24,7 @@ final class PciFunction {
     /** The one driver that may take it ({@code driver_override}). */
     Optional<String> override = Optional.empty();
 
-    /** The host driver that is for it: the first that it was bound to. */
+    /** The host driver that is for it: the first that it was bound to without an override. */
     private Optional<String> hostDriver = Optional.empty();
 
     private Optional<String> driver = Optional.empty();
@@ -66,7 +66,7 @@ final class PciFunction {
     }
 
     void bound(String to, VfioDevice device) {
-        if (hostDriver.isEmpty() && (ownsDma(to) || isBridge())) {
+        if (hostDriver.isEmpty() && override.isEmpty() && (ownsDma(to) || isBridge())) {
             hostDriver = Optional.of(to);
         }
         driver = Optional.of(to);

@@ -46,7 +46,7 @@ public final class SimMachine implements AutoCloseable {
     private final Drivers drivers = new Drivers(this, nodes);
     private final SysFs sysfs = new SimSysFs(this, true);
     private final Map<PciAddress, PciFunction> functions = new TreeMap<>(); // does not change once built
-    private final boolean noIommuAllowed;
+    private boolean noIommuAllowed; // guarded by kernel
     private int groupsMade; // no group has this number or a higher one; guarded by kernel
     private final List<SimProcess> processes = new ArrayList<>(); // guarded by kernel
     private int processesStarted; // guarded by kernel
@@ -342,9 +342,13 @@ public final class SimMachine implements AutoCloseable {
         return !profile.isBefore(KernelProfile.V6_12);
     }
 
-    /** enable_unsafe_noiommu_mode. */
+    /** enable_unsafe_noiommu_mode; the kernel's lock is held. */
     boolean noIommuAllowed() {
         return noIommuAllowed;
+    }
+
+    void allowNoIommu(boolean allowed) {
+        noIommuAllowed = allowed;
     }
 
     boolean interruptRemapping() {

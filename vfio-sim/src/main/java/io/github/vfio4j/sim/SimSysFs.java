@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -117,6 +118,27 @@ final class SimSysFs implements SysFs {
         }
     }
 
+    private void allowNoIommu(String text) {
+        boolean allowed = truth(text);
+        machine.kernel().lock();
+        try {
+            machine.allowNoIommu(allowed);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /** What the kernel takes for yes and no (kstrtobool). */
+    private static boolean truth(String text) {
+        String lower = text.toLowerCase(Locale.ROOT);
+        if (lower.startsWith("on") || !lower.isEmpty() && "yt1".indexOf(lower.charAt(0)) >= 0) {
+            return true;
+        } else if (lower.startsWith("of") || !lower.isEmpty() && "nf0".indexOf(lower.charAt(0)) >= 0) {
+            return false;
+        }
+        throw new KernelError(Errno.EINVAL);
+    }
+
     private Tree tree() {
         machine.kernel().lock();
         try {
@@ -134,6 +156,7 @@ final class SimSysFs implements SysFs {
     /** All that {@link #make} looks at and that changes. */
     private List<Object> state() {
         List<Object> state = new ArrayList<>(machine.drivers().loaded());
+        state.add(machine.noIommuAllowed());
         for (PciFunction function : machine.functions()) {
             state.add(function);
             state.add(function.override);
@@ -171,7 +194,10 @@ final class SimSysFs implements SysFs {
                 }
             }
         }
-        tree.text("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", machine.noIommuAllowed() ? "Y" : "N");
+        tree.attribute(
+                "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+                machine.noIommuAllowed() ? "Y" : "N",
+                this::allowNoIommu);
         String parameters = "/sys/module/vfio_iommu_type1/parameters/";
         tree.text(parameters + "allow_unsafe_interrupts", machine.unsafeInterruptsAllowed() ? "Y" : "N");
         tree.text(parameters + "dma_entry_limit", String.valueOf(machine.dmaEntryLimit()));

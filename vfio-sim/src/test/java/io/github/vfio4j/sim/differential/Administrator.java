@@ -38,6 +38,7 @@ final class Administrator {
     private final SysFs sysfs;
     private final Waiting waiting;
     private final Map<String, Bound> bound = new TreeMap<>(); // at the start, by address
+    private final String unsafeMode; // at the start; empty if there is none
     private final Map<String, Unbinding> unbindings = new HashMap<>(); // by address
     private boolean changed;
     private boolean asked;
@@ -49,6 +50,7 @@ final class Administrator {
         this.sysfs = sysfs;
         this.waiting = waiting;
         functions.forEach(address -> bound.put(address, bound(address)));
+        unsafeMode = unsafeMode();
     }
 
     /** Root on this Linux, for some functions that vfio-pci has. */
@@ -183,8 +185,19 @@ final class Administrator {
                 throw new IllegalStateException("%s is not given back: %s, errno %d".formatted(address, e.getMessage(), e.errno));
             }
         });
+        if (!unsafeMode.equals(unsafeMode())) {
+            attempt(TwinMachine.UNSAFE_MODE, unsafeMode);
+        }
         changed = false;
         asked = false;
+    }
+
+    private String unsafeMode() {
+        try {
+            return sysfs.read(TwinMachine.UNSAFE_MODE);
+        } catch (SysFs.Failure e) {
+            return "";
+        }
     }
 
     private void restore(String address, Bound before) throws SysFs.Failure {

@@ -8,6 +8,7 @@ import io.github.vfio4j.Access;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.Device;
+import io.github.vfio4j.DeviceInfo;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Group;
@@ -16,6 +17,7 @@ import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.IommuType;
 import io.github.vfio4j.KvmUser;
 import io.github.vfio4j.KvmVm;
+import io.github.vfio4j.NoIommu;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.Type1;
@@ -48,6 +50,7 @@ final class ApiProgram {
     /** What became of a step, and the same step as a system call. */
     record Attempt(ApiAnswer answer, Step asCall) {}
 
+    private static final String FUNCTION = "[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\\.[0-7]";
     private static final int REGION_SHIFT = 40;
     private static final int COMMAND = 4;
     private static final int COMMAND_MEMORY = 2;
@@ -63,11 +66,13 @@ final class ApiProgram {
     private final Object[] handles = new Object[Side.SLOTS];
     private final Map<Group, Container> members = new IdentityHashMap<>();
     private final Map<Container, Type1> iommus = new IdentityHashMap<>();
+    private final Map<Container, NoIommu> unsafe = new IdentityHashMap<>();
     private final Map<Type1, Map<Long, DmaBuffer>> buffers = new IdentityHashMap<>();
     private final Map<Type1, DirtyTracking> trackings = new IdentityHashMap<>();
     private final Map<KvmVm, Map<Object, KvmUser>> users = new IdentityHashMap<>();
     private final Map<Device, Map<Integer, Interrupts>> interrupts = new IdentityHashMap<>();
     private final Map<Object, String> names = new IdentityHashMap<>(); // of devices
+    private final DeviceWords words = new DeviceWords(this);
 
     ApiProgram(Side side, SysFs sysfs, boolean topMappings) {
         this.side = side;
@@ -113,6 +118,8 @@ final class ApiProgram {
         Arrays.fill(handles, null);
         members.clear();
         iommus.clear();
+        unsafe.clear();
+        words.clear();
         buffers.clear();
         trackings.clear();
         interrupts.clear();
@@ -138,16 +145,22 @@ final class ApiProgram {
         }
     }
 
-    private static Attempt tried(Step asCall, Supplier<Object> call) {
+    static Attempt tried(Step asCall, Supplier<Object> call) {
         return new Attempt(attempt(call), asCall);
     }
 
-    private static Attempt noWords(Step step) {
+    static Attempt noWords(Step step) {
         return new Attempt(new ApiAnswer.NoWords(), step);
     }
 
-    /** Does a step through the API. */
+    /** Does a step through the API. The unbinding of a device that it closed has ended when this returns. */
     Attempt run(Step step) {
+        Attempt attempt = attempt(step);
+        side.settle();
+        return attempt;
+    }
+
+    private Attempt attempt(Step step) {
         return switch (step) {
             case Open(int into, String path) -> open(step, into, path);
             case Close(int slot) -> close(step, slot);
@@ -191,7 +204,7 @@ final class ApiProgram {
         };
     }
 
-    private Object handle(int slot) {
+    Object handle(int slot) {
         return slot >= 0 && handles[slot] != null ? handles[slot] : this; // this: nothing that has words
     }
 
@@ -203,7 +216,7 @@ final class ApiProgram {
         return noWords(step);
     }
 
-    private boolean isOwn(int slot) {
+    boolean isOwn(int slot) {
         return slot >= 0 && handles[slot] == null && side.isOpen(slot);
     }
 
@@ -241,9 +254,16 @@ final class ApiProgram {
         if (path.equals(Generator.KVM)) {
             return own(step, into);
         }
-        String number = side.path(path).substring(path.lastIndexOf('/') + 1);
+        String node = side.path(path).substring(path.lastIndexOf('/') + 1);
+        String number = node.replaceFirst("^noiommu-", "");
         if (!number.matches("\\d+")) {
             return noWords(step);
+        }
+        if (!node.equals(number)) {
+            return tried(step, () -> {
+                opened(into, vfio.openUnsafeNoIommuGroup(Integer.parseInt(number)));
+                return "";
+            });
         }
         return tried(step, () -> {
             opened(into, vfio.openGroup(Integer.parseInt(number)));
@@ -277,6 +297,12 @@ final class ApiProgram {
                 Arrays.stream(IommuType.values()).filter(t -> t.number() == value).findFirst();
         if (request == VFIO_CHECK_EXTENSION() && type.isPresent()) {
             return tried(step, () -> container.supports(type.get()));
+        }
+        if (request == VFIO_SET_IOMMU() && value == VFIO_NOIOMMU_IOMMU()) {
+            return tried(step, () -> {
+                unsafe.put(container, container.setUnsafeNoIommu());
+                return "";
+            });
         }
         if (request == VFIO_SET_IOMMU() && type.isPresent()) {
             return tried(step, () -> {
@@ -448,25 +474,35 @@ final class ApiProgram {
 
     private Attempt openDevice(IoctlStruct call, Group group, String name) {
         Container container = members.get(group);
+        NoIommu none = container == null ? null : unsafe.get(container);
+        if (none != null && name.matches(FUNCTION)) {
+            return tried(call, () -> openedDevice(call, name, none.openDevice(group, PciAddress.parse(name))));
+        }
         Type1 iommu = container == null ? null : iommus.get(container);
         if (iommu == null) { // one that has ended, or another container's
             iommu = iommus.values().stream().findFirst().orElse(null);
         }
-        if (iommu == null || !name.matches("[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\\.[0-7]")) {
+        if (iommu == null || !name.matches(FUNCTION)) {
             return noWords(call);
         }
         Type1 through = iommu;
-        return tried(call, () -> {
-            Device device = opened(call.into(), through.openDevice(group, PciAddress.parse(name)));
-            names.put(device, name);
-            return device.info();
-        });
+        return tried(call, () -> openedDevice(call, name, through.openDevice(group, PciAddress.parse(name))));
+    }
+
+    private DeviceInfo openedDevice(IoctlStruct call, String name, Device device) {
+        words.opened(device, call.fd());
+        names.put(device, name);
+        return opened(call.into(), device).info();
     }
 
     // ---- devices
 
     private Attempt ofDevice(IoctlStruct call, Device device) {
         List<Field> fields = call.fields();
+        boolean ofInfo = call.request() == VFIO_DEVICE_GET_REGION_INFO() || call.request() == VFIO_DEVICE_GET_IRQ_INFO();
+        if (!ofInfo && call.request() != VFIO_DEVICE_SET_IRQS()) {
+            return words.attempt(call, device);
+        }
         if (fields.size() < 4) {
             return noWords(call);
         }
@@ -606,7 +642,7 @@ final class ApiProgram {
         });
     }
 
-    private static long number(Field field) {
+    static long number(Field field) {
         return switch (field) {
             case Field.U32(int value) -> Integer.toUnsignedLong(value);
             case Field.U64(long value) -> value;

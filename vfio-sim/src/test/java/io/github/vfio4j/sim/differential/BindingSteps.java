@@ -44,6 +44,16 @@ final class BindingSteps {
         };
     }
 
+    /** Gives a program the device that no IOMMU covers. */
+    List<Step> unsafe() {
+        String on = generator.chance(80) ? "Y" : generator.pick(List.of("N", "0", "on", "off", "x", "", "1"));
+        String driver = generator.chance(90) ? VFIO_PCI : "";
+        return List.of(
+                sysfs(TwinMachine.UNSAFE_MODE, on),
+                override(TwinMachine.UNSAFE, driver),
+                generator.chance(50) ? probe(TwinMachine.UNSAFE) : bind(VFIO_PCI, TwinMachine.UNSAFE));
+    }
+
     /** A device that a program has is wanted back: the program hears of it, and the unbinding waits. */
     private List<Step> request() {
         int device = generator.openDevice();
@@ -120,7 +130,7 @@ final class BindingSteps {
             drivers.addAll(List.of(TwinMachine.E1000, ""));
         }
         if (generator.chance(5)) {
-            return generator.pick(List.of(" vfio-pci", "vfio-pci ", "vfio-pci\nnone", "\n", "x".repeat(4093), "x".repeat(4094), "x".repeat(4095)));
+            return generator.pick(List.of(" vfio-pci", "vfio-pci\nnone", "\n", "x".repeat(4093), "x".repeat(4094), "x".repeat(4095)));
         }
         return generator.pick(drivers);
     }

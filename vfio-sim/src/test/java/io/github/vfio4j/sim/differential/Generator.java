@@ -29,6 +29,7 @@ import java.util.stream.Stream;
 final class Generator implements Lockstep.Source {
     private static final int FIRST_GROUP = 2; // slots: containers 0 and 1, then anything
     static final String CONTAINER = "/dev/vfio/vfio";
+    private static final String UNSAFE_GROUP = "/dev/vfio/noiommu-$unsafe";
     private static final String SHARED_GROUP = "/dev/vfio/$shared";
     private static final String CARD_GROUP = "/dev/vfio/$card"; // opened for its interrupts alone
     static final String KVM = "/dev/kvm";
@@ -53,7 +54,7 @@ final class Generator implements Lockstep.Source {
     }
 
     /** What there is on both kernels, and what may be done there. */
-    record Scope(boolean topMappings, boolean mediated, boolean kvm, List<String> hostDrivers) {
+    record Scope(boolean topMappings, boolean mediated, boolean kvm, boolean unsafe, List<String> hostDrivers) {
         List<String> groups() {
             List<String> groups = new ArrayList<>(List.of("/dev/vfio/$edu", "/dev/vfio/$testdev", SHARED_GROUP));
             if (mediated) {
@@ -89,7 +90,10 @@ final class Generator implements Lockstep.Source {
     private final List<String> groups;
     private final boolean withVm;
     private final boolean withBindings;
+    private final boolean withNoIommu;
     private final BindingSteps bindings;
+    private final boolean withHotReset;
+    private final DeviceSteps devices;
     private final Program first = new Program();
     private final Program second = new Program();
     private final boolean secondTakesPart;
@@ -107,14 +111,20 @@ final class Generator implements Lockstep.Source {
         this.random = new SplittableRandom(seed);
         this.scope = scope;
         groups = scope.groups();
+        withNoIommu = scope.unsafe && chance(4);
+        if (withNoIommu) {
+            groups.addAll(List.of(UNSAFE_GROUP, UNSAFE_GROUP));
+        }
         withVm = scope.kvm && chance(8);
         withBindings = chance(5);
         bindings = new BindingSteps(this, scope.hostDrivers);
+        withHotReset = random.nextInt(500) == 0; // takes seconds
+        devices = new DeviceSteps(this);
         left = random.nextInt(5, LONGEST);
         secondTakesPart = chance(40);
         turn(first);
         irqs = new IrqSteps(random, () -> file(Kind.EVENT), () -> file(Kind.CONTAINER));
-        aboutInterrupts = chance(25);
+        aboutInterrupts = !withNoIommu && !withHotReset && chance(25);
         if (aboutInterrupts) {
             left += LONGEST / 2;
             planInterrupts();
@@ -127,6 +137,13 @@ final class Generator implements Lockstep.Source {
     private void planSetUp() {
         int depth = random.nextInt(2, 10);
         int group = random.nextInt(groups.size());
+        if (withNoIommu) {
+            planned.addAll(bindings.unsafe());
+            group = groups.size() - 1;
+        } else if (withHotReset) {
+            depth = 5;
+            group = groups.indexOf(SHARED_GROUP);
+        }
         boolean slow = groups.get(group).equals(SHARED_GROUP);
         planned.add(open(0, CONTAINER));
         planned.add(open(FIRST_GROUP, groups.get(group)));
@@ -134,9 +151,9 @@ final class Generator implements Lockstep.Source {
             planned.add(ioctl(FIRST_GROUP, VFIO_GROUP_SET_CONTAINER(), fd(0)));
         }
         if (depth > 3) {
-            planned.add(ioctl(0, VFIO_SET_IOMMU(), chance(60) ? VFIO_TYPE1v2_IOMMU() : VFIO_TYPE1_IOMMU()));
+            planned.add(ioctl(0, VFIO_SET_IOMMU(), type()));
         }
-        if (depth > 4 && (!slow || chance(3))) {
+        if (depth > 4 && (!slow || withHotReset || chance(3))) {
             planned.add(getDevice(FIRST_GROUP + 1, FIRST_GROUP, text(rightName(groups.get(group)))));
         }
         if (chance(40)) {
@@ -171,6 +188,13 @@ final class Generator implements Lockstep.Source {
         }
     }
 
+    private long type() {
+        if (withNoIommu && chance(70)) {
+            return VFIO_NOIOMMU_IOMMU();
+        }
+        return chance(60) ? VFIO_TYPE1v2_IOMMU() : VFIO_TYPE1_IOMMU();
+    }
+
     @Override
     public Optional<Step> next() {
         if (!closing && left-- > 0) {
@@ -181,7 +205,7 @@ final class Generator implements Lockstep.Source {
             if (secondTakesPart && chance(30)) {
                 turn(second);
             }
-            return Optional.of(ofTurn(perhapsCut(any())));
+            return Optional.of(ofTurn(perhapsCut(comparable(any()))));
         }
         if (!closing) {
             closing = true;
@@ -232,9 +256,28 @@ final class Generator implements Lockstep.Source {
         return open.get(device).path.strip();
     }
 
+    /** A device's file, most likely. */
+    int device() {
+        return file(Kind.DEVICE);
+    }
+
+    boolean isMediated(int slot) {
+        return open.containsKey(slot) && open.get(slot).kind == Kind.MEDIATED;
+    }
+
     /** A group's file, most likely. */
     int group() {
         return file(Kind.GROUP);
+    }
+
+    /** An eventfd, most likely. */
+    int event() {
+        return file(Kind.EVENT);
+    }
+
+    /** A file of any kind. */
+    int anyFile() {
+        return file(pick(List.of(Kind.values())));
     }
 
     /** Plans some steps, and returns the first. */
@@ -245,6 +288,15 @@ final class Generator implements Lockstep.Source {
 
     List<String> groups() {
         return groups;
+    }
+
+    /** The device without an IOMMU has no interrupts on some kernels: none can be remapped for it. */
+    private Step comparable(Step step) {
+        boolean impossible = step instanceof IoctlStruct call
+                && call.request() == VFIO_DEVICE_SET_IRQS()
+                && open.containsKey(call.fd())
+                && open.get(call.fd()).path.startsWith(TwinMachine.UNSAFE);
+        return impossible ? any() : step;
     }
 
     /** Sometimes puts a struct where the program's memory ends. */
@@ -326,6 +378,10 @@ final class Generator implements Lockstep.Source {
         return random.nextInt(100) < percent;
     }
 
+    int below(int bound) {
+        return random.nextInt(bound);
+    }
+
     <T> T pick(List<T> list) {
         return list.get(random.nextInt(list.size()));
     }
@@ -400,7 +456,8 @@ final class Generator implements Lockstep.Source {
             2, // dup
             secondTakesPart ? 8 : 0, // pass
             withVm ? 10 : 0, // KVM
-            withBindings && open == first.open ? 30 : 0, // drivers
+            withHotReset ? 40 : device ? 7 : 1, // features and the like
+            open == first.open ? (withBindings ? 30 : 0) + (withNoIommu ? 4 : 0) : 0, // drivers
         };
         int total = 0;
         for (int weight : weights) {
@@ -420,9 +477,9 @@ final class Generator implements Lockstep.Source {
             case 5 -> chance(5)
                     ? ioctl(file(Kind.GROUP), VFIO_GROUP_GET_STATUS(), 0)
                     : ioctl(file(Kind.GROUP), VFIO_GROUP_GET_STATUS(), u32(argsz(8)), u32(oneOf(0, -1)));
-            case 6 -> ioctl(file(Kind.CONTAINER), VFIO_SET_IOMMU(), chance(70) ? oneOf(1L, 3L) : number());
+            case 6 -> ioctl(file(Kind.CONTAINER), VFIO_SET_IOMMU(), chance(70) ? type() : number());
             case 7 -> ioctl(file(Kind.CONTAINER), VFIO_CHECK_EXTENSION(), number());
-            case 8 -> device();
+            case 8 -> openingDevice();
             case 9 -> iommuInfo();
             case 10 -> mapDma();
             case 11 -> unmapDma();
@@ -439,7 +496,8 @@ final class Generator implements Lockstep.Source {
             case 22 -> dirtyPages();
             case 23 -> free() < 0 ? any() : dup(free(), file(pick(List.of(Kind.values()))));
             case 25 -> virtualMachine();
-            case 26 -> bindings.any();
+            case 26 -> devices.any();
+            case 27 -> withNoIommu && chance(60) ? pick(bindings.unsafe()) : bindings.any();
             default -> {
                 int into = free(other().open);
                 yield into < 0 ? any() : pass(into, file(pick(List.of(Kind.values()))));
@@ -481,7 +539,7 @@ final class Generator implements Lockstep.Source {
                 : oneOf(-1L, 0x1_0000_0001L, 0x1_0000_0003L, Integer.MAX_VALUE, Long.MIN_VALUE, 100L);
     }
 
-    private int argsz(int right) {
+    int argsz(int right) {
         return chance(88) ? right : oneOf(right - 1, right + 1, right + 4, right - 4, 0, -1, 4096);
     }
 
@@ -506,11 +564,12 @@ final class Generator implements Lockstep.Source {
             case CARD_GROUP -> TwinMachine.CARD;
             case "/dev/vfio/$mtty" -> TwinMachine.MTTYS.get(0);
             case "/dev/vfio/$second_mtty" -> TwinMachine.MTTYS.get(1);
+            case UNSAFE_GROUP -> TwinMachine.UNSAFE;
             default -> TwinMachine.SHARED.getFirst();
         };
     }
 
-    private Step device() {
+    private Step openingDevice() {
         int group = file(Kind.GROUP);
         int into = free();
         if (chance(2) || into < 0) {

@@ -2,6 +2,7 @@ package io.github.vfio4j.sim.differential;
 
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.differential.Step.*;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import org.junit.jupiter.api.Test;
 
@@ -197,7 +198,71 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
-    void aProbeThatFindsNoDriverBindsNone() {
-        agree(sysfs("/sys/bus/pci/drivers_probe", "0000:00:09.0"), driverOf("0000:00:09.0"));
+    void aDriverThatOverrodeOnceIsNotForTheFunctionAfterwards() {
+        assumeTrue(twins.scope().hostDrivers().contains("pci-stub"), "this kernel has pci-stub");
+        agree(
+                override("0000:00:09.0", "pci-stub"),
+                probe("0000:00:09.0"),
+                unbind("pci-stub", "0000:00:09.0"),
+                override("0000:00:09.0", ""),
+                probe("0000:00:09.0"),
+                driverOf("0000:00:09.0"));
+    }
+
+    @Test
+    void aGroupThatIsMadeAnewHasAnotherNumberWhileTheOldOneIsOpen() {
+        agreeThroughTheApi(
+                open(2, "/dev/vfio/$testdev"),
+                unbind("vfio-pci", "0000:00:08.0"),
+                bind("vfio-pci", "0000:00:08.0"),
+                open(4, "/dev/vfio/$testdev"));
+    }
+
+    @Test
+    void aGroupThatIsGoneHasNoDeviceUnderEitherContract() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x1L),
+                unbind("vfio-pci", "0000:00:08.0"),
+                getDevice(10, 2, text("0000:00:08.0")));
+    }
+
+    @Test
+    void aFunctionThatIsAloneOnItsBusIsResetWithIt() {
+        assumeTrue(twins.scope().unsafe(), "this kernel has the mode without an IOMMU");
+        agree(
+                sysfs(TwinMachine.UNSAFE_MODE, "Y"),
+                override(TwinMachine.UNSAFE, "vfio-pci"),
+                bind("vfio-pci", TwinMachine.UNSAFE),
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/noiommu-$unsafe"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), VFIO_NOIOMMU_IOMMU()),
+                getDevice(3, 2, text(TwinMachine.UNSAFE)),
+                ioctl(3, VFIO_DEVICE_GET_INFO(), u32(16), u32(0), u32(0), u32(0), u32(0), u32(0)),
+                ioctl(3, VFIO_DEVICE_RESET(), 0));
+    }
+
+    @Test
+    void aDeviceThatIsBeingUnboundIsAskedForAndNotOpenedAgain() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$edu"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text(TwinMachine.EDU)),
+                eventfd(4, 0, 0),
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(4), u32(0), u32(1), fd(4)),
+                unbind("vfio-pci", TwinMachine.EDU),
+                read(4, 8),
+                getDevice(5, 2, text(TwinMachine.EDU)),
+                stat("/dev/vfio/$edu"),
+                close(5),
+                close(3),
+                driverOf(TwinMachine.EDU),
+                stat("/dev/vfio/$edu"),
+                ioctl(2, VFIO_GROUP_GET_STATUS(), u32(8), u32(0)));
     }
 }

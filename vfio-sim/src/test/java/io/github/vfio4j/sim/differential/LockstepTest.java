@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The comparison itself, between simulated kernels. */
 class LockstepTest {
     private static final int WRAPS = 6;
-    private static final Generator.Scope EVERYTHING = new Generator.Scope(true, true, true, List.of("pci-stub", TwinMachine.E1000));
+    private static final Generator.Scope EVERYTHING = new Generator.Scope(true, true, true, true, List.of("pci-stub", TwinMachine.E1000));
     // Wraps and has a size: what Linux 7 and older ones answer differently.
     private static final List<Step> SEQUENCE = List.of(
             open(0, "/dev/vfio/vfio"),
@@ -138,16 +138,17 @@ class LockstepTest {
             builder.device(PciAddress.parse(member), new NvmeModel(1 << 20, 512), 3, TwinMachine.firstDriver(member));
         }
         builder.device(PciAddress.parse(TwinMachine.BRIDGE), new SimulatedBridge(), 3, "");
+        builder.deviceWithoutIommu(PciAddress.parse(TwinMachine.UNSAFE), new NvmeModel(1 << 20, 512), "");
         TwinMachine.MTTYS.forEach(uuid -> builder.mediatedDevice(UUID.fromString(uuid), new MttyModel()));
         SimMachine machine = builder.build();
-        TwinMachine.giveCardToVfio(machine);
+        TwinMachine.giveLastToVfio(machine);
         return machine;
     }
 
     private static Side side(SimMachine machine) {
         Side first = program(machine);
         first.connect(program(machine));
-        first.administrator = Administrator.simulated(machine, TwinMachine.FUNCTIONS);
+        first.administrator = Administrator.simulated(machine, TwinMachine.everyFunction());
         return first;
     }
 
@@ -156,6 +157,8 @@ class LockstepTest {
                 machine.profile().toString(),
                 SimPorts.syscalls(machine.startProcess()),
                 path -> TwinMachine.replaced(
-                        path, Map.of("$edu", "1", "$testdev", "2", "$shared", "3", "$mtty", "4", "$second_mtty", "5", "$card", "6")));
+                        path,
+                        Map.of("$edu", "1", "$testdev", "2", "$shared", "3", "$mtty", "4", "$second_mtty", "5", "$card", "6"),
+                        SimPorts.sysfs(machine)));
     }
 }

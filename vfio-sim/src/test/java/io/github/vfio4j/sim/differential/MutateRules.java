@@ -27,7 +27,7 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
  */
 final class MutateRules {
     private static final int SEQUENCES = 1500;
-    private static final Generator.Scope SCOPE = new Generator.Scope(true, false, true, List.of());
+    private static final Generator.Scope SCOPE = new Generator.Scope(true, false, true, true, List.of());
     private static final long SEED = 0x5eed5eed5eed5eedL;
     private static final List<String> SIMULATED = List.of(
             "SimGroupTest",

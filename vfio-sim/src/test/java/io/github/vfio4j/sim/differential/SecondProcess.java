@@ -1,6 +1,7 @@
 package io.github.vfio4j.sim.differential;
 
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -118,7 +119,7 @@ final class SecondProcess implements Partner {
                 .skip(1)
                 .map(arg -> arg.split("="))
                 .collect(Collectors.toMap(name -> name[0], name -> name[1]));
-        Side side = Side.onLinux("the second process", path -> TwinMachine.replaced(path, names));
+        Side side = Side.onLinux("the second process", path -> TwinMachine.replaced(path, names, SysFs.linux()));
         ObjectOutputStream answers = new ObjectOutputStream(new BufferedOutputStream(System.out));
         answers.flush();
         side.socket = check(side.calls.socket(side.frame, Syscalls.SOCK_SEQPACKET));

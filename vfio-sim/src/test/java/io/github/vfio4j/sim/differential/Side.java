@@ -186,7 +186,7 @@ final class Side implements Partner {
     public Outcome run(Step step) {
         try {
             Outcome outcome = step.run(this);
-            return administrator == null ? outcome : outcome.with(administrator.news());
+            return outcome.with(settle());
         } catch (RuntimeException | AssertionError e) {
             return Outcome.brokeDown(e);
         }
@@ -202,6 +202,11 @@ final class Side implements Partner {
                 close(slot);
             }
         }
+    }
+
+    /** Waits for what root does to end or to wait in its turn, and tells what became of it. */
+    String settle() {
+        return administrator == null ? "" : administrator.news();
     }
 
     /** Ends a sequence: closes what both programs left, and gives the functions back to vfio-pci. */

@@ -10,6 +10,7 @@ import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.SimPorts;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** Runs sequences on a simulated kernel alone, on a machine like that of the VM. */
@@ -25,23 +26,20 @@ final class SimulatedCalls {
         }
         builder.device(PciAddress.parse(TwinMachine.CARD), new Card(), 6, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.BRIDGE), new SimulatedBridge(), 3, "");
+        builder.deviceWithoutIommu(PciAddress.parse(TwinMachine.UNSAFE), new Plain(false), "");
         SimMachine machine = builder.build();
-        TwinMachine.giveCardToVfio(machine);
+        TwinMachine.giveLastToVfio(machine);
         side = program(machine);
         side.connect(program(machine));
-        side.administrator = Administrator.simulated(machine, TwinMachine.FUNCTIONS);
+        side.administrator = Administrator.simulated(machine, TwinMachine.everyFunction());
     }
 
     private static Side program(SimMachine machine) {
         return Side.simulated(
                 machine.profile().toString(),
                 SimPorts.syscalls(machine.startProcess()),
-                path -> TwinMachine.withNode(
-                        path.replace("$edu", "1")
-                                .replace("$testdev", "2")
-                                .replace("$shared", "3")
-                                .replace("$card", "6"),
-                        SimPorts.sysfs(machine)));
+                path -> TwinMachine.replaced(
+                        path, Map.of("$edu", "1", "$testdev", "2", "$shared", "3", "$card", "6"), SimPorts.sysfs(machine)));
     }
 
     /** Runs the steps and closes all; what the last one answered. */

@@ -151,6 +151,7 @@ sealed interface Step extends Serializable {
                 }
                 from = to;
             }
+            Masks.hide(this, after);
         }
 
         @Override
@@ -678,6 +679,7 @@ sealed interface Step extends Serializable {
                 java.util.Map.entry(VFIO_DEVICE_GET_IRQ_INFO(), "VFIO_DEVICE_GET_IRQ_INFO"),
                 java.util.Map.entry(VFIO_DEVICE_SET_IRQS(), "VFIO_DEVICE_SET_IRQS"),
                 java.util.Map.entry(VFIO_DEVICE_RESET(), "VFIO_DEVICE_RESET"),
+                java.util.Map.entry(VFIO_DEVICE_IOEVENTFD(), "VFIO_DEVICE_IOEVENTFD"),
                 java.util.Map.entry(VFIO_IOMMU_GET_INFO(), "VFIO_IOMMU_GET_INFO"),
                 java.util.Map.entry(VFIO_IOMMU_MAP_DMA(), "VFIO_IOMMU_MAP_DMA"),
                 java.util.Map.entry(VFIO_IOMMU_UNMAP_DMA(), "VFIO_IOMMU_UNMAP_DMA"),

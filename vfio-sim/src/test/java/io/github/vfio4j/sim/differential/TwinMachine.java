@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -40,19 +41,25 @@ final class TwinMachine {
     /** The bridge, which belongs to that group. */
     static final String BRIDGE = "0000:00:09.0";
 
+    /** Behind no IOMMU, and bound to nothing. */
+    static final String UNSAFE = "0000:41:00.0";
+
+    /** The parameter that allows programs to have it. */
+    static final String UNSAFE_MODE = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode";
+
     /** The driver of the host that is for the last member. */
     static final String E1000 = "e1000";
 
-    /** All of these. */
-    static final List<String> FUNCTIONS =
+    private static final List<String> FUNCTIONS =
             Stream.concat(Stream.of(EDU, TESTDEV, BRIDGE), SHARED.stream()).toList();
 
     /** Two mediated devices of the sample driver mtty, if the kernel has it. */
     static final List<String> MTTYS =
             List.of("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
 
+    private static final Pattern NODE = Pattern.compile("\\$cdev_([0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])");
+    private static final String NONE = "none"; // a name that nothing has
     private static final Path DRIVERS = Path.of("/sys/bus/pci/drivers");
-    private static final String NODE = "$cdev_";
     private static final Path DEVICES = Path.of("/sys/bus/pci/devices");
     private static final Path MTTY = Path.of("/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/create");
 
@@ -65,6 +72,9 @@ final class TwinMachine {
         FUNCTIONS.forEach(address -> functions.add(new Function(address)));
         functions.add(new Function(CARD));
         SimMachine.Builder builder = SimMachine.builder().kernel(profile);
+        if (hasUnsafe()) {
+            builder.deviceWithoutIommu(PciAddress.parse(UNSAFE), new Function(UNSAFE), "");
+        }
         for (Function function : functions) {
             builder.device(PciAddress.parse(function.address), function, function.group, function.hostDriver());
         }
@@ -97,24 +107,24 @@ final class TwinMachine {
         throw new IllegalArgumentException("nobody knows the rules of Linux " + release);
     }
 
+    /** The functions whose drivers root may change. */
+    static List<String> functions() {
+        return hasUnsafe() ? everyFunction() : FUNCTIONS;
+    }
+
+    /** The same of a machine that is all simulated. */
+    static List<String> everyFunction() {
+        return Stream.concat(FUNCTIONS.stream(), Stream.of(UNSAFE)).toList();
+    }
+
+    /** Has the kernel the mode without an IOMMU, and the machine a device for it? */
+    static boolean hasUnsafe() {
+        return Files.exists(Path.of(UNSAFE_MODE)) && Files.exists(DEVICES.resolve(UNSAFE));
+    }
+
     /** Has the kernel mediated devices to try? */
     static boolean mediated() {
         return Files.exists(MTTY);
-    }
-
-    /** A path with a device's own node, $cdev_ and its address: nodes get new numbers when devices are bound anew. */
-    static String withNode(String path, SysFs sysfs) {
-        int at = path.indexOf(NODE);
-        if (at < 0) {
-            return path;
-        }
-        String address = "0000:" + path.substring(at + NODE.length());
-        try {
-            return path.substring(0, at)
-                    + sysfs.list("/sys/bus/pci/devices/" + address + "/vfio-dev").getFirst();
-        } catch (SysFs.Failure e) {
-            return path; // there is none: a path that nothing has
-        }
     }
 
     private static String makeMediated(String uuid) {
@@ -131,20 +141,44 @@ final class TwinMachine {
 
     /** A path with $edu, $testdev and so on replaced by their group numbers. */
     String path(String path) {
-        return withNode(replaced(path, names), SysFs.linux());
+        return replaced(path, names, SysFs.linux());
     }
 
     /** The same for the simulated twin: mediated devices come later there. */
     String simulatedPath(String path) {
-        return withNode(replaced(path, simulatedNames), SimPorts.sysfs(simulated));
+        return replaced(path, simulatedNames, SimPorts.sysfs(simulated));
     }
 
-    static String replaced(String path, Map<String, String> names) {
-        String real = path;
+    /**
+     * Replaces names by numbers. Some are others each time that a device is bound: the group of the one without an IOMMU
+     * ($unsafe), and the nodes of devices ($cdev_ and the address without its domain).
+     */
+    static String replaced(String path, Map<String, String> names, SysFs sysfs) {
+        String real = NODE.matcher(path).replaceAll(node -> node(sysfs, "0000:" + node.group(1)));
+        if (real.contains("$unsafe")) {
+            real = real.replace("$unsafe", unsafeGroup(sysfs));
+        }
         for (Map.Entry<String, String> name : names.entrySet()) {
             real = real.replace(name.getKey(), name.getValue());
         }
         return real;
+    }
+
+    private static String node(SysFs sysfs, String address) {
+        try {
+            return sysfs.list(DEVICES + "/" + address + "/vfio-dev").getFirst();
+        } catch (SysFs.Failure e) {
+            return NONE;
+        }
+    }
+
+    private static String unsafeGroup(SysFs sysfs) {
+        try {
+            String link = sysfs.readLink(DEVICES + "/" + UNSAFE + "/iommu_group");
+            return link.substring(link.lastIndexOf('/') + 1);
+        } catch (SysFs.Failure e) {
+            return NONE;
+        }
     }
 
     /** What stands for group numbers in paths. */
@@ -181,10 +215,10 @@ final class TwinMachine {
     }
 
     /** Then vfio-pci gets the last member, too; the host's driver stays the one that is for it. */
-    static void giveCardToVfio(SimMachine machine) {
-        PciAddress card = PciAddress.parse(SHARED.getLast());
-        machine.unbind(card);
-        machine.bind(card, SimMachine.VFIO_PCI);
+    static void giveLastToVfio(SimMachine machine) {
+        PciAddress last = PciAddress.parse(SHARED.getLast());
+        machine.unbind(last);
+        machine.bind(last, SimMachine.VFIO_PCI);
     }
 
     /** The drivers besides vfio-pci that both kernels have. */
@@ -229,7 +263,8 @@ final class TwinMachine {
             this.address = address;
             Path device = DEVICES.resolve(address);
             try {
-                group = Integer.parseInt(Files.readSymbolicLink(device.resolve("iommu_group")).getFileName().toString());
+                Path link = device.resolve("iommu_group");
+                group = Files.exists(link) ? Integer.parseInt(Files.readSymbolicLink(link).getFileName().toString()) : -1;
                 identity = new PciIdentity(number(device, "vendor"), number(device, "device"), number(device, "class"));
                 resettable = resettable(device);
                 List<String> resources = Files.readAllLines(device.resolve("resource"));
@@ -248,10 +283,14 @@ final class TwinMachine {
             }
         }
 
-        /** A reset of the bus does not count: found possible when the function was the first on its bus, it never works. */
+        /**
+         * A reset of the bus counts only for a function that is alone on it: found possible for the first of several, it
+         * never works.
+         */
         private static boolean resettable(Path device) throws IOException {
             Path methods = device.resolve("reset_method");
-            return Files.exists(methods) && !Files.readString(methods).replace("bus", "").isBlank();
+            String other = device.endsWith(UNSAFE) ? "" : "bus";
+            return Files.exists(methods) && !Files.readString(methods).replace(other, "").isBlank();
         }
 
         private static int number(Path device, String file) throws IOException {

@@ -30,8 +30,8 @@ final class Twins {
         second = SecondProcess.start(linux, machine.names());
         Side twin = Side.simulated("simulated " + profile, SimPorts.syscalls(simulated.startProcess()), machine::simulatedPath);
         twin.connect(Side.simulated("second process", SimPorts.syscalls(simulated.startProcess()), machine::simulatedPath));
-        linux.administrator = Administrator.onLinux(TwinMachine.FUNCTIONS);
-        twin.administrator = Administrator.simulated(simulated, TwinMachine.FUNCTIONS);
+        linux.administrator = Administrator.onLinux(TwinMachine.functions());
+        twin.administrator = Administrator.simulated(simulated, TwinMachine.functions());
         ownMemory = simulated.leaks();
         lockstep = new Lockstep(linux, twin);
         api = new ThroughTheApi(
@@ -72,6 +72,7 @@ final class Twins {
                 !profile.isBefore(KernelProfile.V7_2),
                 TwinMachine.mediated(),
                 Files.exists(Path.of("/dev/kvm")),
+                TwinMachine.hasUnsafe(),
                 TwinMachine.hostDrivers());
     }
 
