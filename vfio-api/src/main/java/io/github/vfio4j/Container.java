@@ -22,6 +22,7 @@ public final class Container implements AutoCloseable {
     final ContainerPort port;
 
     private final Vfio vfio;
+    private final boolean iommufd;
     // Guarded by lock.
     private final List<Group> groups = new ArrayList<>();
     private Type1 iommu;
@@ -29,8 +30,10 @@ public final class Container implements AutoCloseable {
     private boolean groupsLost; // a group is in the kernel's container still that is none of groups
     private volatile boolean closed;
 
-    Container(Vfio vfio, ContainerPort port) {
+    /** @param iommufd whether it is an iommufd that stands in for a container */
+    Container(Vfio vfio, ContainerPort port, boolean iommufd) {
         this.vfio = vfio;
+        this.iommufd = iommufd;
         this.port = port;
     }
 
@@ -43,7 +46,7 @@ public final class Container implements AutoCloseable {
      */
     public boolean supports(IommuType type) {
         checkOpen(Operation.CHECK_EXTENSION);
-        return port.checkExtension(type.number()) > 0;
+        return offers(type.number());
     }
 
     /**
@@ -154,6 +157,16 @@ public final class Container implements AutoCloseable {
         }
     }
 
+    /** An iommufd cuts mappings for the first type, unlike a container; so it is not offered there. */
+    private boolean offers(int type) {
+        return !(iommufd && type == IommuType.TYPE1.number()) && port.checkExtension(type) > 0;
+    }
+
+    /** Does an iommufd stand in for the container? Then its mappings are of the iommufd, and stay when groups leave. */
+    boolean isIommufd() {
+        return iommufd;
+    }
+
     private void setType(int type) {
         Rule.check(vfio.contract(), Operation.SET_IOMMU, new Facts() {
             @Override
@@ -173,7 +186,7 @@ public final class Container implements AutoCloseable {
 
             @Override
             public boolean iommuTypeSupported() {
-                return port.checkExtension(type) > 0;
+                return offers(type);
             }
         });
         port.setIommu(type);
@@ -344,7 +357,7 @@ public final class Container implements AutoCloseable {
             left(group);
         };
         Type1 last = groups.size() == 1 ? iommu : null;
-        if (last != null && groupsLost) { // the kernel's container still has a group, and so its mappings
+        if (last != null && (groupsLost || iommufd)) { // the kernel keeps the mappings: those of a group, or the iommufd's
             leave.run();
             last.release();
         } else if (last != null) {

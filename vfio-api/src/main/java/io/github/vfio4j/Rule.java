@@ -1278,7 +1278,7 @@ public enum Rule {
             Operation.IOMMU_DIRTY_PAGES,
             EnforcedBy.API,
             Errno.EACCES,
-            "the IOMMU is of the first type (VFIO_TYPE1_IOMMU)",
+            "the IOMMU is of the first type (VFIO_TYPE1_IOMMU), or an iommufd stands in for the container",
             "vfio_iommu_type1_dirty_pages",
             "set IommuType.TYPE1_V2",
             f -> !f.type1V2()),

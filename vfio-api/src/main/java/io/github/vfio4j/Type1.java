@@ -146,7 +146,7 @@ public final class Type1 extends AddressSpace {
      * Starts to track which pages devices write ({@code VFIO_IOMMU_DIRTY_PAGES_FLAG_START}).
      *
      * @return the tracking; the same object while it is on
-     * @throws RuleViolation if this is a type1 v1 IOMMU, or has ended
+     * @throws RuleViolation if this is a type1 v1 IOMMU or of an iommufd, or has ended
      * @throws VfioException {@code ENOMEM} if the kernel has no memory for the bitmaps
      */
     public DirtyTracking trackDirtyPages() {
@@ -381,7 +381,7 @@ public final class Type1 extends AddressSpace {
     }
 
     private Type1Info limits() {
-        if (limits == null) {
+        if (limits == null || container.isIommufd()) { // there they change with the devices that are open
             limits = container.port.iommuInfo();
         }
         return limits;
@@ -448,7 +448,7 @@ public final class Type1 extends AddressSpace {
 
         @Override
         public boolean type1V2() {
-            return type == IommuType.TYPE1_V2;
+            return type == IommuType.TYPE1_V2 && !container.isIommufd();
         }
     }
 

@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.Kernel;
@@ -178,7 +179,26 @@ public final class Vfio implements AutoCloseable {
      */
     public Container openContainer() {
         checkOpen(Operation.OPEN_CONTAINER);
-        Container container = new Container(this, kernel.openContainer());
+        return container(kernel.openContainer(), false);
+    }
+
+    /**
+     * Opens an iommufd to stand in for a container ({@code open("/dev/iommu")}, {@code VFIO_GET_API_VERSION}): groups, a
+     * {@link Type1} and all the rest are used as with a container. For programs that are to run on kernels without
+     * containers; a new one opens devices by their own nodes ({@link #openIommufd}). What differs: a device takes its place
+     * in the address space when it is opened, so nothing that it cannot use may be mapped then; there is no type1 v1, no
+     * dirty tracking, and no taking and giving of addresses.
+     *
+     * @return the container
+     * @throws VfioException {@code ENOENT} if the kernel has no iommufd, {@code EACCES} without permission
+     */
+    public Container openIommufdContainer() {
+        checkOpen(Operation.OPEN_IOMMUFD);
+        return container(kernel.openIommufdContainer(), true);
+    }
+
+    private Container container(ContainerPort port, boolean iommufd) {
+        Container container = new Container(this, port, iommufd);
         try {
             int version = container.port.apiVersion();
             if (version != API_VERSION) {

@@ -172,6 +172,11 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
+    public ContainerPort openIommufdContainer() {
+        return openContainer();
+    }
+
+    @Override
     public long deviceNumber(String path) {
         return path.hashCode();
     }

@@ -40,6 +40,13 @@ public interface Kernel {
     ContainerPort openContainer();
 
     /**
+     * Opens {@code /dev/iommu} to stand in for a container.
+     *
+     * @return what answers the calls of a container
+     */
+    ContainerPort openIommufdContainer();
+
+    /**
      * Returns the device number of a node without opening it, so that aliases of a group can be told.
      *
      * @param path the node

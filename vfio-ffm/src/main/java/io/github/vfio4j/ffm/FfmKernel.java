@@ -77,6 +77,11 @@ public final class FfmKernel implements Kernel {
     }
 
     @Override
+    public ContainerPort openIommufdContainer() {
+        return new FfmContainer(Fd.open(Operation.OPEN_IOMMUFD, syscalls, IOMMUFD_NODE));
+    }
+
+    @Override
     public long deviceNumber(String path) {
         return deviceNumber(Syscalls.AT_FDCWD, path, 0, path);
     }
