@@ -37,6 +37,22 @@ class WrongOrderDoesNotCompileTest {
                 """)).isEmpty();
     }
 
+    @Test
+    void theStepsOfAnIommufdInOrderCompile() {
+        assertThat(errors("""
+                Iommufd iommufd = vfio.openIommufd();
+                Device device = iommufd.openDevice(address);
+                Ioas ioas = iommufd.allocateIoas();
+                device.attach(ioas);
+                AddressSpace iommu = device.iommu();
+                DmaBuffer memory = iommu.allocate(4096, Access.READ_WRITE);
+                Mmio registers = device.region(0).map();
+                device.config().enableBusMaster();
+                registers.write64Opaque(0, memory.iova());
+                device.close();
+                """)).isEmpty();
+    }
+
     // Each program, and what the compiler must point at.
     @ParameterizedTest(name = "{0}")
     @CsvSource(
@@ -57,6 +73,10 @@ class WrongOrderDoesNotCompileTest {
             an IOMMU type is no number               | container.setIommu(3);                                  | int
             a query extension is no IOMMU type       | container.setIommu(IommuType.DMA_CC);                   | DMA_CC
             no flag word in place of an access       | container.setIommu(IommuType.TYPE1).allocate(4096, 3);  | int
+            an iommufd maps no memory                | vfio.openIommufd().allocate(4096, Access.READ);         | allocate
+            a device is not attached to an iommufd   | vfio.openDevice(address).attach(vfio.openIommufd());    | Iommufd
+            an address space opens no device         | vfio.openIommufd().allocateIoas().openDevice(address);  | openDevice
+            an address space is not made by hand     | new Ioas(null, 1);                                      | Ioas
             a map without a direction does not exist | container.setIommu(IommuType.TYPE1).allocate(4096);     | allocate
             """)
     void aStepOutOfOrderDoesNotCompile(String name, String statement, String pointsAt) {

@@ -101,9 +101,6 @@ record Arguments(
 
     /** Returns the way on which to open devices, if one was named. */
     Optional<OpenedBy> way() {
-        if (flags.contains(CDEV) && flags.contains(GROUP)) {
-            throw new CommandException("--cdev or --group, not both");
-        }
         return flags.contains(CDEV)
                 ? Optional.of(OpenedBy.CDEV)
                 : flags.contains(GROUP) ? Optional.of(OpenedBy.GROUP) : Optional.empty();
@@ -186,6 +183,9 @@ record Arguments(
             if (!ANYWHERE.contains(option) && !command.flags.contains(option)) {
                 throw known(option) ? notFor(command, option) : new UsageException("unknown option " + option);
             }
+        }
+        if (options.contains(CDEV) && options.contains(GROUP)) {
+            throw new UsageException(CDEV + " or " + GROUP + ", not both");
         }
         for (String option : values.keySet()) {
             if (!command.values.contains(option)) {

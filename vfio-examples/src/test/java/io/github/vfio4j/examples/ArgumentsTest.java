@@ -81,6 +81,7 @@ class ArgumentsTest {
         "list --overwrite, list takes no --overwrite",
         "demo --depth 3, demo takes no --depth",
         "nvme perf --depth, --depth needs a value",
+        "'edu --cdev --group', '--cdev or --group, not both'",
         "'nvme', 'vfio nvme does one of identify, read, write, perf'",
         "'nvme format', 'vfio nvme does one of identify, read, write, perf, not format'"
     })

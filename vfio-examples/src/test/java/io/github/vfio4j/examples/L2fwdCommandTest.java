@@ -14,6 +14,8 @@ class L2fwdCommandTest extends CommandTest {
             strings = {
                 "l2fwd --verify --packets 20000 --seed 1",
                 "l2fwd --verify --packets 20000 --seed 2 --bytes 64",
+                "l2fwd --verify --packets 20000 --seed 5 --cdev",
+                "l2fwd --verify --packets 20000 --seed 6 --group",
                 "l2fwd --verify --packets 20000 --seed 3 00:0b.0 00:0c.0"
             })
     void nothingIsLostReorderedOrChanged(String line) {

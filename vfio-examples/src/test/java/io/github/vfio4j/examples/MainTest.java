@@ -8,7 +8,7 @@ class MainTest extends CommandTest {
     @Test
     void helpExplainsEveryCommandAndSucceeds() {
         assertThat(run("--help")).isZero();
-        assertThat(out()).contains("demo", "list", "nvme perf", "edu", "l2fwd", "drivers", "drill", "--linux", "--overwrite", "--trace", "--help");
+        assertThat(out()).contains("demo", "list", "nvme perf", "edu", "l2fwd", "drivers", "drill", "--linux", "--cdev", "--group", "--overwrite", "--trace", "--help");
         assertThat(err()).isEmpty();
     }
 
@@ -29,6 +29,22 @@ class MainTest extends CommandTest {
     void theDemoRunsOnTheSimulatedMachine() {
         assertThat(run("demo")).isZero();
         assertThat(out()).contains("verified").contains("simulated");
+        assertThat(err()).isEmpty();
+    }
+
+    @Test
+    void theDemoTakesTheDeviceByItsOwnNode() {
+        assertThat(run("demo", "--cdev")).isZero();
+        assertThat(out())
+                .contains("open /dev/iommu", "VFIO_DEVICE_BIND_IOMMUFD", "IOMMU_IOAS_MAP", "IOMMU_IOAS_UNMAP", "verified")
+                .doesNotContain("VFIO_SET_IOMMU", "VFIO_IOMMU_MAP_DMA");
+    }
+
+    @Test
+    void driversRunOnEitherWay() {
+        assertThat(run("edu", "--cdev")).isZero();
+        assertThat(run("edu", "--group")).isZero();
+        assertThat(run("nvme", "identify", "--group")).isZero();
         assertThat(err()).isEmpty();
     }
 
