@@ -143,6 +143,37 @@ class ObservedAnswers extends DifferentialCase {
                 -EAGAIN, then(withLine(), pwrite(DEVICE, "0604", CONFIG + 4), intx(TRIGGER_NONE, u32(0)), read(EVENT, 8)));
     }
 
+    /** A network card with the first of its five vectors of MSI-X enabled, and one more call. */
+    private static Step[] withOneVector(int flags, int start, int count, Field... data) {
+        int msix = VFIO_PCI_MSIX_IRQ_INDEX();
+        Field[] fields = Stream.concat(
+                        Stream.of(u32(20 + 4 * data.length), u32(flags), u32(msix), u32(start), u32(count)), Stream.of(data))
+                .toArray(Field[]::new);
+        return new Step[] {
+            open(CONTAINER, "/dev/vfio/vfio"),
+            open(GROUP, "/dev/vfio/$card"),
+            ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER)),
+            ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()),
+            getDevice(DEVICE, GROUP, text(TwinMachine.CARD)),
+            eventfd(EVENT, 0, 0),
+            irqs(msix, TRIGGER_EVENTFD, 1, fd(EVENT)),
+            ioctl(DEVICE, VFIO_DEVICE_SET_IRQS(), fields)
+        };
+    }
+
+    @Test
+    void newKernelsPassOverVectorsThatAreNotThereWhenTheyTrigger() {
+        lastAnswers(since(KernelProfile.V6_12, 0, -EINVAL), withOneVector(TRIGGER_NONE, 0, 5));
+        lastAnswers(since(KernelProfile.V6_12, 0, -EINVAL), withOneVector(TRIGGER_NONE, 4, 1));
+    }
+
+    @Test
+    void newKernelsAddVectorsOfMsixAndTakeNoneAwayAnywhere() {
+        lastAnswers(since(KernelProfile.V6_12, 0, -EINVAL), withOneVector(TRIGGER_EVENTFD, 3, 1, fd(EVENT)));
+        lastAnswers(since(KernelProfile.V6_12, 0, -EINVAL), withOneVector(TRIGGER_EVENTFD, 3, 1, u32(-1)));
+        lastAnswers(since(KernelProfile.V6_12, 0, -EINVAL), withOneVector(TRIGGER_EVENTFD, 1, 0));
+    }
+
     @Test
     void theErrorInterruptBelongsToPcieDevices() {
         lastAnswers(-EINVAL, then(device(), eventfd(EVENT, 0, 0), irqs(VFIO_PCI_ERR_IRQ_INDEX(), TRIGGER_EVENTFD, 1, fd(EVENT))));
