@@ -1659,7 +1659,7 @@ public enum Rule {
             "the process has as many files open as it may; each enabled interrupt is one",
             "get_unused_fd_flags",
             "enable fewer interrupts, or raise the limit (ulimit -n, LimitNOFILE= in systemd)",
-            f -> !f.descriptorFree()),
+            null),
 
     // ---- external users
     /** Without an IOMMU there is no protection to rely on. */

@@ -124,6 +124,18 @@ class FailureTest {
     }
 
     @Test
+    void aRegionThatCanOnlyBeReadIsNotWritten() {
+        kernel.readOnly = true;
+        Device device = iommu.openDevice(group, FakeKernel.ADDRESS);
+        kernel.newCalls();
+        RuleViolation e = catchThrowableOfType(
+                RuleViolation.class, () -> device.region(0).write(0, Arena.ofAuto().allocate(4)));
+        assertThat(e.rule()).contains(Rule.REGION_WRITE_WRITABLE);
+        assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+        assertThat(kernel.newCalls()).isEmpty();
+    }
+
+    @Test
     void anUnmapThatFailsDoesNotKeepTheDeviceFromClosing() {
         Device device = iommu.openDevice(group, FakeKernel.ADDRESS);
         device.region(0).map();

@@ -37,6 +37,7 @@ final class FakeKernel implements Kernel {
     final List<String> calls = new ArrayList<>();
     final Map<Operation, Errno> failures = new HashMap<>();
     List<IovaRange> ranges = List.of(new IovaRange(0, -1));
+    boolean readOnly; // regions other than configuration space
     long unmapsLess;
     long unmapsAll;
     boolean keepsTopMappings = true;
@@ -511,7 +512,7 @@ final class FakeKernel implements Kernel {
                 return new RegionInfo(index, true, true, config.capacity(), CONFIG, List.of(), false, Optional.empty());
             }
             List<RegionInfo.Area> areas = index == 0 ? List.of(new RegionInfo.Area(0, 4096)) : List.of();
-            return new RegionInfo(index, true, true, 4096, index * 0x1000L, areas, false, Optional.empty());
+            return new RegionInfo(index, true, !readOnly, 4096, index * 0x1000L, areas, false, Optional.empty());
         }
 
         @Override

@@ -144,6 +144,11 @@ class FeaturesTest {
         refused(Rule.DMA_LOGGING_WRAP, () -> features.startDmaLogging(4096, List.of(new IovaRange(-4096, -1))));
         List<IovaRange> overlapping = List.of(new IovaRange(0x4000, 0x5fff), new IovaRange(0x1000, 0x4fff));
         refused(Rule.DMA_LOGGING_OVERLAP, () -> features.startDmaLogging(4096, overlapping));
+        List<IovaRange> everythingWrong = Collections.nCopies(257, new IovaRange(1, -1));
+        refused(Rule.DMA_LOGGING_MOST, () -> features.startDmaLogging(4096, everythingWrong));
+        refused(Rule.DMA_LOGGING_ALIGNED, () -> features.startDmaLogging(4096, everythingWrong.subList(0, 2)));
+        List<IovaRange> twiceTheTop = Collections.nCopies(2, new IovaRange(-4096, -1));
+        refused(Rule.DMA_LOGGING_WRAP, () -> features.startDmaLogging(4096, twiceTheTop));
         assertThatIllegalArgumentException().isThrownBy(() -> features.startDmaLogging(5000, ONE));
         features.startDmaLogging(4096, List.of(new IovaRange(0x4000, 0x4fff), ONE.getFirst()));
     }

@@ -1,58 +1,53 @@
 package io.github.vfio4j.sim;
 
-import io.github.vfio4j.sim.Type1Iommu.Refusal;
 import io.github.vfio4j.spi.Facts;
 import java.util.function.Supplier;
 
-/** Whether a type1 IOMMU takes a group. */
+/** Whether a type1 IOMMU takes a group: what {@link Type1Iommu#joining} says, asked when a rule does. */
 class AttachFacts implements Facts {
-    private final Supplier<Refusal> refusal;
+    private final Supplier<Facts> joining;
 
-    AttachFacts(Supplier<Refusal> refusal) {
-        this.refusal = refusal;
-    }
-
-    private boolean is(Refusal asked) {
-        return refusal.get() == asked;
+    AttachFacts(Supplier<Facts> joining) {
+        this.joining = joining;
     }
 
     @Override
     public boolean nestingPossible() {
-        return !is(Refusal.NESTING);
+        return joining.get().nestingPossible();
     }
 
     @Override
     public boolean apertureFits() {
-        return !is(Refusal.APERTURE);
+        return joining.get().apertureFits();
     }
 
     @Override
     public boolean reservedIsFree() {
-        return !is(Refusal.RESERVED);
+        return joining.get().reservedIsFree();
     }
 
     @Override
     public boolean iovasLeft() {
-        return !is(Refusal.NOTHING_LEFT);
+        return joining.get().iovasLeft();
     }
 
     @Override
     public boolean interruptsIsolated() {
-        return !is(Refusal.INTERRUPTS);
+        return joining.get().interruptsIsolated();
     }
 
     @Override
     public boolean memoryAccessible() {
-        return !is(Refusal.NOT_ACCESSIBLE);
+        return joining.get().memoryAccessible();
     }
 
     @Override
     public boolean withinMemlock() {
-        return !is(Refusal.MEMLOCK);
+        return joining.get().withinMemlock();
     }
 
     @Override
     public boolean mappingsInReach() {
-        return !is(Refusal.OUT_OF_REACH);
+        return joining.get().mappingsInReach();
     }
 }

@@ -125,18 +125,13 @@ final class BusReset {
             throw new KernelError(Errno.EINVAL);
         }
         long count = Integer.toUnsignedLong(vfio_pci_hot_reset.count(struct.fields));
-        KernelError.check(machine.profile(), Operation.PCI_HOT_RESET, new ResetFacts(count));
-        int[] descriptors = new int[(int) count];
-        for (int i = 0; i < count; i++) {
-            descriptors[i] = argument.readInt(groupsAt + (long) i * Integer.BYTES);
-        }
         List<VfioDevice> devices =
                 affected.stream().flatMap(function -> function.vfio().stream()).toList();
         devices.forEach(device -> device.lock.lock()); // always in the order of their addresses
         try {
             machine.kernel().lock();
             try {
-                check(caller, descriptors);
+                KernelError.check(machine.profile(), Operation.PCI_HOT_RESET, new ResetFacts(caller, argument, count));
             } finally {
                 machine.kernel().unlock();
             }
@@ -146,43 +141,6 @@ final class BusReset {
             devices.forEach(device -> device.lock.unlock());
         }
         return 0;
-    }
-
-    /** The kernel's lock is held. */
-    private void check(SimProcess caller, int[] descriptors) {
-        Set<VfioGroup> groups = new HashSet<>();
-        for (int descriptor : descriptors) { // one after the other: the first wrong one decides
-            SimFile file = caller.files().find(descriptor).orElse(null);
-            KernelError.check(machine.profile(), Operation.PCI_HOT_RESET, new ResetFacts(descriptors.length) {
-                @Override
-                public boolean namedFileOpen() {
-                    return file != null;
-                }
-
-                @Override
-                public boolean namedFilesAreGroups() {
-                    return file instanceof GroupFile;
-                }
-            });
-            groups.add(((GroupFile) file).group());
-        }
-        KernelError.check(machine.profile(), Operation.PCI_HOT_RESET, new ResetFacts(descriptors.length) {
-            @Override
-            public boolean affectedUnbound() {
-                return affected.stream().anyMatch(function -> function.vfio().isEmpty());
-            }
-
-            @Override
-            public boolean affectedNotOwned() {
-                if (byDevice) {
-                    return affected.stream()
-                            .anyMatch(function -> deviceId(function, device.bound().iommufd) == VFIO_PCI_DEVID_NOT_OWNED());
-                }
-                return affected.stream()
-                        .flatMap(function -> function.vfio().stream())
-                        .anyMatch(member -> !groups.contains(member.group));
-            }
-        });
     }
 
     private class BusFacts implements Facts {
@@ -197,12 +155,21 @@ final class BusReset {
         }
     }
 
-    private class ResetFacts extends BusFacts {
-        final boolean byDevice = byDevice();
-        private final long groups;
+    /** What is so of a reset; the kernel's lock is held. The descriptors are read when they are asked for. */
+    private final class ResetFacts extends BusFacts {
+        private final SimProcess caller;
+        private final UserMemory argument;
+        private final long count;
+        private final boolean byDevice = byDevice();
+        private final Set<VfioGroup> groups = new HashSet<>();
+        private boolean looked;
+        private boolean open = true;
+        private boolean allGroups = true;
 
-        ResetFacts(long groups) {
-            this.groups = groups;
+        ResetFacts(SimProcess caller, UserMemory argument, long count) {
+            this.caller = caller;
+            this.argument = argument;
+            this.count = count;
         }
 
         @Override
@@ -213,7 +180,57 @@ final class BusReset {
         @Override
         public long groupsGiven() {
             boolean askedLater = machine.profile().isBefore(KernelProfile.V6_12) && !possible;
-            return askedLater ? 1 : groups; // Linux 6.1 first asks whether there is anything to reset
+            return askedLater ? 1 : count; // Linux 6.1 first asks whether there is anything to reset
+        }
+
+        /** One descriptor after the other: the first wrong one decides. But all are read before. */
+        private void look() {
+            if (looked) {
+                return;
+            }
+            looked = true;
+            int[] descriptors = new int[(int) count];
+            for (int i = 0; i < count; i++) {
+                descriptors[i] = argument.readInt(vfio_pci_hot_reset.group_fds$offset() + (long) i * Integer.BYTES);
+            }
+            for (int descriptor : descriptors) {
+                SimFile file = caller.files().find(descriptor).orElse(null);
+                if (!(file instanceof GroupFile group)) {
+                    open = file != null;
+                    allGroups = false;
+                    return;
+                }
+                groups.add(group.group());
+            }
+        }
+
+        @Override
+        public boolean namedFileOpen() {
+            look();
+            return open;
+        }
+
+        @Override
+        public boolean namedFilesAreGroups() {
+            look();
+            return allGroups;
+        }
+
+        @Override
+        public boolean affectedUnbound() {
+            return affected.stream().anyMatch(function -> function.vfio().isEmpty());
+        }
+
+        @Override
+        public boolean affectedNotOwned() {
+            if (byDevice) {
+                return affected.stream()
+                        .anyMatch(function -> deviceId(function, device.bound().iommufd) == VFIO_PCI_DEVID_NOT_OWNED());
+            }
+            look();
+            return affected.stream()
+                    .flatMap(function -> function.vfio().stream())
+                    .anyMatch(member -> !groups.contains(member.group));
         }
     }
 }

@@ -22,6 +22,7 @@ import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /** An open {@code /dev/vfio/vfio}. */
 final class ContainerFile extends SimFile {
@@ -62,10 +63,10 @@ final class ContainerFile extends SimFile {
             }
             Type1Request known = TYPE1_REQUESTS.get(request);
             Type1Iommu iommu = container.iommu().orElse(null);
-            if (!container.iommuSet()) {
+            if (iommu == null) {
                 throw withoutIommu(known);
             }
-            if (known == null || iommu == null) { // without an IOMMU nothing is known
+            if (known == null) {
                 throw new KernelError(Errno.ENOTTY);
             }
             return known.ioctl().call(this, caller, iommu, argument);
@@ -77,11 +78,16 @@ final class ContainerFile extends SimFile {
     /** Refuses what only an IOMMU could answer; which rule says so, if the request is known. */
     private KernelError withoutIommu(Type1Request known) {
         if (known == null) {
-            return new KernelError(Errno.EINVAL);
+            return new KernelError(container.iommuSet() ? Errno.ENOTTY : Errno.EINVAL);
         }
         KernelError.check(machine.profile(), known.operation(), new Facts() {
             @Override
             public boolean iommuSet() {
+                return container.iommuSet();
+            }
+
+            @Override
+            public boolean dmaTranslated() {
                 return false;
             }
         });
@@ -127,8 +133,7 @@ final class ContainerFile extends SimFile {
         boolean type1 = !noIommu && (type == VFIO_TYPE1_IOMMU() || type == VFIO_TYPE1v2_IOMMU() || nothingToNest);
         boolean onlyAsked = !noIommu && !type1 && (type == VFIO_UNMAP_ALL() || nesting);
         Type1Iommu made = type1 ? new Type1Iommu(machine, type != VFIO_TYPE1_IOMMU(), nesting) : null;
-        Type1Iommu.Refusal refusal = made == null ? Type1Iommu.Refusal.NONE : attachAll(made, caller);
-        KernelError.check(machine.profile(), Operation.SET_IOMMU, new AttachFacts(() -> refusal) {
+        Consumer<Facts> check = joining -> KernelError.check(machine.profile(), Operation.SET_IOMMU, new AttachFacts(() -> joining) {
             @Override
             public int groupsInContainer() {
                 return container.groups().size();
@@ -159,23 +164,19 @@ final class ContainerFile extends SimFile {
                 return caller.mayDoRawIo();
             }
         });
+        if (!type1 || container.groups().isEmpty()) {
+            check.accept(new Facts() {});
+        }
         if (type1) {
+            for (VfioGroup group : container.groups()) { // one after the other: the first that does not fit decides
+                check.accept(made.joining(group.iommuGroup(), caller));
+                made.attach(group.iommuGroup());
+            }
             container.setIommu(made);
         } else {
             container.setNoIommu();
         }
         return 0;
-    }
-
-    private Type1Iommu.Refusal attachAll(Type1Iommu made, SimProcess caller) {
-        for (VfioGroup group : container.groups()) {
-            Type1Iommu.Refusal refusal = made.refusal(group.iommuGroup(), caller);
-            if (refusal != Type1Iommu.Refusal.NONE) {
-                return refusal;
-            }
-            made.attach(group.iommuGroup());
-        }
-        return Type1Iommu.Refusal.NONE;
     }
 
     // ---- VFIO_IOMMU_GET_INFO
@@ -267,31 +268,66 @@ final class ContainerFile extends SimFile {
     // ---- VFIO_IOMMU_DIRTY_PAGES
 
     private int dirtyPages(SimProcess caller, Type1Iommu iommu, UserMemory argument) {
-        iommu.checkTracksDirtyPages();
-        long least = vfio_iommu_type1_dirty_bitmap.data$offset();
-        InfoStruct dirty = new InfoStruct(argument, vfio_iommu_type1_dirty_bitmap.layout(), least);
-        int flags = vfio_iommu_type1_dirty_bitmap.flags(dirty.fields);
-        int start = VFIO_IOMMU_DIRTY_PAGES_FLAG_START();
-        int stop = VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP();
-        checkFlags(flags, start | stop | VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP());
-        KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, new Facts() {
-            @Override
-            public boolean dirtyActionValid() {
-                return Integer.bitCount(flags) == 1;
-            }
-        });
-        if (flags == start || flags == stop) {
-            iommu.trackDirtyPages(flags == start);
+        DirtyRequest request = new DirtyRequest(iommu, argument);
+        KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, request);
+        int flags = request.flags();
+        if (flags == VFIO_IOMMU_DIRTY_PAGES_FLAG_START() || flags == VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP()) {
+            iommu.trackDirtyPages(flags == VFIO_IOMMU_DIRTY_PAGES_FLAG_START());
             return 0;
         }
-        checkRoom(dirty.argsz() - least, vfio_iommu_type1_dirty_bitmap_get.sizeof());
+        checkRoom(request.room(), vfio_iommu_type1_dirty_bitmap_get.sizeof());
         MemorySegment range = UserMemory.zeroed(vfio_iommu_type1_dirty_bitmap_get.layout());
-        argument.read(least, range, range.byteSize());
+        argument.read(DirtyRequest.RANGE, range, range.byteSize());
         iommu.tellDirtyPages(
                 vfio_iommu_type1_dirty_bitmap_get.iova(range),
                 vfio_iommu_type1_dirty_bitmap_get.size(range),
                 BitmapRequest.of(caller, argument, vfio_iommu_type1_dirty_bitmap_get.bitmap(range)));
         return 0;
+    }
+
+    /** The argument of VFIO_IOMMU_DIRTY_PAGES. It is not read where the IOMMU tracks none. */
+    private static final class DirtyRequest implements Facts {
+        static final long RANGE = vfio_iommu_type1_dirty_bitmap.data$offset();
+
+        private final Type1Iommu iommu;
+        private final UserMemory argument;
+        private InfoStruct struct;
+
+        DirtyRequest(Type1Iommu iommu, UserMemory argument) {
+            this.iommu = iommu;
+            this.argument = argument;
+        }
+
+        private InfoStruct struct() {
+            if (struct == null) {
+                struct = new InfoStruct(argument, vfio_iommu_type1_dirty_bitmap.layout(), RANGE);
+                checkFlags(
+                        flags(),
+                        VFIO_IOMMU_DIRTY_PAGES_FLAG_START()
+                                | VFIO_IOMMU_DIRTY_PAGES_FLAG_STOP()
+                                | VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP());
+            }
+            return struct;
+        }
+
+        int flags() {
+            return vfio_iommu_type1_dirty_bitmap.flags(struct().fields);
+        }
+
+        /** Bytes behind the header. */
+        long room() {
+            return struct().argsz() - RANGE;
+        }
+
+        @Override
+        public boolean type1V2() {
+            return iommu.isV2();
+        }
+
+        @Override
+        public boolean dirtyActionValid() {
+            return Integer.bitCount(flags()) == 1;
+        }
     }
 
     private static void checkFlags(int flags, int known) {

@@ -120,27 +120,7 @@ final class Features {
         if (vfio_device_feature_dma_buf.flags(share) != 0) {
             throw new KernelError(Errno.EINVAL);
         }
-        KernelError.check(machine.profile(), Operation.DMA_BUF, new Parts(bar, count));
-        long each = vfio_region_dma_range.sizeof();
-        for (long i = 0; i < count; i++) {
-            MemorySegment range = UserMemory.zeroed(each);
-            call.argument().read(DATA + size + i * each, range, each);
-            long offset = vfio_region_dma_range.offset(range);
-            long length = vfio_region_dma_range.length(range);
-            KernelError.check(machine.profile(), Operation.DMA_BUF, new Parts(bar, count) {
-                @Override
-                public boolean sharedPartsAligned() {
-                    return length != 0 && (offset | length) % Memory.PAGE == 0;
-                }
-
-                @Override
-                public boolean sharedPartsInside() {
-                    long most = device.function.bars.size(bar);
-                    return Long.compareUnsigned(offset, most) <= 0
-                            && Long.compareUnsigned(length, most - offset) <= 0;
-                }
-            });
-        }
+        KernelError.check(machine.profile(), Operation.DMA_BUF, new Parts(bar, count, call.argument(), DATA + size));
         machine.kernel().lock();
         try {
             return call.caller().files().add(new DmaBufFile(device.function.address));
@@ -149,13 +129,35 @@ final class Features {
         }
     }
 
-    private class Parts implements Facts {
+    /** What is so of the parts. They are read one after the other when they are asked for: the first wrong one decides. */
+    private final class Parts implements Facts {
         private final int bar;
         private final long count;
+        private final UserMemory argument;
+        private final long at;
+        private long looked; // parts
+        private boolean aligned = true;
+        private boolean inside = true;
 
-        Parts(int bar, long count) {
+        Parts(int bar, long count, UserMemory argument, long at) {
             this.bar = bar;
             this.count = count;
+            this.argument = argument;
+            this.at = at;
+        }
+
+        private void look() {
+            long each = vfio_region_dma_range.sizeof();
+            long most = device.function.bars.size(bar);
+            while (looked < count && aligned && inside) {
+                MemorySegment range = UserMemory.zeroed(each);
+                argument.read(at + looked * each, range, each);
+                long offset = vfio_region_dma_range.offset(range);
+                long length = vfio_region_dma_range.length(range);
+                aligned = length != 0 && (offset | length) % Memory.PAGE == 0;
+                inside = Long.compareUnsigned(offset, most) <= 0 && Long.compareUnsigned(length, most - offset) <= 0;
+                looked++;
+            }
         }
 
         @Override
@@ -166,6 +168,18 @@ final class Features {
         @Override
         public boolean registerInBar() {
             return device.function.bars.mappable(bar);
+        }
+
+        @Override
+        public boolean sharedPartsAligned() {
+            look();
+            return aligned;
+        }
+
+        @Override
+        public boolean sharedPartsInside() {
+            look();
+            return inside;
         }
     }
 }

@@ -112,11 +112,11 @@ final class GroupFile extends SimFile {
                 return 0;
             }
             VfioContainer container = named instanceof ContainerFile file ? file.container : null;
-            Supplier<Type1Iommu.Refusal> refusal = () -> container
+            Supplier<Facts> joining = () -> container
                     .iommu()
-                    .map(iommu -> iommu.refusal(group.iommuGroup(), caller))
-                    .orElse(Type1Iommu.Refusal.NONE);
-            KernelError.check(machine.profile(), Operation.GROUP_SET_CONTAINER, new AttachFacts(refusal) {
+                    .map(iommu -> iommu.joining(group.iommuGroup(), caller))
+                    .orElse(new Facts() {});
+            KernelError.check(machine.profile(), Operation.GROUP_SET_CONTAINER, new AttachFacts(joining) {
                 @Override
                 public boolean groupInContainer() {
                     return group.hasIommu();

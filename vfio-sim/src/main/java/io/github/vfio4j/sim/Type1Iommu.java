@@ -68,57 +68,109 @@ final class Type1Iommu implements Translation {
 
     // ---- groups
 
-    /** Why a group cannot be attached, in the order in which it is found out. */
-    enum Refusal {
-        NONE, NESTING, APERTURE, RESERVED, NOTHING_LEFT, INTERRUPTS, NOT_ACCESSIBLE, MEMLOCK, OUT_OF_REACH
+    /** What hinders a group that would join. Nothing hinders mediated devices. */
+    Facts joining(IommuGroup group, SimProcess caller) {
+        return group.type == GroupType.EMULATED ? new Facts() {} : new Joining(group, caller);
     }
 
-    Refusal refusal(IommuGroup group, SimProcess caller) {
-        if (group.type == GroupType.EMULATED) {
-            return Refusal.NONE;
+    /** The state that decides whether a group behind an IOMMU joins. */
+    private final class Joining implements Facts {
+        private final IommuGroup group;
+        private final SimProcess caller;
+
+        Joining(IommuGroup group, SimProcess caller) {
+            this.group = group;
+            this.caller = caller;
         }
-        if (nests) {
-            return Refusal.NESTING;
+
+        @Override
+        public boolean nestingPossible() {
+            return !nests;
         }
-        if (window.conflicts(group.iommu.lastIova(), this::mapped)) {
-            return Refusal.APERTURE;
+
+        @Override
+        public boolean apertureFits() {
+            return !window.conflicts(group.iommu.lastIova(), Type1Iommu.this::mapped);
         }
-        if (group.iommu.reserved().stream().anyMatch(this::mapped)) {
-            return Refusal.RESERVED;
+
+        @Override
+        public boolean reservedIsFree() {
+            return group.iommu.reserved().stream().noneMatch(Type1Iommu.this::mapped);
         }
-        if (windowWith(group).isEmpty()) {
-            return Refusal.NOTHING_LEFT;
+
+        @Override
+        public boolean iovasLeft() {
+            return !windowWith(group).isEmpty();
         }
-        if (!machine.interruptsIsolated()) {
-            return Refusal.INTERRUPTS;
+
+        @Override
+        public boolean interruptsIsolated() {
+            return machine.interruptsIsolated();
         }
-        return backed.stream().anyMatch(other -> other.iommu.sharesDomain(group.iommu))
-                ? Refusal.NONE
-                : replayRefusal(group, caller);
+
+        @Override
+        public boolean memoryAccessible() {
+            return replay(group, caller).accessible();
+        }
+
+        @Override
+        public boolean withinMemlock() {
+            return replay(group, caller).withinMemlock();
+        }
+
+        @Override
+        public boolean mappingsInReach() {
+            return replay(group, caller).inReach();
+        }
     }
 
-    /** What is mapped is mapped into the new domain, too, and pinned for it if it was not. */
-    private Refusal replayRefusal(IommuGroup group, SimProcess caller) {
+    /** Whether a mapping can be pinned and mapped for a group that joins. */
+    private record Replay(boolean accessible, boolean withinMemlock, boolean inReach) {
+        boolean succeeds() {
+            return accessible && withinMemlock && inReach;
+        }
+    }
+
+    /**
+     * What is mapped is mapped into the new domain, too, and pinned for it if it was not. How that ends for the first mapping
+     * that hinders it, or for all.
+     */
+    private Replay replay(IommuGroup group, SimProcess caller) {
+        Replay replay = new Replay(true, true, true);
+        if (backed.stream().anyMatch(other -> other.iommu.sharesDomain(group.iommu))) {
+            return replay;
+        }
         Map<SimProcess, Long> pinned = new HashMap<>();
         for (DmaMapping mapping : table.mappings()) {
+            boolean accessible = true;
+            boolean withinMemlock = true;
             if (!mapping.isPinned()) {
                 // The address is taken for one of whoever attaches, whoever mapped.
                 List<Vma> pages = pages(caller, mapping.address, mapping.size, mapping.access);
+                boolean whole = isWhole(pages, mapping.size);
                 long count = pinned.merge(mapping.owner, DmaMapping.pinnedPages(pages), Long::sum);
                 // The limit of whoever attaches is looked at for each page, that of whoever mapped when they are counted.
                 long limit = Math.min(caller.memlockPages(), mapping.owner.memlockPages());
-                if (!mapping.lockAnything && count > limit - mapping.owner.memory().pinnedPages()) {
-                    return Refusal.MEMLOCK;
-                }
-                if (pages.stream().mapToLong(Vma::size).sum() != mapping.size) {
-                    return Refusal.NOT_ACCESSIBLE;
-                }
+                long left = mapping.lockAnything ? Long.MAX_VALUE : limit - mapping.owner.memory().pinnedPages();
+                accessible = whole || count > left;
+                withinMemlock = staysWithin(left, count, whole);
             }
-            if (Long.compareUnsigned(mapping.last(), group.iommu.lastIova()) > 0) {
-                return Refusal.OUT_OF_REACH;
+            boolean inReach = Long.compareUnsigned(mapping.last(), group.iommu.lastIova()) <= 0;
+            replay = new Replay(accessible, withinMemlock, inReach);
+            if (!replay.succeeds()) {
+                break;
             }
         }
-        return Refusal.NONE;
+        return replay;
+    }
+
+    private static boolean isWhole(List<Vma> pages, long size) {
+        return pages.stream().mapToLong(Vma::size).sum() == size;
+    }
+
+    /** Pages are got and counted one after the other, so a page that cannot be had is beyond the limit as any other. */
+    private static boolean staysWithin(long left, long pages, boolean whole) {
+        return pages <= left && (whole || pages < left);
     }
 
     private boolean mapped(IovaRange range) {
@@ -337,13 +389,14 @@ final class Type1Iommu implements Translation {
         @Override
         public boolean memoryAccessible() {
             List<Vma> pages = pages();
-            boolean whole = pages.stream().mapToLong(Vma::size).sum() == size;
-            return backed.isEmpty() || whole || DmaMapping.pinnedPages(pages) > pagesLeft(caller);
+            return backed.isEmpty() || isWhole(pages, size) || DmaMapping.pinnedPages(pages) > pagesLeft(caller);
         }
 
         @Override
         public boolean withinMemlock() {
-            return backed.isEmpty() || DmaMapping.pinnedPages(pages()) <= pagesLeft(caller);
+            List<Vma> pages = pages();
+            return backed.isEmpty()
+                    || staysWithin(pagesLeft(caller), DmaMapping.pinnedPages(pages), isWhole(pages, size));
         }
 
         @Override
@@ -448,14 +501,9 @@ final class Type1Iommu implements Translation {
 
     // ---- VFIO_IOMMU_DIRTY_PAGES
 
-    /** Refuses all of it where it is of type1 v1. */
-    void checkTracksDirtyPages() {
-        KernelError.check(machine.profile(), Operation.IOMMU_DIRTY_PAGES, new Facts() {
-            @Override
-            public boolean type1V2() {
-                return v2;
-            }
-        });
+    /** Is it of type1 v2? */
+    boolean isV2() {
+        return v2;
     }
 
     void trackDirtyPages(boolean on) {

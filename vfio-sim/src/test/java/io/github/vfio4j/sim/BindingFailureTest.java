@@ -31,6 +31,7 @@ class BindingFailureTest {
     private static final PciAddress FIRST = PciAddress.parse("0000:01:00.0");
     private static final PciAddress SECOND = PciAddress.parse("0000:01:00.1");
     private static final PciAddress THIRD = PciAddress.parse("0000:01:00.2");
+    private static final PciAddress BARE = PciAddress.parse("0000:02:00.0");
     private static final List<PciAddress> BOTH = List.of(FIRST, SECOND); // those with host drivers
     private static final Duration SOON = Duration.ofSeconds(30);
     private static final int WRITES = 8; // three overrides; unbind and bind, twice; bind
@@ -40,6 +41,7 @@ class BindingFailureTest {
             .device(FIRST, new TestModel(), 26, "e1000")
             .device(SECOND, new TestModel(), 26, "nvme")
             .device(THIRD, new TestModel(), 26, "")
+            .deviceWithoutIommu(BARE, new TestModel(), "")
             .build();
     private final SimProcess process = machine.startProcess();
     private final FailingSysFs sysfs = new FailingSysFs(machine.sysfs());
@@ -216,6 +218,21 @@ class BindingFailureTest {
         sysfs.texts.put(DEVICES + SECOND + "/sriov_numvfs", "0");
         sysfs.texts.put(DEVICES + FIRST + "/sriov_numvfs", "2");
         assertRefused(Rule.BIND_NO_VIRTUAL_FUNCTIONS);
+    }
+
+    @Test
+    void aBridgeIsRefusedAsABridgeWhateverElseItHas() throws Exception {
+        sysfs.texts.put(DEVICES + FIRST + "/class", "0x060400");
+        sysfs.texts.put(DEVICES + FIRST + "/sriov_numvfs", "2");
+        assertRefused(Rule.BIND_NO_BRIDGE);
+    }
+
+    @Test
+    void virtualFunctionsAreFoundBeforeALackingIommu() {
+        sysfs.texts.put(DEVICES + BARE + "/sriov_numvfs", "2");
+        RuleViolation e =
+                catchThrowableOfType(RuleViolation.class, () -> vfio.binder().bind(BARE, SOON));
+        assertThat(e.rule()).contains(Rule.BIND_NO_VIRTUAL_FUNCTIONS);
     }
 
     private void assertRefused(Rule rule) throws SysFs.Failure {

@@ -124,6 +124,8 @@ class SimExternalUserTest {
         assertThat(attribute(other, sent[1], 0x4018aee3, 1, 1, 0)).isEqualTo(-EIO);
         int group = other.openGroup(GROUP);
         assertThat(attribute(other, sent[1], 0x4018aee1, 1, 1, group)).isEqualTo(-EIO);
+        assertThat(attribute(other, sent[1], 0x4018aee1, 1, 2, group)).isEqualTo(-EIO);
+        assertThat(attribute(other, sent[1], 0x4018aee1, 1, 2, 99)).isEqualTo(-EIO);
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.github.vfio4j.sim;
 import static io.github.vfio4j.sim.Errnos.*;
 import static io.github.vfio4j.sim.RawProcess.*;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
@@ -61,6 +62,19 @@ class SimGroupTest {
         machine.unbind(FIRST);
         assertThat(p.open("/tmp/my-group")).isEqualTo(-ENXIO);
         assertThat(p.openGroup(26)).isEqualTo(-ENOENT);
+    }
+
+    @Test
+    void aGroupThatEndsWhileItIsOpenedIsEnodev() {
+        VfioGroup found = machine.vfioGroups().stream()
+                .filter(group -> group.iommuGroup().number == 26)
+                .findFirst()
+                .orElseThrow();
+        machine.unbind(FIRST);
+        assertThat(found.gone()).isTrue();
+        assertThatExceptionOfType(KernelError.class)
+                .isThrownBy(() -> GroupFile.open(machine, p.process, found))
+                .returns(ENODEV, KernelError::errno);
     }
 
     @Test
@@ -174,6 +188,33 @@ class SimGroupTest {
         shared.unbind(SECOND);
         assertThat(q.status(group)).isEqualTo(VIABLE);
         assertThat(q.setContainer(group, container)).isZero();
+    }
+
+    @Test
+    void aHostDriverIsFoundBeforeAnAddressThatIsMissing() {
+        SimMachine shared = SimMachine.builder()
+                .device(FIRST, new TestModel(), 26, SimMachine.VFIO_PCI)
+                .device(SECOND, new TestModel(), 26, "e1000")
+                .device(PciAddress.parse("0000:02:00.0"), new TestModel(), 27, SimMachine.VFIO_PCI)
+                .build();
+        RawProcess q = RawProcess.on(shared);
+        int container = q.openContainer();
+        check(q.setContainer(q.openGroup(27), container));
+        check(q.setIommu(container, TYPE1V2));
+        check(q.map(container, 0x10000, q.mmap(4096), 4096, READ));
+        assertThat(q.unmap(container, 0x10000, 4096, UNMAP_VADDR)).isEqualTo(4096);
+        int group = q.openGroup(26);
+        assertThat(q.setContainer(group, container)).isEqualTo(-EPERM);
+        shared.unbind(SECOND);
+        assertThat(q.setContainer(group, container)).isEqualTo(-EBUSY);
+    }
+
+    @Test
+    void aGroupThatIsGoneIsSoWhateverItShouldJoin() {
+        int group = p.openGroup(26);
+        machine.unbind(FIRST);
+        assertThat(p.setContainer(group, group)).isEqualTo(-ENODEV);
+        assertThat(p.setContainer(group, 99)).isEqualTo(-EBADF);
     }
 
     @ParameterizedTest

@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim;
 
+import static io.github.vfio4j.sim.Errnos.EBADFD;
 import static io.github.vfio4j.sim.Errnos.EBUSY;
 import static io.github.vfio4j.sim.Errnos.EEXIST;
 import static io.github.vfio4j.sim.Errnos.EFAULT;
@@ -12,6 +13,7 @@ import static io.github.vfio4j.sim.Errnos.EPERM;
 import static io.github.vfio4j.sim.Errnos.ERANGE;
 import static io.github.vfio4j.sim.RawProcess.*;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import io.github.vfio4j.IovaRange;
@@ -23,6 +25,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Groups behind different IOMMUs, of mediated devices, and without an IOMMU, in containers together and alone. */
 class SimGroupTypesTest {
@@ -118,6 +121,19 @@ class SimGroupTypesTest {
     }
 
     @Test
+    void theLimitIsReachedBeforeAMappingIsTooLargeToTrack() {
+        use(SimMachine.builder().iommu(OTHER_GROUP, new SimIommu(-1, 0x1000, true, List.of())));
+        machine.allowGroup(OTHER_GROUP);
+        RawProcess user = new RawProcess(machine.startUnprivilegedProcess());
+        user.process.limitLockedMemory(PAGE);
+        container = user.openContainer();
+        check(user.setContainer(check(user.openGroup(OTHER_GROUP)), container));
+        check(user.setIommu(container, TYPE1V2));
+        check(user.dirtyPages(container, DIRTY_START));
+        assertThat(user.map(container, 0, user.mmap(2 * PAGE), PAGE << 31, READ)).isEqualTo(-ENOMEM);
+    }
+
+    @Test
     void aMediatedDeviceIsReadAndWritten() {
         int group = join(MTTY_GROUP);
         assertThat(p.deviceFd(group, MTTY.toString())).isEqualTo(-EINVAL);
@@ -183,6 +199,20 @@ class SimGroupTypesTest {
     }
 
     @Test
+    void aPlatformThatCannotIsolateInterruptsLetsNoIommuJoin() {
+        SimIommu nothing = new SimIommu(-1, 0x1000, true, List.of(new IovaRange(0, -1)));
+        use(SimMachine.builder().interruptRemapping(false).iommu(OTHER_GROUP, nothing));
+        join(MTTY_GROUP);
+        check(p.setIommu(container, TYPE1V2));
+        int other = check(p.openGroup(OTHER_GROUP));
+        assertThat(p.setContainer(other, container)).isEqualTo(-EINVAL); // nothing is left; that is found before
+        int real = check(p.openGroup(REAL_GROUP));
+        assertThat(p.setContainer(real, container)).isEqualTo(-EPERM);
+        check(p.map(container, 0x10000, 0, PAGE, READ));
+        assertThat(p.setContainer(real, container)).isEqualTo(-EPERM); // before memory that is not there is pinned
+    }
+
+    @Test
     void whatIsPinnedForAnotherCountsAgainstTheLimitsOfBoth() {
         machine.allowGroup(MTTY_GROUP);
         RawProcess user = new RawProcess(machine.startUnprivilegedProcess());
@@ -195,6 +225,14 @@ class SimGroupTypesTest {
         machine.allowGroup(REAL_GROUP);
         int real = check(user.openGroup(REAL_GROUP));
         assertThat(user.setContainer(real, container)).isEqualTo(-ENOMEM);
+        check((int) user.unmap(container, 0, 0, UNMAP_ALL));
+        check(user.map(container, 1L << 40, user.mmap(2 * PAGE), 2 * PAGE, READ)); // and beyond reach
+        assertThat(user.setContainer(real, container)).isEqualTo(-ENOMEM);
+        check((int) user.unmap(container, 0, 0, UNMAP_ALL));
+        check(user.map(container, 0x10000, user.mmap(PAGE), 2 * PAGE, READ)); // the page at the limit is none
+        assertThat(user.setContainer(real, container)).isEqualTo(-EFAULT);
+        check((int) user.unmap(container, 0, 0, UNMAP_ALL));
+        check(user.map(container, 0x10000, user.mmap(2 * PAGE), 2 * PAGE, READ));
         user.process.limitLockedMemory(2 * PAGE);
         assertThat(user.setContainer(real, container)).isZero();
         assertThat(user.process.pinnedBytes()).isEqualTo(2 * PAGE);
@@ -280,12 +318,23 @@ class SimGroupTypesTest {
         assertThat(p.setContainer(other, container)).isZero();
     }
 
-    @Test
-    void whereNothingIsLeftNoIommuIsSet() {
-        use(SimMachine.builder()
-                .iommu(OTHER_GROUP, new SimIommu(0xffff, 0x1000, false, List.of(new IovaRange(0, 0xffff)))));
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void whereNothingIsLeftNoIommuIsSet(boolean remapping) {
+        SimIommu nothing = new SimIommu(0xffff, 0x1000, false, List.of(new IovaRange(0, 0xffff)));
+        use(SimMachine.builder().iommu(OTHER_GROUP, nothing).interruptRemapping(remapping));
         join(OTHER_GROUP);
-        assertThat(p.setIommu(container, TYPE1V2)).isEqualTo(-EINVAL);
+        assertThat(p.setIommu(container, TYPE1V2)).isEqualTo(-EINVAL); // before interrupts are looked at
+    }
+
+    @Test
+    void anIommuThatLeavesNothingDoesNotJoin() {
+        SimIommu nothing = new SimIommu(-1, 0x1000, true, List.of(new IovaRange(0, -1)));
+        use(SimMachine.builder().iommu(OTHER_GROUP, nothing));
+        join(REAL_GROUP);
+        check(p.setIommu(container, TYPE1V2));
+        int other = check(p.openGroup(OTHER_GROUP));
+        assertThat(p.setContainer(other, container)).isEqualTo(-EINVAL);
     }
 
     // ---- no IOMMU
@@ -362,6 +411,7 @@ class SimGroupTypesTest {
         assertThat(user.open("/dev/vfio/noiommu-3")).isEqualTo(-EPERM);
 
         int bare = check(p.open("/dev/vfio/noiommu-3"));
+        assertThat(user.open("/dev/vfio/noiommu-3")).isEqualTo(-EPERM); // before it is looked whether it is open
         check(p.setContainer(bare, container));
         check(p.setIommu(container, NOIOMMU));
         int device = check(p.deviceFd(bare, BARE.toString()));
@@ -376,6 +426,16 @@ class SimGroupTypesTest {
         check(p.unsetContainer(bare));
         assertThat(p.setContainer(bare, container)).isEqualTo(-EPERM);
         assertThat(p.setContainer(bare, p.openContainer())).isEqualTo(-EPERM);
+        assertThat(p.setContainer(bare, bare)).isEqualTo(kernel.isBefore(KernelProfile.V6_12) ? -EINVAL : -EBADFD);
+        VfioGroup group = machine.vfioGroups().stream()
+                .filter(each -> each.iommuGroup().type == GroupType.NO_IOMMU)
+                .findFirst()
+                .orElseThrow();
+        check(p.close(bare));
+        machine.unbind(BARE);
+        assertThatExceptionOfType(KernelError.class) // it ends while it is opened
+                .isThrownBy(() -> GroupFile.open(machine, user.process, group))
+                .returns(ENODEV, KernelError::errno);
     }
 
     @Test
@@ -383,6 +443,7 @@ class SimGroupTypesTest {
         int bare = bare();
         check(p.setContainer(bare, container));
         p.process.dropRawIo();
+        assertThat(p.deviceFd(bare, BARE.toString())).isEqualTo(-EINVAL); // nothing is set yet
         assertThat(p.setIommu(container, NOIOMMU)).isEqualTo(-EPERM);
     }
 }

@@ -116,6 +116,7 @@ class SimIoEventFdTest {
             assertThat(set(4, BAR2, i, event)).isZero();
         }
         assertThat(set(4, BAR2, 1000, event)).isEqualTo(-ENOSPC);
+        assertThat(set(4, BAR2, 1000, 99)).isEqualTo(-ENOSPC); // before the descriptor is looked at
         assertThat(set(4, BAR2, 999, event)).isEqualTo(-EEXIST);
         assertThat(set(4, BAR2, 999, -1)).isZero();
         assertThat(set(4, BAR2, 1000, event)).isZero();

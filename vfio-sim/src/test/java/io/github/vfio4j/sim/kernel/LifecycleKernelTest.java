@@ -241,6 +241,8 @@ class LifecycleKernelTest extends KernelTest {
         assertRefused(Rule.UNSET_NEEDS_CONTAINER, () -> container.detach(group));
         other.attach(group);
         assertRefused(Rule.UNSET_NEEDS_CONTAINER, () -> container.detach(group));
+        other.setIommu(IommuType.TYPE1_V2).openDevice(group, machine.nvme());
+        assertRefused(Rule.UNSET_NEEDS_CONTAINER, () -> container.detach(group));
     }
 
     @Test
