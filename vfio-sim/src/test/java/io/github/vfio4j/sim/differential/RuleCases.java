@@ -85,6 +85,7 @@ final class RuleCases {
                 "BindingFailureTest#aMachineWithoutVfioPciIsLeftAsItIs",
                 "vfio-pci is built into the kernels of the VM");
         calls(BIND_MATCHES, ENODEV, unbind(VFIO_PCI, TwinMachine.EDU), override(TwinMachine.EDU, "none"), bind(VFIO_PCI, TwinMachine.EDU));
+        calls(BIND_MATCHES, ENODEV, override(TwinMachine.EDU, "none"), bind(VFIO_PCI, TwinMachine.EDU)); // it is bound
         calls(BIND_FREE, EBUSY, override(TwinMachine.EDU, VFIO_PCI), bind(VFIO_PCI, TwinMachine.EDU));
         String card = TwinMachine.SHARED.getLast();
         Step[] cardWithoutDriver = {
@@ -117,7 +118,7 @@ final class RuleCases {
 
         tested(GROUP_NODE_EXISTS, "LifecycleKernelTest#aGroupWithoutAVfioDriverIsEnoentAndSaysSo");
         simulated(GROUP_NODE_ACCESS, "SimGroupTest#anUnprivilegedProcessNeedsToBeLetIn", OF_ROOT);
-        unshown(GROUP_HAS_DRIVER, RACE);
+        simulated(GROUP_HAS_DRIVER, "SimGroupTest#aGroupThatEndsWhileItIsOpenedIsEnodev", RACE);
         calls(GROUP_OPEN_ONCE, EBUSY, OPEN_GROUP, open(OTHER, "/dev/vfio/$edu"));
         tested(GROUP_OPEN_ONCE, "LifecycleKernelTest#aGroupIsOpenedOnce");
 
@@ -146,7 +147,10 @@ final class RuleCases {
                         open(OTHER, "/dev/vfio/$testdev"),
                         ioctl(OTHER, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER))));
         tested(SET_CONTAINER_ADDRESSES, "VaddrKernelTest#noGroupJoinsWhileAnAddressIsMissing");
-        unshown(SET_CONTAINER_INTERRUPTS, "the first group would have been refused");
+        simulated(
+                SET_CONTAINER_INTERRUPTS,
+                "SimGroupTypesTest#aPlatformThatCannotIsolateInterruptsLetsNoIommuJoin",
+                "the VM's IOMMU remaps interrupts");
 
         calls(SET_IOMMU_NEEDS_GROUP, EINVAL, OPEN_CONTAINER, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
         tested(SET_IOMMU_NEEDS_GROUP, "LifecycleKernelTest#anEmptyContainerHasNoIommuToSet");
@@ -227,6 +231,7 @@ final class RuleCases {
         calls(UNMAP_SIZE_ALIGNED, EINVAL, then(MAPPED, dmaUnmap(0x10000, 0x2001, 0)));
         tested(UNMAP_SIZE_ALIGNED, "UnmapKernelTest#whatIsNoRangeIsRefused");
         calls(UNMAP_WRAP, EINVAL, EINVAL, EOVERFLOW, then(V2, dmaUnmap(-0x1000, 0x2000, 0)));
+        calls(UNMAP_WRAP, EINVAL, EINVAL, EOVERFLOW, then(MAPPED, dmaUnmap(-0x1000, 0x2000, 1, 4096, 8)));
         tested(UNMAP_WRAP, "UnmapKernelTest#whatIsNoRangeIsRefused");
         calls(UNMAP_DIRTY_ON, EINVAL, then(MAPPED, dmaUnmap(0x10000, 0x2000, 1, 4096, 8)));
         tested(UNMAP_DIRTY_ON, "DirtyTrackingKernelTest#whatIsNotTrackedIsNotTold");
@@ -247,6 +252,10 @@ final class RuleCases {
                 then(ATTACHED, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START))));
         tested(DIRTY_NEEDS_IOMMU, "DirtyTrackingKernelTest#trackingEndsWithTheIommu");
         calls(DIRTY_TYPE, EACCES, then(V1, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START))));
+        calls(
+                DIRTY_TYPE,
+                EACCES,
+                then(V1, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START | DIRTY_STOP))));
         tested(DIRTY_TYPE, "DirtyTrackingKernelTest#anIommuOfTheFirstTypeTracksNothing");
         calls(
                 DIRTY_ONE_ACTION,
@@ -275,7 +284,7 @@ final class RuleCases {
                 "SimProcessTest#aFullTableIsEmfileAndOpensNothing",
                 "the suite's own JVM would have no descriptor left either");
 
-        simulated(EXTERNAL_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", "the VM has no group without an IOMMU");
+        tested(EXTERNAL_TRANSLATED, "NoIommuKernelTest#itIsNotGivenToKvm");
         tested(EXTERNAL_NEEDS_CONTAINER, "ExternalUserKernelTest#anOpenGroupAloneIsNotGivenAway");
         tested(EXTERNAL_NEEDS_IOMMU, "ExternalUserKernelTest#anOpenGroupAloneIsNotGivenAway");
         simulated(EXTERNAL_VIABLE, "SimExternalUserTest#byTheDocumentsAnExternalUserIsTakenOfAProtectedGroupAlone", DOCUMENTS_ONLY);
@@ -309,7 +318,7 @@ final class RuleCases {
                 EIO,
                 then(OPEN, pwrite(DEVICE, "0000", CONFIG + 4), pread(DEVICE, 4, 0)));
         tested(REGION_READ_DECODED, "ConfigSpaceKernelTest#withoutMemoryDecodeABarIsNeitherReadNorWrittenNorMapped");
-        unshown(REGION_WRITE_WRITABLE, "no device here has a region that can only be read");
+        unshown(REGION_WRITE_WRITABLE, "no device here has a region that can only be read; FailureTest of vfio-api has one");
         calls(
                 REGION_WRITE_DECODED,
                 EIO,
@@ -325,35 +334,35 @@ final class RuleCases {
         tested(REGION_REQUESTED, "RequestKernelTest#aDeviceThatWasAskedBackGetsNoNewMappingAndNoNewInterrupt");
 
         // ---- groups without an IOMMU, of mediated devices, and behind different IOMMUs
-        String noIommu = "the VM has no group without an IOMMU";
+        String noIommu = "the types have no such call for groups without an IOMMU";
         String oneIommu = "all devices of the VM are behind one IOMMU";
         simulated(CONTAINER_NODE_ACCESS, "", OF_ROOT);
-        simulated(GROUP_OPEN_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", noIommu);
-        simulated(GROUP_OPEN_UNSAFE, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
+        simulated(GROUP_OPEN_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
+        tested(GROUP_OPEN_UNSAFE, "NoIommuKernelTest#theUsualRoadsDoNotLeadToIt");
         String ofIommufd = "a hazard of iommufd, which the library does not use: the types have no way to it";
         unshown(SET_CONTAINER_MOVED, ofIommufd);
         unshown(MAP_COMPAT_PERMISSION, ofIommufd);
         unshown(ATTACH_PASID, ofIommufd);
-        simulated(SET_CONTAINER_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", noIommu);
-        simulated(SET_CONTAINER_KINDS, "SimGroupTypesTest#aContainerIsOfOneKind", noIommu);
+        simulated(SET_CONTAINER_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
+        tested(SET_CONTAINER_KINDS, "NoIommuKernelTest#groupsWithAndWithoutAnIommuShareNoContainer");
         unshown(SET_CONTAINER_DOMAIN_BUSY, HARDWARE);
         unshown(SET_CONTAINER_DOMAIN, HARDWARE);
         simulated(SET_CONTAINER_NESTING, "SimGroupTypesTest#onlyAnIommuRefusesToNest", NO_MEDIATED);
         simulated(SET_CONTAINER_APERTURE, "SimGroupTypesTest#anIommuThatReachesLessThanIsMappedDoesNotJoin", oneIommu);
         simulated(SET_CONTAINER_RESERVED, "SimGroupTypesTest#anIommuThatDoesNotReachOrCannotPinWhatIsMappedDoesNotJoin", oneIommu);
-        simulated(SET_CONTAINER_NOTHING_LEFT, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
+        simulated(SET_CONTAINER_NOTHING_LEFT, "SimGroupTypesTest#anIommuThatLeavesNothingDoesNotJoin", oneIommu);
         simulated(SET_CONTAINER_MEMORY, "SimGroupTypesTest#anIommuThatDoesNotReachOrCannotPinWhatIsMappedDoesNotJoin", oneIommu);
         simulated(SET_CONTAINER_MEMLOCK, "SimGroupTypesTest#whatIsPinnedForAnotherCountsAgainstTheLimitsOfBoth", oneIommu);
         simulated(SET_CONTAINER_REACH, "SimGroupTypesTest#anIommuThatDoesNotReachOrCannotPinWhatIsMappedDoesNotJoin", oneIommu);
-        simulated(SET_IOMMU_PRIVILEGE, "SimGroupTypesTest#settingNoIommuTakesAPrivilege", noIommu);
+        simulated(SET_IOMMU_PRIVILEGE, "SimGroupTypesTest#settingNoIommuTakesAPrivilege", OF_ROOT);
         unshown(SET_IOMMU_DOMAIN, HARDWARE);
         simulated(SET_IOMMU_APERTURE, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
         simulated(SET_IOMMU_NOTHING_LEFT, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
-        simulated(DEVICE_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", noIommu);
+        simulated(DEVICE_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
         unshown(DEVICE_TOKEN, "the VM has no virtual function whose driver asks for a token");
         unshown(DEVICE_BUSY, RACE);
         simulated(INFO_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
-        simulated(MAP_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
+        tested(MAP_TRANSLATED, "NoIommuKernelTest#itsDeviceIsUsedWithoutMappings");
         simulated(UNMAP_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
         simulated(DIRTY_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
 
@@ -372,6 +381,10 @@ final class RuleCases {
                 HOT_RESET_INFO_SUPPORTED,
                 ENODEV,
                 then(OPEN, ioctl(DEVICE, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), u32(64), u32(0), u32(0))));
+        calls(
+                HOT_RESET_INFO_SUPPORTED,
+                ENODEV,
+                then(OPEN, ioctl(DEVICE, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), u32(12), u32(0), u32(0))));
         tested(HOT_RESET_INFO_SUPPORTED, "HotResetKernelTest#aDeviceOnARootBusHasNoHotReset");
         calls(
                 HOT_RESET_INFO_ROOM,
@@ -380,13 +393,19 @@ final class RuleCases {
         unshown(HOT_RESET_INFO_STABLE, RACE);
         unshown(HOT_RESET_INFO_GROUPS, "every device here is in an IOMMU group");
         calls(HOT_RESET_GROUPS, EINVAL, then(shared, hotReset(u32(0))));
+        calls(HOT_RESET_GROUPS, ENODEV, EINVAL, EINVAL, then(OPEN, hotReset(u32(0)))); // Linux 6.1 asks that later
         calls(HOT_RESET_SUPPORTED, ENODEV, then(OPEN, hotReset(u32(1), fd(GROUP))));
+        calls(HOT_RESET_SUPPORTED, ENODEV, then(OPEN, hotReset(u32(1000))));
         calls(
                 HOT_RESET_FEWER_GROUPS,
                 EINVAL,
                 then(shared, hotReset(u32(4), fd(GROUP), fd(GROUP), fd(GROUP), fd(GROUP))));
+        calls(
+                HOT_RESET_FEWER_GROUPS,
+                EINVAL,
+                then(shared, hotReset(u32(4), fd(NOT_OPEN), fd(NOT_OPEN), fd(NOT_OPEN), fd(NOT_OPEN))));
         calls(HOT_RESET_FD_OPEN, EBADF, then(shared, hotReset(u32(1), fd(NOT_OPEN))));
-        calls(HOT_RESET_FD_KIND, EINVAL, then(shared, hotReset(u32(1), fd(CONTAINER))));
+        calls(HOT_RESET_FD_KIND, EINVAL, then(shared, hotReset(u32(2), fd(GROUP), fd(CONTAINER))));
         tested(HOT_RESET_BOUND, "HotResetKernelTest#anAffectedDeviceWithoutADriverHindersTheReset");
         calls(
                 HOT_RESET_OWNED,
@@ -437,7 +456,9 @@ final class RuleCases {
         }
         tested(PRECOPY_INFO_STATE, "MigrationKernelTest#preCopyEstimatesWhatIsLeft");
         unshown(DMA_BUF_POSSIBLE, "the kernels here either share all BARs or lack the feature");
+        calls(DMA_BUF_PARTS, ENOTTY, ENOTTY, EINVAL, then(OPEN, shareBar(6)));
         tested(DMA_BUF_PARTS, "FeatureKernelTest#partsOfABarAreShared");
+        calls(DMA_BUF_BAR, ENOTTY, ENOTTY, ENODEV, then(OPEN, shareBar(6, u64(1), u64(0))));
         tested(DMA_BUF_BAR, "FeatureKernelTest#partsOfABarAreShared");
         tested(DMA_BUF_PAGES, "FeatureKernelTest#partsOfABarAreShared");
         tested(DMA_BUF_INSIDE, "FeatureKernelTest#partsOfABarAreShared");
@@ -487,6 +508,7 @@ final class RuleCases {
         calls(SET_IRQS_ONE, EINVAL, then(OPEN, irqs(intx, events | trigger, 0, 0)));
         calls(SET_IRQS_ONE, EINVAL, then(withLine, irqs(intx, none | unmask, 0, 0)));
         calls(SET_IRQS_ONE, EINVAL, then(OPEN, irqs(req, bool | trigger, 0, 0)));
+        calls(SET_IRQS_ONE, EINVAL, then(withLine, irqs(intx, events | mask, 0, 0)));
         calls(SET_IRQS_MASK_EVENT, ENOTTY, then(withLine, irqs(intx, events | mask, 0, 1, fd(EVENT))));
         calls(SET_IRQS_SOME, ERANGE, then(OPEN, irqs(msi, events | trigger, 0, 0)));
         tested(SET_IRQS_RESIZE, "InterruptKernelTest#vectorsAreAddedWhileOthersAreEnabledWhereTheKernelAllowsIt");
@@ -502,14 +524,9 @@ final class RuleCases {
         calls(SET_IRQS_FD_KIND, EINVAL, then(OPEN, irqs(intx, events | trigger, 0, 1, fd(CONTAINER))));
         calls(SET_IRQS_FD_KIND, EINVAL, then(OPEN, irqs(msi, events | trigger, 0, 1, fd(CONTAINER))));
         calls(SET_IRQS_FD_KIND, EINVAL, then(withLine, irqs(intx, events | unmask, 0, 1, fd(CONTAINER))));
-        calls(
-                SET_IRQS_UNMASK_EVENT,
-                EBUSY,
-                then(
-                        withLine,
-                        eventfd(OTHER, 0, 0),
-                        irqs(intx, events | unmask, 0, 1, fd(OTHER)),
-                        irqs(intx, events | unmask, 0, 1, fd(OTHER))));
+        Step[] withUnmaskEvent = then(withLine, eventfd(OTHER, 0, 0), irqs(intx, events | unmask, 0, 1, fd(OTHER)));
+        calls(SET_IRQS_FD_KIND, EINVAL, then(withUnmaskEvent, irqs(intx, events | unmask, 0, 1, fd(CONTAINER))));
+        calls(SET_IRQS_UNMASK_EVENT, EBUSY, then(withUnmaskEvent, irqs(intx, events | unmask, 0, 1, fd(OTHER))));
         tested(SET_IRQS_UNMASK_EVENT, "InterruptKernelTest#anEventUnmasksTheLineUntilItIsClosed");
         unshown(SET_IRQS_LINE, HARDWARE);
         simulated(SET_IRQS_SHARED_LINE, "SimIntxTest#aFunctionThatCannotMaskItselfHasItsLineAlone", HARDWARE);
@@ -616,6 +633,14 @@ final class RuleCases {
                 u64(1),
                 event,
                 u32(0));
+    }
+
+    /** Shares parts of a BAR: an offset and a size each. */
+    private static Step shareBar(int index, Field... parts) {
+        Field[] data = Stream.concat(
+                        Stream.of(u32(index), u32(0), u32(0), u32(parts.length / 2)), Stream.of(parts))
+                .toArray(Field[]::new);
+        return feature(VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_DMA_BUF(), data);
     }
 
     private static Step feature(int flags, Field... data) {
