@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
 /** A rule of this JVM that is wrong until this is closed. */
@@ -49,10 +51,25 @@ final class Mutation implements AutoCloseable {
         }
     }
 
-    /** Is there a predicate at all? */
-    static boolean isChecked(Rule rule) {
+    /** No mutation: a rule that tells somebody when a state breaks it. */
+    static Mutation watched(Rule rule, Consumer<Facts> whenBroken) {
+        Predicate<Facts> right = predicate(rule).orElseThrow();
+        Predicate<Facts> watched = facts -> {
+            boolean broken = right.test(facts);
+            if (broken) {
+                whenBroken.accept(facts);
+            }
+            return broken;
+        };
+        return set(rule, "isBroken", watched);
+    }
+
+    /** What breaks a rule, if anything checks it. */
+    static Optional<Predicate<Facts>> predicate(Rule rule) {
         try {
-            return field("isBroken").get(rule) != null;
+            @SuppressWarnings("unchecked")
+            Predicate<Facts> isBroken = (Predicate<Facts>) field("isBroken").get(rule);
+            return Optional.ofNullable(isBroken);
         } catch (IllegalAccessException e) {
             throw new IllegalStateException(e);
         }
