@@ -30,7 +30,7 @@ class RulesPageTest {
 
                 # The rules
 
-                %d rules, in the order in which the kernel checks them: the first broken one decides the errno. API: the library refuses before any call. TYPE: a program that breaks it does not compile, or has no way to say it. KERNEL: only the kernel can know; the rule explains its errno. Where older kernels answer with another errno, the line says so.
+                %d rules, in the order in which the kernel checks them: the first broken one decides the errno. API: the library refuses before any call. TYPE: a program that breaks it does not compile, or has no way to say it. KERNEL: only the kernel can know; the rule explains its errno. Where older kernels answer with another errno, the line says so. [How the rules are shown](rules-shown.md) says which tests do it, and why some cannot be seen.
                 """.formatted(Rule.values().length));
         kind(page, Rule.Kind.DOCUMENTS, "Stricter than Linux",
                 "Linux lets pass what breaks these; only `Contract.STRICT` refuses it, as VFIO's documents do.");
