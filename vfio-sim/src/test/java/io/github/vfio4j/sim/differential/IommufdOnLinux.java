@@ -5,15 +5,19 @@ import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.differential.IommufdCases.*;
 import static io.github.vfio4j.sim.differential.RuleCases.then;
 import static io.github.vfio4j.sim.differential.Step.*;
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** Linux and the simulated kernel answer alike to what programs do with an iommufd, in every byte that is written. */
 class IommufdOnLinux extends DifferentialCase {
+    private static final long SEED = 0x10aa5_10aa5L;
+    private static final int SEQUENCES = Integer.getInteger("vfio4j.iommufd.sequences", 100);
     private static final Step REOPEN_GROUP = open(OTHER, "/dev/vfio/$edu");
 
     @BeforeEach
@@ -315,6 +319,16 @@ class IommufdOnLinux extends DifferentialCase {
                 destroy(3),
                 close(DEVICE),
                 destroy(4)));
+    }
+
+    @Test
+    void generatedSequencesAgree() {
+        for (int i = 0; i < SEQUENCES; i++) {
+            Recording recording = new Recording(new IommufdSequence(SEED + i, 60));
+            Optional<Disagreement> found = twins.lockstep.run(recording);
+            assertThat(found.map(twins::describe)).as("sequence %d", i).isEmpty();
+            assertThat(twins.leaks()).as("after sequence %d", i).isEmpty();
+        }
     }
 
     // ---- in place of a container
