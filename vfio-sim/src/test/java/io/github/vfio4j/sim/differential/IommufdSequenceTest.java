@@ -21,6 +21,7 @@ class IommufdSequenceTest {
         for (int i = 0; i < 400; i++) {
             List<Outcome> answers = calls.answers(new IommufdSequence(seed + i, 60));
             assertThat(answers).as("sequence %d", i).allMatch(answer -> answer.agrees(answer));
+            assertThat(calls.leaks()).as("after sequence %d", i).isEmpty();
             done += answers.stream().filter(answer -> answer.result() >= 0).count();
             all += answers.size();
         }

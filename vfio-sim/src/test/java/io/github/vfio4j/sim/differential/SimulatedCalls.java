@@ -15,7 +15,9 @@ import java.util.Optional;
 
 /** Runs sequences on a simulated kernel alone, on a machine like that of the VM. */
 final class SimulatedCalls {
+    private final SimMachine machine;
     private final Side side;
+    private final List<String> ownMemory;
 
     SimulatedCalls(KernelProfile kernel) {
         SimMachine.Builder builder = SimMachine.builder().kernel(kernel);
@@ -27,11 +29,19 @@ final class SimulatedCalls {
         builder.device(PciAddress.parse(TwinMachine.CARD), new Card(), 6, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.BRIDGE), new SimulatedBridge(), 3, "");
         builder.deviceWithoutIommu(PciAddress.parse(TwinMachine.UNSAFE), new Plain(false), "");
-        SimMachine machine = builder.build();
+        machine = builder.build();
         TwinMachine.giveLastToVfio(machine);
         side = program(machine);
         side.connect(program(machine));
         side.administrator = Administrator.simulated(machine, TwinMachine.everyFunction());
+        ownMemory = machine.leaks();
+    }
+
+    /** What is open or pinned between two sequences. */
+    List<String> leaks() {
+        List<String> leaks = new ArrayList<>(machine.leaks());
+        leaks.removeAll(ownMemory);
+        return leaks;
     }
 
     private static Side program(SimMachine machine) {
