@@ -288,6 +288,17 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
         return closed;
     }
 
+    /** Does every mapping begin and end with a page? */
+    boolean isMadeOf(long page) {
+        lock.lock();
+        try {
+            return inRange(0, 0).stream() // to the very top
+                    .allMatch(buffer -> ((buffer.iova() | buffer.size()) & (page - 1)) == 0);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** A device was attached or detached: ask again. */
     void limitsChanged() {
         lock.lock();

@@ -247,6 +247,11 @@ public final class Iommufd implements AutoCloseable {
             }
 
             @Override
+            public boolean mappingsAligned() {
+                return table.ioas().isMadeOf(vfio.kernel().pageSize());
+            }
+
+            @Override
             public boolean groupAttachedElsewhere() {
                 return device.attachedTo() == null && group.stream().anyMatch(other -> other.attachedTo() != table);
             }

@@ -137,6 +137,17 @@ class IommufdKernelTest extends KernelTest {
     }
 
     @Test
+    void whatIsMappedBeforeTheFirstDeviceIsMadeOfPagesToo() {
+        Ioas ioas = iommufd.allocateIoas();
+        assertThat(ioas.granule()).isOne();
+        DmaBuffer odd = ioas.allocateAt(0x100800, 4096, Access.READ);
+        Device device = iommufd.openDevice(machine.loner());
+        assertRefused(Rule.ATTACH_ALIGNED, () -> device.attach(ioas));
+        odd.close();
+        device.attach(ioas);
+    }
+
+    @Test
     void mappingsKeepTheRulesOfAnyAddressSpace() {
         Ioas ioas = iommufd.allocateIoas();
         iommufd.openDevice(machine.loner()).attach(ioas);
