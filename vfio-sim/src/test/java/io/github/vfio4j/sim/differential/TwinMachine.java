@@ -51,7 +51,7 @@ final class TwinMachine {
     static final String E1000 = "e1000";
 
     private static final List<String> FUNCTIONS =
-            Stream.concat(Stream.of(EDU, TESTDEV, BRIDGE), SHARED.stream()).toList();
+            Stream.concat(Stream.of(EDU, TESTDEV, CARD, BRIDGE), SHARED.stream()).toList();
 
     /** Two mediated devices of the sample driver mtty, if the kernel has it. */
     static final List<String> MTTYS =
@@ -70,7 +70,6 @@ final class TwinMachine {
 
     TwinMachine(KernelProfile profile) {
         FUNCTIONS.forEach(address -> functions.add(new Function(address)));
-        functions.add(new Function(CARD));
         SimMachine.Builder builder = SimMachine.builder().kernel(profile);
         if (hasUnsafe()) {
             builder.deviceWithoutIommu(PciAddress.parse(UNSAFE), new Function(UNSAFE), "");
