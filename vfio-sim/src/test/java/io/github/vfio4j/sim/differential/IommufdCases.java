@@ -8,6 +8,7 @@ import static io.github.vfio4j.sim.differential.RuleCases.*;
 import static io.github.vfio4j.sim.differential.Step.*;
 
 import io.github.vfio4j.Rule;
+import java.util.stream.Stream;
 
 /** What shows the rules of iommufd, and of devices by their own nodes. Linux 6.1 has neither. */
 final class IommufdCases {
@@ -328,6 +329,11 @@ final class IommufdCases {
     }
 
     // ---- how the lines are made
+
+    /** Not that of {@link RuleCases}, which asks this class for its lines when it is initialized. */
+    static Step[] then(Step[] first, Step... more) {
+        return Stream.concat(Stream.of(first), Stream.of(more)).toArray(Step[]::new);
+    }
 
     private static void calls(Rule rule, int errno, Step... steps) {
         RuleCases.calls(rule, ABSENT, errno, errno, steps);

@@ -3,7 +3,6 @@ package io.github.vfio4j.sim.differential;
 import static io.github.vfio4j.ffm.gen.iommufd_h.*;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.differential.IommufdCases.*;
-import static io.github.vfio4j.sim.differential.RuleCases.then;
 import static io.github.vfio4j.sim.differential.Step.*;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
