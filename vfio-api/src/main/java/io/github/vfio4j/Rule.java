@@ -2463,10 +2463,30 @@ public enum Rule {
             Operation.IOAS_MAP,
             EnforcedBy.API,
             Errno.EINVAL,
-            "the length is 0, or almost 2^64",
+            "the length is 0",
             "iopt_alloc_pages",
-            "map at least one page, and no more than there can be",
-            f -> f.size() == 0 || isAlmostAll(f.size())) {
+            "map at least one page",
+            f -> f.size() == 0) {
+        @Override
+        boolean isAbout(Operation asked) {
+            return asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
+        }
+    },
+    /** A mapping is smaller than the address space. */
+    IOAS_MAP_ALL(
+            "ioas-map.all",
+            Operation.IOAS_MAP,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the length is almost 2^64",
+            "iopt_alloc_pages",
+            "map memory of the program",
+            f -> isAlmostAll(f.size())) {
+        @Override
+        public Errno errno(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V7_2) ? Errno.EINVAL : errno();
+        }
+
         @Override
         boolean isAbout(Operation asked) {
             return asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
