@@ -132,6 +132,7 @@ final class LinuxMachine implements MachineUnderTest {
         write(allowed, "Y");
         atEnd.push(() -> write(allowed, "N"));
         bind(address, "vfio-pci");
+        atEnd.push(() -> write(Path.of("/sys/bus/pci/devices/" + address + "/driver_override"), "\n"));
         atEnd.push(() -> unbind(address));
         return Optional.of(address);
     }
