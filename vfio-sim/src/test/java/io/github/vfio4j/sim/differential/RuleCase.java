@@ -16,7 +16,7 @@ sealed interface RuleCase {
      */
     record Calls(int on61, int on612, int on72, List<Step> steps) implements RuleCase {
         /** A kernel does not have the operation, so the calls say nothing there. */
-        static final int ABSENT = 0;
+        static final int ABSENT = -1;
 
         boolean isOf(KernelProfile kernel) {
             return errno(kernel) != ABSENT;
