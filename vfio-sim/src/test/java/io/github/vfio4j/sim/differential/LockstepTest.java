@@ -10,6 +10,7 @@ import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.SimPorts;
 import io.github.vfio4j.sim.nvme.NvmeModel;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -40,13 +41,20 @@ class LockstepTest {
     @Test
     void kernelsOfOneLineAgreeOnFreshSequences() {
         Lockstep alike = new Lockstep(side(newer), side(machine(KernelProfile.V7_2)));
-        long seed = new SplittableRandom().nextLong();
-        System.out.printf("seed %016x%n", seed);
+        long seed = seed();
         for (int i = 0; i < 300; i++) {
             Optional<Disagreement> found = alike.run(new Generator(seed + i, EVERYTHING));
             assertThat(found.map(Disagreement::describe)).isEmpty();
         }
         assertThat(alike.steps()).isGreaterThan(3000);
+    }
+
+    /** A fresh seed, or that of {@code vfio4j.differential.seed}. */
+    private static long seed() {
+        String given = System.getProperty("vfio4j.differential.seed", "");
+        long seed = given.isEmpty() ? new SplittableRandom().nextLong() : HexFormat.fromHexDigitsToLong(given);
+        System.out.printf("seed %016x%n", seed);
+        return seed;
     }
 
     @ParameterizedTest
@@ -59,8 +67,7 @@ class LockstepTest {
                 new ApiProgram(side(other), SimPorts.sysfs(other), true),
                 line);
         Lockstep calls = new Lockstep(side(one), side(other));
-        long seed = new SplittableRandom().nextLong();
-        System.out.printf("seed %016x%n", seed);
+        long seed = seed();
         for (int i = 0; i < Integer.getInteger("vfio4j.differential.sequences", 100); i++) {
             Recording recording = new Recording(new Generator(seed + i, EVERYTHING));
             calls.run(recording);
