@@ -2409,7 +2409,7 @@ public enum Rule {
             Operation.IOAS_MAP_FILE,
             EnforcedBy.TYPE,
             Errno.EINVAL,
-            "the file is no memory that can be pinned",
+            "the file is no memory that can be pinned; the kernel looks once a device is attached",
             "iopt_map_file_pages",
             "map memory of memfd_create",
             f -> !f.namedFileIsMemory()),

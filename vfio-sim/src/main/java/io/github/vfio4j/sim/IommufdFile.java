@@ -87,6 +87,15 @@ final class IommufdFile extends SimFile {
         return new Request(layout, layout.byteSize(), ioctl);
     }
 
+    /** Newer kernels map queues of virtual IOMMUs, of which there is none here. */
+    @Override
+    Vma map(long offset, long length, int prot, boolean shared) {
+        if (machine.profile().isBefore(KernelProfile.V7_2)) {
+            throw new KernelError(Errno.ENODEV);
+        }
+        throw new KernelError(shared ? Errno.ENXIO : Errno.EINVAL);
+    }
+
     @Override
     int ioctl(SimProcess caller, int request, UserMemory argument) {
         machine.kernel().lock();

@@ -237,7 +237,7 @@ final class IommufdCases {
         since72(IOAS_MAP_FILE_PERMISSION, EINVAL, then(ALONE, mapFile(FIXED, 1, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_KNOWN, ENOENT, then(ALONE, mapFile(both, NOBODY, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_FD_OPEN, EBADF, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0x1000)));
-        since72(IOAS_MAP_FILE_FD_KIND, EINVAL, then(ALONE, mapFile(both, 1, fd(IOMMUFD), 0x1000)));
+        since72(IOAS_MAP_FILE_FD_KIND, EINVAL, then(ATTACHED, mapFile(both, IOAS, fd(IOMMUFD), 0x1000)));
 
         calls(IOAS_UNMAP_KNOWN, ENOENT, then(ALONE, unmap(NOBODY, 0x10000, 0x1000)));
         calls(IOAS_UNMAP_LIMIT, EOVERFLOW, then(ALONE, unmap(1, -1, 0x1000)));

@@ -207,6 +207,7 @@ class IommufdOnLinux extends DifferentialCase {
                 read(IOMMUFD, 8),
                 write(IOMMUFD, "00"),
                 map(0, IOMMUFD, 4096, 3, 1, 0),
+                map(0, IOMMUFD, 4096, 3, 2, 0),
                 stat("/dev/iommu"),
                 stat(IOMMUFD));
     }
