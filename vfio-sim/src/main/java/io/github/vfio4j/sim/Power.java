@@ -78,13 +78,19 @@ final class Power {
         };
     }
 
-    /** Writes a naturally aligned piece of a BAR. The device's lock is held. */
+    /** Writes a piece of a BAR. The device's lock is held. */
     void write(int bar, long offset, int width, long value) {
         if (!device.function.bars.mappable(bar)) {
             device.function.model.write(bar, offset, width, value);
             return;
         }
         MemorySegment memory = bar(bar).segment();
+        if (offset % width != 0) { // as a processor that splits it
+            for (int i = 0; i < width; i++) {
+                SharedAccess.BYTE.setRelease(memory, offset + i, (byte) (value >>> 8 * i));
+            }
+            return;
+        }
         switch (width) {
             case 1 -> SharedAccess.BYTE.setRelease(memory, offset, (byte) value);
             case 2 -> SharedAccess.SHORT.setRelease(memory, offset, (short) value);
