@@ -244,8 +244,8 @@ public final class Features {
                 }
 
                 @Override
-                public boolean registerInBar() {
-                    return device.isBar(info) && info.mappable();
+                public boolean sharedBarPresent() {
+                    return device.isBar(info) && info.size() > 0;
                 }
 
                 @Override

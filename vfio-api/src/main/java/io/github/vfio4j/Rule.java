@@ -3529,10 +3529,10 @@ public enum Rule {
             Operation.DMA_BUF,
             EnforcedBy.API,
             Errno.ENODEV,
-            "the region is no BAR that can be mapped",
+            "the region is no BAR, or one that the device lacks",
             "vfio_pci_core_feature_dma_buf",
             "choose one of the regions 0 to 5 of which region.info().mappable() is true",
-            f -> !f.registerInBar()),
+            f -> !f.sharedBarPresent()),
     /** Whole pages are shared. */
     DMA_BUF_PAGES(
             "dma-buf.pages",

@@ -1015,6 +1015,15 @@ public interface Facts {
     }
 
     /**
+     * Is the region of which parts are to be shared a BAR that the device has?
+     *
+     * @return true if so
+     */
+    default boolean sharedBarPresent() {
+        return true;
+    }
+
+    /**
      * Are the parts that are to be shared whole pages?
      *
      * @return true if all are

@@ -166,8 +166,8 @@ final class Features {
         }
 
         @Override
-        public boolean registerInBar() {
-            return device.function.bars.mappable(bar);
+        public boolean sharedBarPresent() {
+            return device.function.bars.has(bar);
         }
 
         @Override

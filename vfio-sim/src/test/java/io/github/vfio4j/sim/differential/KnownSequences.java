@@ -246,6 +246,27 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void aBarOfPortsIsNoneThatIsMissing() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x1L),
+                getDevice(3, 2, text(TwinMachine.TESTDEV)),
+                shared(1, 1, 4096),
+                shared(1, 0, 4096),
+                shared(3, 1, 4096),
+                shared(3, 0, 4096),
+                shared(6, 1, 4096));
+    }
+
+    /** A part of a BAR. */
+    private static Step shared(int bar, long offset, long length) {
+        int what = VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_DMA_BUF();
+        return ioctl(3, VFIO_DEVICE_FEATURE(), u32(40), u32(what), u32(bar), u32(0), u32(0), u32(1), u64(offset), u64(length));
+    }
+
+    @Test
     void aDeviceThatIsBeingUnboundIsAskedForAndNotOpenedAgain() {
         agree(
                 open(0, "/dev/vfio/vfio"),
