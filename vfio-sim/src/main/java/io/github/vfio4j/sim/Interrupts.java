@@ -248,6 +248,13 @@ final class Interrupts {
 
     /** Sets the eventfds from a vector on; an error clears those that this call touched. */
     private int setVectors(IrqRequest asked) {
+        boolean beyond = older() && (asked.start >= enabled || asked.start + asked.count > enabled);
+        asked.check(new Facts() {
+            @Override
+            public boolean irqsBeyondEnabled() { // older kernels look at all vectors at once, and at the first of none
+                return beyond;
+            }
+        });
         int vector = asked.start;
         try {
             for (int i = 0; i < asked.count; i++) {
@@ -362,17 +369,8 @@ final class Interrupts {
         }
 
         @Override
-        public boolean irqsBeyondEnabled() { // older kernels look at all vectors at once
-            return message && asked.isEvents() && isOn && older() && (asked.start >= enabled || beyond());
-        }
-
-        @Override
         public boolean irqsTriggeredBeyondEnabled() {
-            return message && !asked.isEvents() && beyond();
-        }
-
-        private boolean beyond() {
-            return asked.start + asked.count > enabled;
+            return message && !asked.isEvents() && asked.start + asked.count > enabled;
         }
     }
 }
