@@ -255,7 +255,7 @@ public final class Features {
 
                 @Override
                 public boolean sharedPartsInside() {
-                    RegionInfo.Area whole = new RegionInfo.Area(0, info.size());
+                    RegionInfo.Area whole = new RegionInfo.Area(0, info.mappable() ? info.size() : 0);
                     return parts.stream().allMatch(part -> whole.contains(part.offset(), part.size()));
                 }
             });

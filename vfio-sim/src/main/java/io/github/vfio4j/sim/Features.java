@@ -148,7 +148,8 @@ final class Features {
 
         private void look() {
             long each = vfio_region_dma_range.sizeof();
-            long most = device.function.bars.size(bar);
+            PciBars bars = device.function.bars;
+            long most = bars.mappable(bar) ? bars.size(bar) : 0; // no memory is a page of ports
             while (looked < count && aligned && inside) {
                 MemorySegment range = UserMemory.zeroed(each);
                 argument.read(at + looked * each, range, each);

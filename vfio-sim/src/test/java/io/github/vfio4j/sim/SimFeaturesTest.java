@@ -118,7 +118,8 @@ class SimFeaturesTest {
     void partsOfABarAreShared() {
         assertThat(share(0, 0)).isEqualTo(-EINVAL);
         assertThat(share(0, 1, 0, 4096)).isEqualTo(-EINVAL);
-        assertThat(share(2, 0, 0, 4096)).isEqualTo(-ENODEV); // cannot be mapped
+        assertThat(share(2, 0, 0, 4096)).isEqualTo(-EINVAL); // ports
+        assertThat(share(5, 0, 0, 4096)).isEqualTo(-ENODEV); // not there
         assertThat(share(7, 0, 0, 4096)).isEqualTo(-ENODEV);
         assertThat(share(-1, 0, 0, 4096)).isEqualTo(-ENODEV);
         assertThat(share(0, 0, 0, 0)).isEqualTo(-EINVAL);
