@@ -7,6 +7,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 
@@ -2461,21 +2462,18 @@ public enum Rule {
     IOAS_MAP_SIZE(
             "ioas-map.size",
             Operation.IOAS_MAP,
+            Also.MAPS_MEMORY,
             EnforcedBy.API,
             Errno.EINVAL,
             "the length is 0",
             "iopt_alloc_pages",
             "map at least one page",
-            f -> f.size() == 0) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> f.size() == 0),
     /** A mapping is smaller than the address space. */
     IOAS_MAP_ALL(
             "ioas-map.all",
             Operation.IOAS_MAP,
+            Also.MAPS_MEMORY,
             EnforcedBy.API,
             Errno.EOVERFLOW,
             "the length is almost 2^64",
@@ -2486,207 +2484,150 @@ public enum Rule {
         public Errno errno(KernelProfile kernel) {
             return kernel.isBefore(KernelProfile.V7_2) ? Errno.EINVAL : errno();
         }
-
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
     },
     /** Memory does not wrap around the address space. */
     IOAS_MAP_ADDRESS_WRAP(
             "ioas-map.address-wrap",
             Operation.IOAS_MAP,
+            Also.MAPS_MEMORY,
             EnforcedBy.API,
             Errno.EOVERFLOW,
             "address and length reach the end of 64 bits",
             "iopt_alloc_pages",
             "map memory of the program",
-            f -> Long.compareUnsigned(f.address() + f.size(), f.address()) < 0) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> Long.compareUnsigned(f.address() + f.size(), f.address()) < 0),
     /** A mapping consists of whole pages. */
     IOAS_MAP_SIZE_ALIGNED(
             "ioas-map.size-aligned",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EINVAL,
             "the length is not a multiple of the smallest page of the IOMMUs",
             "iopt_alloc_area_pages",
             "align it to what the address space says",
-            f -> (f.size() & (f.granule() - 1)) != 0) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> (f.size() & (f.granule() - 1)) != 0),
     /** The kernel looks for less than half of the address space. */
     IOAS_MAP_HALF(
             "ioas-map.half",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EOVERFLOW,
             "no IOVA is given, and the length is half of the address space or more",
             "iopt_alloc_iova",
             "give an IOVA, or map less",
-            f -> !f.iovaGiven() && Long.compareUnsigned(f.size(), Long.MAX_VALUE) >= 0) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> !f.iovaGiven() && Long.compareUnsigned(f.size(), Long.MAX_VALUE) >= 0),
     /** The kernel places memory as it is aligned. */
     IOAS_MAP_PLACE_ALIGNED(
             "ioas-map.place-aligned",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EINVAL,
             "no IOVA is given, and the memory is not aligned to the smallest page of the IOMMUs",
             "iopt_alloc_iova",
             "align the address to what the address space says",
-            f -> !f.iovaGiven() && (f.address() & (f.granule() - 1)) != 0) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> !f.iovaGiven() && (f.address() & (f.granule() - 1)) != 0),
     /** The kernel places a mapping only where there is room. */
     IOAS_MAP_PLACE(
             "ioas-map.place",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.KERNEL,
             Errno.ENOSPC,
             "no IOVA is given, and no gap between the mappings is large enough",
             "iopt_alloc_iova",
             "give an IOVA, map smaller pieces, or allow more IOVAs",
-            f -> !f.iovaGiven() && !f.iovaFree()) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> !f.iovaGiven() && !f.iovaFree()),
     /** A mapping consists of whole pages. */
     IOAS_MAP_IOVA_ALIGNED(
             "ioas-map.iova-aligned",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EINVAL,
             "the IOVA is not a multiple of the smallest page of the IOMMUs",
             "iopt_check_iova",
             "align it to what the address space says",
-            f -> f.iovaGiven() && (f.iova() & (f.granule() - 1)) != 0) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> f.iovaGiven() && (f.iova() & (f.granule() - 1)) != 0),
     /** A mapping does not wrap around the address space. */
     IOAS_MAP_WRAP(
             "ioas-map.wrap",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EOVERFLOW,
             "the range wraps around the end of the address space",
             "iopt_check_iova",
             "choose a lower IOVA or a smaller length",
-            f -> f.iovaGiven() && wraps(f.iova(), f.size())) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> f.iovaGiven() && wraps(f.iova(), f.size())),
     /** A mapping lies inside what the IOMMUs can translate. */
     IOAS_MAP_RANGE(
             "ioas-map.range",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EINVAL,
             "the range includes IOVAs that an attached device or its IOMMU cannot use",
             "iopt_check_iova",
             "choose an IOVA inside the ranges of the address space",
-            f -> f.iovaGiven() && !f.insideIovaRange()) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> f.iovaGiven() && !f.insideIovaRange()),
     /** Mappings do not overlap. */
     IOAS_MAP_OVERLAP(
             "ioas-map.overlap",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EEXIST,
             "the range overlaps a mapping",
             "iopt_check_iova",
             "choose another IOVA, or let the kernel choose, or unmap first",
-            f -> f.iovaGiven() && f.overlapsMapping()) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> f.iovaGiven() && f.overlapsMapping()),
     /** A copy allows no more than what it is made of. */
     IOAS_MAP_WRITABLE(
             "ioas-map.writable",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EPERM,
             "the copy is to let devices write, and the memory was mapped for reading alone",
             "iopt_insert_area",
             "map the memory anew, for writing",
-            f -> !f.sourceWritable()) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> !f.sourceWritable()),
     /** A mapping consists of whole pages. */
     IOAS_MAP_ADDRESS_ALIGNED(
             "ioas-map.address-aligned",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.API,
             Errno.EINVAL,
             "the memory is not aligned to the smallest page of the IOMMUs",
             "iopt_insert_area",
             "align the address to what the address space says",
-            f -> (f.address() & (f.granule() - 1)) != 0) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> (f.address() & (f.granule() - 1)) != 0),
     /** What is mapped must be memory of the program. */
     IOAS_MAP_MEMORY(
             "ioas-map.memory",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.TYPE,
             Errno.EFAULT,
             "a page of the range is not mapped in the program, or it is read-only and the device may write",
             "iopt_area_fill_domains",
             "map memory that the library allocated",
-            f -> !f.memoryAccessible()) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> !f.memoryAccessible()),
     /** Pinned memory counts against the limit on locked memory. */
     IOAS_MAP_MEMLOCK(
             "ioas-map.memlock",
             Operation.IOAS_MAP,
+            Also.FILLS_A_RANGE,
             EnforcedBy.KERNEL,
             Errno.ENOMEM,
             "the limit on locked memory (RLIMIT_MEMLOCK) of the user is reached, or the kernel is out of memory",
             "iopt_area_fill_domains",
             "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
-            f -> !f.withinMemlock()) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.IOAS_COPY || asked == Operation.IOAS_MAP_FILE || asked == Operation.COMPAT_MAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> !f.withinMemlock()),
     /** A mapping of an attached device lets it read, write or both. */
     COMPAT_MAP_PERMISSION(
             "compat-map.permission",
@@ -2755,47 +2696,35 @@ public enum Rule {
     IOAS_UNMAP_SIZE(
             "ioas-unmap.size",
             Operation.IOAS_UNMAP,
+            Also.UNMAPS,
             EnforcedBy.API,
             Errno.EINVAL,
             "the length is 0",
             "iopt_unmap_iova",
             "unmap at least one page",
-            f -> !f.unmapAll() && f.size() == 0) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.COMPAT_UNMAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> !f.unmapAll() && f.size() == 0),
     /** A range does not wrap around the address space. */
     IOAS_UNMAP_WRAP(
             "ioas-unmap.wrap",
             Operation.IOAS_UNMAP,
+            Also.UNMAPS,
             EnforcedBy.API,
             Errno.EOVERFLOW,
             "the range wraps around the end of the address space",
             "iopt_unmap_iova",
             "choose a lower IOVA or a smaller length",
-            f -> !f.unmapAll() && wraps(f.iova(), f.size())) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.COMPAT_UNMAP_DMA || super.isAbout(asked);
-        }
-    },
+            f -> !f.unmapAll() && wraps(f.iova(), f.size())),
     /** A mapping is unmapped as a whole. */
     IOAS_UNMAP_WHOLE(
             "ioas-unmap.whole",
             Operation.IOAS_UNMAP,
+            Also.UNMAPS,
             EnforcedBy.API,
             Errno.ENOENT,
             "the range cuts a mapping",
             "iopt_unmap_iova_range",
             "unmap whole mappings",
-            Facts::cutsMapping) {
-        @Override
-        boolean isAbout(Operation asked) {
-            return asked == Operation.COMPAT_UNMAP_DMA || super.isAbout(asked);
-        }
-    },
+            Facts::cutsMapping),
     /** Only what is mapped is unmapped. */
     IOAS_UNMAP_MAPPED(
             "ioas-unmap.mapped",
@@ -3691,12 +3620,21 @@ public enum Rule {
         KERNEL
     }
 
+    /** Operations that end with the same checks as another. The constants above cannot use fields of their own class. */
+    private static final class Also {
+        static final Set<Operation> MAPS_MEMORY = Set.of(Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
+        static final Set<Operation> FILLS_A_RANGE =
+                Set.of(Operation.IOAS_COPY, Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
+        static final Set<Operation> UNMAPS = Set.of(Operation.COMPAT_UNMAP_DMA);
+    }
+
     private static final Rule[] ALL = values();
     private static final Map<Operation, List<Rule>> IN_ORDER = byOperation(List.of(ALL));
     private static final Map<Operation, List<Rule>> AS_DOCUMENTED = byOperation(asDocumented());
 
     private final String id;
     private final Operation operation;
+    private final Set<Operation> also;
     private final EnforcedBy enforcedBy;
     private final Errno errno;
     private final String broken;
@@ -3713,8 +3651,22 @@ public enum Rule {
             String kernelFunction,
             String instead,
             Predicate<Facts> isBroken) {
+        this(id, operation, Set.of(), enforcedBy, errno, broken, kernelFunction, instead, isBroken);
+    }
+
+    Rule(
+            String id,
+            Operation operation,
+            Set<Operation> also,
+            EnforcedBy enforcedBy,
+            Errno errno,
+            String broken,
+            String kernelFunction,
+            String instead,
+            Predicate<Facts> isBroken) {
         this.id = id;
         this.operation = operation;
+        this.also = also;
         this.enforcedBy = enforcedBy;
         this.errno = errno;
         this.broken = broken;
@@ -3741,9 +3693,9 @@ public enum Rule {
         return Optional.ofNullable(operation);
     }
 
-    /** Is the rule checked in an operation? Some operations end with the same checks as another. */
+    /** Is the rule checked in an operation? */
     boolean isAbout(Operation asked) {
-        return operation == null || operation == asked;
+        return operation == null || operation == asked || also.contains(asked);
     }
 
     /**
