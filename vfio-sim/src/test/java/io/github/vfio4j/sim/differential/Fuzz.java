@@ -23,7 +23,7 @@ final class Fuzz {
     private long sequences;
     private long disagreements;
 
-    Fuzz(Twins twins, long seed) {
+    private Fuzz(Twins twins, long seed) {
         this.twins = twins;
         this.seed = seed;
     }
@@ -58,17 +58,13 @@ final class Fuzz {
         return HexFormat.fromHexDigitsToLong(text);
     }
 
-    long sequences() {
-        return sequences;
-    }
-
     /** How many sequences ended in a disagreement or left something open. */
-    long found() {
+    private long found() {
         return disagreements + leaks.size();
     }
 
     /** Runs sequences from an index on, so many of them or so long. */
-    void run(long from, long most, long seconds) {
+    private void run(long from, long most, long seconds) {
         long start = System.nanoTime();
         long end = seconds > 1_000_000 ? Long.MAX_VALUE : seconds * 1_000_000_000L;
         long nextProgress = PROGRESS_NANOS;
