@@ -33,6 +33,7 @@ final class IommufdCases {
     private static final int EVENT = 3;
     static final int OTHER = 4;
     private static final int OTHER_IOMMUFD = 5;
+    private static final int UNSAFE_GROUP = 6;
 
     static final int FIXED = IOMMU_IOAS_MAP_FIXED_IOVA();
     private static final int WRITEABLE = IOMMU_IOAS_MAP_WRITEABLE();
@@ -80,7 +81,16 @@ final class IommufdCases {
     };
     private static final Step GET_OTHER = getDevice(OTHER, GROUP, text(TwinMachine.SHARED.get(1)));
 
-    private static final String NO_IOMMU = "the VM has no group without an IOMMU";
+    /** A group without an IOMMU in an iommufd. */
+    private static final Step[] COMPAT_UNSAFE = {
+        OPEN_IOMMUFD,
+        sysfs(TwinMachine.UNSAFE_MODE, "Y"),
+        override(TwinMachine.UNSAFE, "vfio-pci"),
+        Step.bind("vfio-pci", TwinMachine.UNSAFE),
+        open(UNSAFE_GROUP, "/dev/vfio/noiommu-$unsafe"),
+        ioctl(UNSAFE_GROUP, VFIO_GROUP_SET_CONTAINER(), fd(IOMMUFD))
+    };
+
     private static final String WARNS = "Linux 7.2 warns of itself in its log";
 
     private IommufdCases() {}
@@ -282,7 +292,7 @@ final class IommufdCases {
 
     private static void compat() {
         calls(COMPAT_EXTENSION_IOAS, ENODEV, OPEN_IOMMUFD, ioctl(IOMMUFD, VFIO_CHECK_EXTENSION(), VFIO_DMA_CC_IOMMU()));
-        simulated(COMPAT_SET_PRIVILEGE, "SimCompatTest#withoutAnIommuEachStepTakesAPrivilege", NO_IOMMU);
+        simulated(COMPAT_SET_PRIVILEGE, "SimCompatTest#withoutAnIommuEachStepTakesAPrivilege", OF_ROOT);
         calls(COMPAT_SET_TYPE, EINVAL, then(COMPAT, ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_DMA_CC_IOMMU())));
         calls(COMPAT_SET_NEEDS_GROUP, ENODEV, OPEN_IOMMUFD, ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
         calls(
@@ -301,22 +311,34 @@ final class IommufdCases {
         Step[] v1 = then(COMPAT, ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_TYPE1_IOMMU()), dmaMap(0x10000, 0, 0x3000));
         calls(COMPAT_UNMAP_CUT, EINVAL, then(v1, dmaUnmap(0x10000, 0x1001, 0)));
 
-        simulated(SET_CONTAINER_COMPAT_KINDS, "SimCompatTest#anIommufdIsOfOneKind", NO_IOMMU);
-        simulated(DEVICE_COMPAT_PRIVILEGE, "SimCompatTest#withoutAnIommuEachStepTakesAPrivilege", NO_IOMMU);
+        calls(
+                SET_CONTAINER_COMPAT_KINDS,
+                EINVAL,
+                then(COMPAT_UNSAFE, OPEN_GROUP, ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(IOMMUFD))));
+        calls(
+                DEVICE_COMPAT_PRIVILEGE,
+                EPERM,
+                then(
+                        COMPAT_UNSAFE,
+                        alloc(),
+                        vfioIoas(IOMMU_VFIO_IOAS_SET(), 1),
+                        getDevice(DEVICE, UNSAFE_GROUP, text(TwinMachine.UNSAFE))));
         simulated(
                 DEVICE_COMPAT_INTERRUPTS,
                 "SimCompatTest#withoutInterruptRemappingNoDeviceIsOpened",
                 "the VM's IOMMU remaps interrupts; without that no other test runs");
+        Step[] moved = then(
+                COMPAT_SHARED,
+                ioctl(GROUP, VFIO_GROUP_UNSET_CONTAINER(), 0),
+                open(OTHER_IOMMUFD, "/dev/iommu"),
+                ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(OTHER_IOMMUFD)));
+        calls(DEVICE_COMPAT_OWNERSHIP, EPERM, then(moved, GET_OTHER));
         calls(
                 DEVICE_COMPAT_OWNERSHIP,
                 EPERM,
-                then(
-                        COMPAT_SHARED,
-                        ioctl(GROUP, VFIO_GROUP_UNSET_CONTAINER(), 0),
-                        open(OTHER_IOMMUFD, "/dev/iommu"),
-                        ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(OTHER_IOMMUFD)),
-                        GET_OTHER));
+                then(moved, vfioIoas(OTHER_IOMMUFD, IOMMU_VFIO_IOAS_CLEAR(), 0), GET_OTHER));
         calls(DEVICE_COMPAT_IOAS, ENODEV, then(COMPAT, vfioIoas(IOMMU_VFIO_IOAS_CLEAR(), 0), GET_DEVICE));
+        calls(DEVICE_COMPAT_IOAS, ENODEV, then(COMPAT_SHARED, vfioIoas(IOMMU_VFIO_IOAS_CLEAR(), 0), GET_OTHER));
         calls(
                 DEVICE_COMPAT_TOGETHER,
                 EINVAL,
@@ -412,7 +434,11 @@ final class IommufdCases {
     }
 
     static Step vfioIoas(int operation, int ioas) {
-        return ioctl(IOMMUFD, IOMMU_VFIO_IOAS(), u32(12), u32(ioas), u32(operation));
+        return vfioIoas(IOMMUFD, operation, ioas);
+    }
+
+    private static Step vfioIoas(int iommufd, int operation, int ioas) {
+        return ioctl(iommufd, IOMMU_VFIO_IOAS(), u32(12), u32(ioas), u32(operation));
     }
 
     static Step allocHwpt(int flags, int device, int parent) {

@@ -339,7 +339,7 @@ final class RuleCases {
         simulated(CONTAINER_NODE_ACCESS, "", OF_ROOT);
         simulated(GROUP_OPEN_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
         tested(GROUP_OPEN_UNSAFE, "NoIommuKernelTest#theUsualRoadsDoNotLeadToIt");
-        String ofIommufd = "a hazard of iommufd, which the library does not use: the types have no way to it";
+        String ofIommufd = "harms the kernel, and the library leaves no way to it";
         unshown(SET_CONTAINER_MOVED, ofIommufd);
         unshown(MAP_COMPAT_PERMISSION, ofIommufd);
         unshown(ATTACH_PASID, ofIommufd);
