@@ -14,6 +14,8 @@ class SimCompatTest {
     private static final String ADDRESS = "0000:01:00.0";
     private static final int NO_IOMMU = 8;
     private static final long IOVA = 0x10000;
+    private static final long MSI = 0xfee0_0000L;
+    private static final long NOWHERE = 0x2000; // memory that no process has
 
     private final TestModel model = new TestModel();
     private SimMachine machine =
@@ -90,6 +92,12 @@ class SimCompatTest {
         long memory = raw.mmap(4096);
         assertThat(raw.map(iommufd, IOVA, memory, 4096, 0)).as("nobody is there to refuse").isZero();
         assertThat(raw.deviceFd(group, ADDRESS)).isEqualTo(-EINVAL);
+        check(raw.map(iommufd, IOVA + 4096, NOWHERE, 4096, 0));
+        assertThat(raw.deviceFd(group, ADDRESS)).isEqualTo(-EINVAL);
+        check(raw.map(iommufd, MSI, memory, 4096, READ));
+        assertThat(raw.deviceFd(group, ADDRESS)).isEqualTo(-EADDRINUSE);
+        raw.unmap(iommufd, MSI, 4096);
+        raw.unmap(iommufd, IOVA + 4096, 4096);
 
         check(raw.close(group));
         int device = check(raw.open("/dev/vfio/devices/vfio0"));
@@ -162,8 +170,10 @@ class SimCompatTest {
         check(limited.setContainer(file, fd));
         check(limited.map(fd, IOVA, limited.mmap(8192), 8192, READ));
         assertThat(limited.deviceFd(file, ADDRESS)).isEqualTo(-ENOMEM);
-
         assertThat(limited.unmap(fd, IOVA, 8192)).isEqualTo(8192);
+        check(limited.map(fd, IOVA, NOWHERE, 8192, READ));
+        assertThat(limited.deviceFd(file, ADDRESS)).as("it is looked for before it is counted").isEqualTo(-EFAULT);
+        limited.unmap(fd, IOVA, 8192);
         assertThat(limited.deviceFd(file, ADDRESS)).isPositive();
         limited.process.kill();
     }

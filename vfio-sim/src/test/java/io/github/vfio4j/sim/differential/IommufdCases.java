@@ -343,6 +343,15 @@ final class IommufdCases {
                 DEVICE_COMPAT_TOGETHER,
                 EINVAL,
                 then(COMPAT_SHARED, alloc(), vfioIoas(IOMMU_VFIO_IOAS_SET(), 4), GET_OTHER));
+        calls(
+                DEVICE_COMPAT_TOGETHER,
+                EINVAL,
+                then(
+                        COMPAT_SHARED,
+                        alloc(),
+                        map(4, FIXED | READ_WRITE, MSI, address(Region.RAM, 0), 0x1000),
+                        vfioIoas(IOMMU_VFIO_IOAS_SET(), 4),
+                        GET_OTHER));
         calls(DEVICE_COMPAT_RESERVED, EADDRINUSE, then(COMPAT, dmaMap(MSI, 0, 0x1000), GET_DEVICE));
         simulated(DEVICE_COMPAT_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
         calls(

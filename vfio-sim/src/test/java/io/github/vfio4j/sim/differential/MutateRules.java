@@ -38,13 +38,14 @@ import org.junit.platform.launcher.listeners.SummaryGeneratingListener;
 
 /**
  * Makes each rule wrong in turn: nothing breaks it, it has another errno, it comes after the next rule of its operation.
- * Tests must notice: those that {@link RuleCases} names for it, generated sequences whose answers were written down
+ * Tests must notice: those that {@link RuleCases} names for it, generated sequences whose answers were noted
  * before (in the VM, Linux gives the answers), or the tests of the simulated kernel and of the API. A run of all of them
  * with right rules comes first, which tells what each can notice at all. Prints what survives; the exit status is 0 only
  * if nothing does but {@link #EQUIVALENT}. An argument is a regular expression: only rules with such an id are altered.
  */
 final class MutateRules {
-    private static final int SEQUENCES = 1500;
+    private static final int SEQUENCES = 2500; // of these so many about iommufds:
+    private static final int IOMMUFD_SEQUENCES = 1000;
     private static final Generator.Scope SCOPE = new Generator.Scope(true, false, true, true, List.of());
     private static final long SEED = 0x5eed5eed5eed5eedL;
     private static final List<String> SIMULATED = List.of(
@@ -203,11 +204,11 @@ final class MutateRules {
     /** Runs everything once. What fails or varies without a mutant would notice every mutant, so it is left out. */
     private void withRightRules() {
         for (int i = 0; i < SEQUENCES; i++) {
-            answers.add(calls.answers(new Generator(SEED + i, SCOPE)));
+            answers.add(calls.answers(sequence(i)));
         }
         try (Watch watch = new Watch()) {
             for (int i = 0; i < SEQUENCES; i++) {
-                if (!calls.answers(new Generator(SEED + i, SCOPE)).equals(answers.get(i))) {
+                if (!calls.answers(sequence(i)).equals(answers.get(i))) {
                     throw new IllegalStateException("sequence " + i + " is answered differently each time");
                 }
                 bySequence.add(watch.take());
@@ -230,6 +231,10 @@ final class MutateRules {
             byCalls.put(rule, right);
         }
         wrong.forEach(failed -> out.println("WRONG WHILE EVERY RULE IS RIGHT: " + failed));
+    }
+
+    private static Lockstep.Source sequence(int i) {
+        return i < IOMMUFD_SEQUENCES ? new IommufdSequence(SEED + i, 60) : new Generator(SEED + i, SCOPE);
     }
 
     private boolean isAnswered(RuleCase.Calls shown) {
@@ -347,7 +352,7 @@ final class MutateRules {
             return byCalls.get(rule).stream().anyMatch(shown -> !isAnswered(shown))
                     || IntStream.range(0, SEQUENCES)
                             .filter(i -> matters.test(bySequence.get(i)))
-                            .anyMatch(i -> !calls.answers(new Generator(SEED + i, SCOPE)).equals(answers.get(i)));
+                            .anyMatch(i -> !calls.answers(sequence(i)).equals(answers.get(i)));
         } catch (AssertionError | RuntimeException e) {
             return true;
         }
