@@ -370,7 +370,7 @@ final class Interrupts {
 
         @Override
         public boolean irqsTriggeredBeyondEnabled() {
-            return message && !asked.isEvents() && asked.start + asked.count > enabled;
+            return message && !asked.isEvents() && !asked.disables() && asked.start + asked.count > enabled;
         }
     }
 }

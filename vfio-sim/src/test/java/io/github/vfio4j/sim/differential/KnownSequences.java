@@ -54,6 +54,18 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void vectorsAreDisabledFromAnyStart() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$card"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text("0000:00:06.0")),
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(2), u32(2), u32(1), u32(-1)),
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(20), u32(33), u32(2), u32(4), u32(0)));
+    }
+
+    @Test
     void nothingLargerThanTheAddressSpaceIsMapped() {
         agree(
                 open(0, "/dev/vfio/vfio"),
