@@ -83,6 +83,11 @@ final class CdevFile extends SimFile {
             public boolean openedThroughGroup() {
                 return true;
             }
+
+            @Override
+            public boolean groupOpen() {
+                return true;
+            }
         });
         throw new AssertionError("no rule refuses a device of a group");
     }

@@ -104,6 +104,10 @@ class SimCompatTest {
         int id = check(raw.bind(device, iommufd));
         assertThat(raw.attach(device, 1)).isEqualTo(-EINVAL);
         assertThat(raw.hwptAlloc(iommufd, id, 1, 0)).isEqualTo(-EINVAL);
+        check(raw.map(iommufd, IOVA + 8192, memory, 1, READ)); // not a page
+        assertThat(raw.attach(device, 1)).isEqualTo(-EADDRINUSE);
+        assertThat(raw.hwptAlloc(iommufd, id, 1, 0)).isEqualTo(-EADDRINUSE);
+        raw.unmap(iommufd, IOVA + 8192, 1);
 
         assertThat(raw.unmap(iommufd, IOVA, 4096)).isEqualTo(4096);
         check(raw.attach(device, 1));

@@ -235,6 +235,8 @@ class SimIommufdTest {
         RawProcess limited = limited();
         int fd = check(limited.open("/dev/iommu"));
         assertThat(limited.option(fd, 0, 0, 1)).isEqualTo(-EPERM);
+        check(limited.ioasAlloc(fd)); // too late besides
+        assertThat(limited.option(fd, 0, 0, 1)).isEqualTo(-EPERM);
         limited.process.kill();
 
         assertThat(raw.option(iommufd, 0, 0, 1)).isZero();

@@ -124,6 +124,7 @@ final class IommufdCases {
                 bind(DEVICE, fd(IOMMUFD)));
         calls(BIND_IOMMUFD_GROUP_CLOSED, EBUSY, OPEN_IOMMUFD, OPEN_GROUP, OPEN_DEVICE, bind(DEVICE, fd(IOMMUFD)));
         calls(BIND_IOMMUFD_ONCE, EINVAL, then(BOUND, bind(DEVICE, fd(IOMMUFD))));
+        calls(BIND_IOMMUFD_ONCE, EINVAL, then(BOUND, bind(DEVICE, fd(NOT_OPEN))));
         calls(BIND_IOMMUFD_FD_OPEN, EBADF, OPEN_DEVICE, bind(DEVICE, fd(NOT_OPEN)));
         calls(BIND_IOMMUFD_FD_KIND, EBADFD, eventfd(EVENT, 0, 0), OPEN_DEVICE, bind(DEVICE, fd(EVENT)));
         calls(
@@ -145,16 +146,12 @@ final class IommufdCases {
 
         calls(ATTACH_KNOWN, ENOENT, then(BOUND, attach(DEVICE, NOBODY)));
         calls(ATTACH_KIND, EINVAL, then(BOUND, attach(DEVICE, BOUND_DEVICE)));
+        Step[] apart = then(TWO_BOUND, bind(OTHER, fd(IOMMUFD)), alloc(), alloc(), attach(DEVICE, 3));
+        calls(ATTACH_TOGETHER, EINVAL, then(apart, attach(OTHER, 4)));
         calls(
                 ATTACH_TOGETHER,
                 EINVAL,
-                then(
-                        TWO_BOUND,
-                        bind(OTHER, fd(IOMMUFD)),
-                        alloc(),
-                        alloc(),
-                        attach(DEVICE, 3),
-                        attach(OTHER, 4)));
+                then(apart, map(4, FIXED | READ_WRITE, MSI, address(Region.RAM, 0), 0x1000), attach(OTHER, 4)));
         calls(
                 ATTACH_RESERVED,
                 EADDRINUSE,
@@ -178,6 +175,10 @@ final class IommufdCases {
                 HOT_RESET_NO_GROUPS,
                 EINVAL,
                 then(TWO_BOUND, ioctl(DEVICE, VFIO_DEVICE_PCI_HOT_RESET(), u32(16), u32(0), u32(1), fd(IOMMUFD))));
+        calls(
+                HOT_RESET_NO_GROUPS,
+                EINVAL,
+                then(BOUND, ioctl(DEVICE, VFIO_DEVICE_PCI_HOT_RESET(), u32(16), u32(0), u32(1), fd(IOMMUFD))));
     }
 
     private static void objects() {
@@ -185,6 +186,7 @@ final class IommufdCases {
         calls(DESTROY_UNUSED, EBUSY, then(BOUND, ioctl(IOMMUFD, IOMMU_DESTROY(), u32(8), u32(BOUND_DEVICE))));
 
         calls(IOAS_ALLOW_KNOWN, ENOENT, OPEN_IOMMUFD, allow(NOBODY, 0));
+        calls(IOAS_ALLOW_KNOWN, ENOENT, OPEN_IOMMUFD, ranges(0x2000, 0x1000), allow(NOBODY, 1));
         calls(IOAS_ALLOW_RANGES, EINVAL, then(ALONE, ranges(0x2000, 0x1000), allow(1, 1)));
         calls(IOAS_ALLOW_RESERVED, EADDRINUSE, then(ATTACHED, ranges(0x1000, MSI), allow(IOAS, 1)));
         calls(IOAS_RANGES_KNOWN, ENOENT, OPEN_IOMMUFD, iovaRanges(NOBODY, 0));
@@ -211,23 +213,48 @@ final class IommufdCases {
         calls(IOAS_MAP_SIZE, EINVAL, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, ram, 0)));
         RuleCases.calls(
                 IOAS_MAP_ALL, ABSENT, EINVAL, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, ram, -2)));
+        RuleCases.calls(
+                IOAS_MAP_ALL, ABSENT, EINVAL, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, 0, u64(0), -2)));
         calls(IOAS_MAP_ADDRESS_WRAP, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, u64(-0x1000), 0x1000)));
+        calls(
+                IOAS_MAP_ADDRESS_WRAP,
+                EOVERFLOW,
+                then(ATTACHED, map(IOAS, FIXED | READ_WRITE, 0x10000, u64(-0x1000), 0x1001)));
         calls(IOAS_MAP_SIZE_ALIGNED, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, 0x10000, 0, 0x1001)));
+        calls(IOAS_MAP_SIZE_ALIGNED, EINVAL, then(ATTACHED, map(READ_WRITE, 0, 0, (1L << 63) + 1)));
         calls(IOAS_MAP_HALF, EOVERFLOW, then(ALONE, map(1, READ_WRITE, 0, ram, 1L << 63)));
+        calls(IOAS_MAP_HALF, EOVERFLOW, then(ATTACHED, map(READ_WRITE, 0, 1, 1L << 63)));
         calls(IOAS_MAP_PLACE_ALIGNED, EINVAL, then(ATTACHED, map(READ_WRITE, 0, 1, 0x1000)));
+        calls(
+                IOAS_MAP_PLACE_ALIGNED,
+                EINVAL,
+                then(ATTACHED, ranges(0x10000, 0x10fff), allow(IOAS, 1), map(READ_WRITE, 0, 1, 0x2000)));
         calls(
                 IOAS_MAP_PLACE,
                 ENOSPC,
                 then(ALONE, ranges(0x10000, 0x10fff), allow(1, 1), map(1, READ_WRITE, 0, ram, 0x2000)));
         calls(IOAS_MAP_IOVA_ALIGNED, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, 0x10001, 0, 0x1000)));
+        calls(IOAS_MAP_IOVA_ALIGNED, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, -0xfff, 0, 0x2000)));
         calls(IOAS_MAP_WRAP, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, -0x1000, ram, 0x2000)));
         calls(IOAS_MAP_RANGE, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, MSI, 0, 0x1000)));
+        calls(IOAS_MAP_RANGE, EINVAL, then(MAPPED, map(FIXED | READ_WRITE, 0x10000, 0, MSI)));
         calls(IOAS_MAP_OVERLAP, EEXIST, then(MAPPED, map(FIXED | READ_WRITE, 0x11000, 0, 0x2000)));
+        Step[] readable = then(ATTACHED, map(FIXED | READABLE, 0x10000, 0, 0x1000));
+        calls(IOAS_MAP_OVERLAP, EEXIST, then(readable, copy(FIXED | READ_WRITE, 0x10000, 0x10000, 0x1000)));
+        calls(IOAS_MAP_WRITABLE, EPERM, then(readable, copy(FIXED | READ_WRITE, 0x20000, 0x10000, 0x1000)));
         calls(
                 IOAS_MAP_WRITABLE,
                 EPERM,
-                then(ATTACHED, map(FIXED | READABLE, 0x10000, 0, 0x1000), copy(FIXED | READ_WRITE, 0x20000, 0x10000, 0x1000)));
+                then(
+                        ATTACHED,
+                        alloc(),
+                        map(4, FIXED | READABLE, 0x10000, address(Region.RAM, 1), 0x1000),
+                        copy(FIXED | READ_WRITE, 4, IOAS, 0x20000, 0x10000, 0x1000)));
         calls(IOAS_MAP_ADDRESS_ALIGNED, EINVAL, then(ATTACHED, map(FIXED | READ_WRITE, 0x10000, 1, 0x1000)));
+        calls(
+                IOAS_MAP_ADDRESS_ALIGNED,
+                EINVAL,
+                then(ATTACHED, map(IOAS, FIXED | READ_WRITE, 0x10000, address(Region.NO_ACCESS, 1), 0x1000)));
         calls(
                 IOAS_MAP_MEMORY,
                 EFAULT,
@@ -244,15 +271,19 @@ final class IommufdCases {
         calls(IOAS_COPY_TARGET, ENOENT, then(MAPPED, copy(both, IOAS, NOBODY, 0x20000, 0x10000, 0x1000)));
 
         since72(IOAS_MAP_FILE_LIMIT, EOVERFLOW, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), -1)));
+        since72(IOAS_MAP_FILE_LIMIT, EOVERFLOW, then(ALONE, mapFile(FIXED, 1, fd(NOT_OPEN), -1)));
         since72(IOAS_MAP_FILE_PERMISSION, EINVAL, then(ALONE, mapFile(FIXED, 1, fd(NOT_OPEN), 0x1000)));
+        since72(IOAS_MAP_FILE_PERMISSION, EINVAL, then(ALONE, mapFile(FIXED, NOBODY, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_KNOWN, ENOENT, then(ALONE, mapFile(both, NOBODY, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_FD_OPEN, EBADF, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_FD_KIND, EINVAL, then(ATTACHED, mapFile(both, IOAS, fd(IOMMUFD), 0x1000)));
 
         calls(IOAS_UNMAP_KNOWN, ENOENT, then(ALONE, unmap(NOBODY, 0x10000, 0x1000)));
+        calls(IOAS_UNMAP_KNOWN, ENOENT, then(ALONE, unmap(NOBODY, -1, 0x1000)));
         calls(IOAS_UNMAP_LIMIT, EOVERFLOW, then(ALONE, unmap(1, -1, 0x1000)));
         calls(IOAS_UNMAP_SIZE, EINVAL, then(ALONE, unmap(1, 0x10000, 0)));
         calls(IOAS_UNMAP_WRAP, EOVERFLOW, then(ALONE, unmap(1, -0x1000, 0x2000)));
+        calls(IOAS_UNMAP_WRAP, EOVERFLOW, then(MAPPED, unmap(IOAS, 0x11000, -0x10000)));
         calls(IOAS_UNMAP_WHOLE, ENOENT, then(MAPPED, unmap(IOAS, 0x10000, 0x1000)));
         calls(IOAS_UNMAP_MAPPED, ENOENT, then(MAPPED, unmap(IOAS, 0x20000, 0x1000)));
     }
@@ -285,7 +316,9 @@ final class IommufdCases {
         calls(HWPT_TRACK_KNOWN, ENOENT, then(BOUND, track(NOBODY)));
         calls(HWPT_TRACK_SUPPORTED, EOPNOTSUPP, then(table, track(HWPT)));
         calls(HWPT_DIRTY_KNOWN, ENOENT, then(BOUND, dirty(NOBODY, 0x10000, 0x1000)));
+        calls(HWPT_DIRTY_KNOWN, ENOENT, then(BOUND, dirty(NOBODY, -0x1000, 0x2000)));
         calls(HWPT_DIRTY_WRAP, EOVERFLOW, then(table, dirty(HWPT, -0x1000, 0x2000)));
+        calls(HWPT_DIRTY_WRAP, EOVERFLOW, then(table, dirty(HWPT, -0x1000, 0x2001)));
         calls(HWPT_DIRTY_ALIGNED, EINVAL, then(table, dirty(HWPT, 0x10000, 0x1001)));
         calls(HWPT_DIRTY_SUPPORTED, EOPNOTSUPP, then(table, dirty(HWPT, 0x10000, 0x1000)));
     }
@@ -307,6 +340,7 @@ final class IommufdCases {
         calls(COMPAT_MAP_NEEDS_IOAS, ENODEV, OPEN_IOMMUFD, dmaMap(0x10000, 0, 0x1000));
         simulated(COMPAT_MAP_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
         calls(COMPAT_UNMAP_NEEDS_IOAS, ENODEV, OPEN_IOMMUFD, dmaUnmap(0x10000, 0x1000, 0));
+        calls(COMPAT_UNMAP_NEEDS_IOAS, ENODEV, OPEN_IOMMUFD, dmaUnmap(0x10000, 0x1000, VFIO_DMA_UNMAP_FLAG_ALL()));
         calls(COMPAT_UNMAP_ALL_RANGE, EINVAL, then(COMPAT, dmaUnmap(0x10000, 0x1000, VFIO_DMA_UNMAP_FLAG_ALL())));
         Step[] v1 = then(COMPAT, ioctl(IOMMUFD, VFIO_SET_IOMMU(), VFIO_TYPE1_IOMMU()), dmaMap(0x10000, 0, 0x3000));
         calls(COMPAT_UNMAP_CUT, EINVAL, then(v1, dmaUnmap(0x10000, 0x1001, 0)));
@@ -338,7 +372,6 @@ final class IommufdCases {
                 EPERM,
                 then(moved, vfioIoas(OTHER_IOMMUFD, IOMMU_VFIO_IOAS_CLEAR(), 0), GET_OTHER));
         calls(DEVICE_COMPAT_IOAS, ENODEV, then(COMPAT, vfioIoas(IOMMU_VFIO_IOAS_CLEAR(), 0), GET_DEVICE));
-        calls(DEVICE_COMPAT_IOAS, ENODEV, then(COMPAT_SHARED, vfioIoas(IOMMU_VFIO_IOAS_CLEAR(), 0), GET_OTHER));
         calls(
                 DEVICE_COMPAT_TOGETHER,
                 EINVAL,

@@ -110,6 +110,62 @@ final class MutateRules {
             entry(
                     "open-device.compat-privilege comes after open-device.needs-iommu",
                     "an iommufd needs no VFIO_SET_IOMMU"),
+            entry(
+                    "open-device.compat-ioas comes after open-device.compat-together",
+                    "without an address space there is none to differ from"),
+            entry(
+                    "open-device.compat-permission comes after open-device.compat-memory",
+                    "the first page that is not to be had decides, so one of them is broken"),
+            entry(
+                    "open-device.compat-memory comes after open-device.compat-memlock",
+                    "the first page that is not to be had decides, so one of them is broken"),
+            entry(
+                    "bind-iommufd.group-closed comes after bind-iommufd.once",
+                    "nobody opens the group of a device that is bound (open-group.cdev)"),
+            entry(
+                    "bind-iommufd.once is never broken",
+                    "the device is bound then, and bind-iommufd.device-once answers the same"),
+            entry(
+                    "bind-iommufd.device-once comes after bind-iommufd.interrupts",
+                    "nothing is bound where interrupts are not isolated"),
+            entry(
+                    "attach.permission comes after attach.memory",
+                    "the first page that is not to be had decides, so one of them is broken"),
+            entry(
+                    "attach.memory comes after attach.memlock",
+                    "the first page that is not to be had decides, so one of them is broken"),
+            entry(
+                    "hwpt-alloc.permission comes after hwpt-alloc.memory",
+                    "the first page that is not to be had decides, so one of them is broken"),
+            entry(
+                    "hwpt-alloc.memory comes after hwpt-alloc.memlock",
+                    "the first page that is not to be had decides, so one of them is broken"),
+            entry(
+                    "ioas-map.memory comes after ioas-map.memlock",
+                    "the first page that is not to be had decides, so one of them is broken"),
+            entry("ioas-ranges.known comes after ioas-ranges.room", "an address space that is not there has no ranges"),
+            entry("ioas-copy.size comes after ioas-copy.wrap", "a range of no bytes does not wrap"),
+            entry("ioas-unmap.size comes after ioas-unmap.wrap", "a range of no bytes does not wrap"),
+            entry(
+                    "compat-map.needs-ioas comes after compat-map.permission",
+                    "without an address space no device is there to refuse"),
+            entry("ioas-map.size comes after ioas-map.all", "no bytes are not almost all"),
+            entry(
+                    "ioas-map.place comes after ioas-map.iova-aligned",
+                    "a call either names an IOVA or leaves it to the kernel"),
+            entry(
+                    "iommu-option.known comes after iommu-option.privilege",
+                    "the option that names an object takes no privilege"),
+            entry(
+                    "iommu-option.large-pages comes after iommu-option.aligned",
+                    "where devices are attached every mapping is aligned"),
+            entry(
+                    "compat-set-iommu.large-pages comes after compat-set-iommu.aligned",
+                    "where devices are attached every mapping is aligned"),
+            entry(
+                    "compat-set-iommu.privilege comes after compat-set-iommu.type",
+                    "the privilege is asked for a type that there is"),
+            entry("vfio-ioas.exists comes after vfio-ioas.known", "one is asked for, the other is set"),
             entry("set-iommu.type comes after set-iommu.opens", "a type that no driver has is not opened by one"),
             entry(
                     "set-iommu.opens comes after set-iommu.privilege",
