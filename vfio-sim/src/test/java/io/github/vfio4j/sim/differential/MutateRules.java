@@ -123,9 +123,6 @@ final class MutateRules {
                     "bind-iommufd.group-closed comes after bind-iommufd.once",
                     "nobody opens the group of a device that is bound (open-group.cdev)"),
             entry(
-                    "bind-iommufd.once is never broken",
-                    "the device is bound then, and bind-iommufd.device-once answers the same"),
-            entry(
                     "bind-iommufd.device-once comes after bind-iommufd.interrupts",
                     "nothing is bound where interrupts are not isolated"),
             entry(
@@ -166,6 +163,16 @@ final class MutateRules {
                     "compat-set-iommu.privilege comes after compat-set-iommu.type",
                     "the privilege is asked for a type that there is"),
             entry("vfio-ioas.exists comes after vfio-ioas.known", "one is asked for, the other is set"),
+            entry(
+                    "ioas-allow.known comes after ioas-allow.ranges",
+                    "nothing else is asked before there is an address space"),
+            entry(
+                    "compat-unmap.needs-ioas comes after compat-unmap.all",
+                    "nothing else is asked before there is an address space"),
+            entry(
+                    "ioas-unmap.known comes after ioas-unmap.limit",
+                    "nothing else is asked before there is an address space"),
+            entry("ioas-unmap.wrap comes after ioas-unmap.whole", "a range that wraps has no ends to cut at"),
             entry("set-iommu.type comes after set-iommu.opens", "a type that no driver has is not opened by one"),
             entry(
                     "set-iommu.opens comes after set-iommu.privilege",

@@ -35,20 +35,23 @@ final class Mutation implements AutoCloseable {
         return set(rule, "isBroken", never);
     }
 
-    /** A rule that comes after another, in place of before it. */
+    /** A rule that comes after another, in place of before it, in every operation that goes through both. */
     static Mutation swapped(Rule rule, Rule other) {
         try {
             @SuppressWarnings("unchecked")
             Map<Operation, List<Rule>> orders = (Map<Operation, List<Rule>>) field("IN_ORDER").get(null);
-            Operation operation = rule.operation().orElseThrow();
-            List<Rule> order = orders.get(operation);
-            List<Rule> swapped = new ArrayList<>(order);
-            Collections.swap(swapped, order.indexOf(rule), order.indexOf(other));
-            orders.put(operation, swapped);
-            return new Mutation(() -> orders.put(operation, order));
+            Map<Operation, List<Rule>> right = Map.copyOf(orders);
+            orders.replaceAll((operation, order) -> order.containsAll(List.of(rule, other)) ? swapped(order, rule, other) : order);
+            return new Mutation(() -> orders.putAll(right));
         } catch (IllegalAccessException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    private static List<Rule> swapped(List<Rule> order, Rule rule, Rule other) {
+        List<Rule> swapped = new ArrayList<>(order);
+        Collections.swap(swapped, order.indexOf(rule), order.indexOf(other));
+        return swapped;
     }
 
     /** No mutation: a rule that tells somebody when a state breaks it. */
