@@ -47,6 +47,15 @@ final class EmulatedDeviceFile extends SimFile {
                 device.lock.unlock();
             }
         }
+        if (request == VFIO_DEVICE_RESET()) { // which its flags do not promise
+            device.lock.lock();
+            try {
+                device.migration().reset();
+                return 0;
+            } finally {
+                device.lock.unlock();
+            }
+        }
         throw new KernelError(Errno.ENOTTY);
     }
 

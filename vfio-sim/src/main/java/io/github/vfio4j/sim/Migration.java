@@ -190,6 +190,12 @@ final class Migration {
         return preCopies(state);
     }
 
+    /** The device works again, whatever it did. */
+    void reset() {
+        end();
+        state = VFIO_DEVICE_STATE_RUNNING();
+    }
+
     /** The stream of the state before goes nowhere any more. */
     void end() {
         if (file != null) {

@@ -29,6 +29,7 @@ class SimMigrationTest {
     private static final int PRE_COPY = 6;
     private static final int PRE_COPY_P2P = 7;
     private static final int PRECOPY_INFO = io.github.vfio4j.ffm.gen.vfio_h.VFIO_MIG_GET_PRECOPY_INFO();
+    private static final int RESET = io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_RESET();
     private static final UUID MTTY = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
 
     private RawProcess p;
@@ -81,6 +82,15 @@ class SimMigrationTest {
         assertThat(p.ioctl(device, FEATURE, p.ints(16, DEVICE_STATE, 0, 0))).isEqualTo(-EINVAL);
         assertThat(p.ioctl(device, FEATURE, p.ints(16, SET | MIGRATION, 0, 0))).isEqualTo(-EINVAL);
         assertThat(p.ioctl(device, FEATURE, p.ints(16, GET | DEVICE_STATE))).isEqualTo(-EFAULT);
+    }
+
+    @Test
+    void aResetMakesTheDeviceWorkAgain() {
+        assertThat(to(STOP_COPY)).isZero();
+        int stream = opened;
+        assertThat(p.ioctl(device, RESET, 0)).isZero();
+        assertThat(state()).isEqualTo(RUNNING);
+        assertThat(p.calls.read(new Frame(), stream, p.memory(16))).isEqualTo(-ENODEV);
     }
 
     @Test

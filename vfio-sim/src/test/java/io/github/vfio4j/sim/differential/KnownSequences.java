@@ -204,6 +204,21 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void aMediatedDeviceIsResetWithoutSayingThatItCanBe() {
+        assumeTrue(twins.scope().mediated(), "this kernel has mediated devices");
+        int state = VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE();
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$mtty"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()),
+                getDevice(3, 2, text(TwinMachine.MTTYS.get(0))),
+                ioctl(3, VFIO_DEVICE_FEATURE(), u32(16), u32(VFIO_DEVICE_FEATURE_SET() | state), u32(VFIO_DEVICE_STATE_STOP()), u32(-1)),
+                ioctl(3, VFIO_DEVICE_RESET(), 0),
+                ioctl(3, VFIO_DEVICE_FEATURE(), u32(16), u32(VFIO_DEVICE_FEATURE_GET() | state), u32(-1), u32(-1)));
+    }
+
+    @Test
     void whatTheSecondProcessHasOpenIsNotOverwrittenThroughTheApiEither() {
         agreeThroughTheApi(second(open(9, "/dev/vfio/$edu")), pass(9, 0));
     }
