@@ -241,16 +241,7 @@ public final class Container implements AutoCloseable {
                 Teardown.after(e, device::close);
                 throw e;
             }
-            boolean first = !group.devices.watches(name);
-            group.devices.add(handle);
-            if (watched && first && handle.info().pci()) {
-                try {
-                    handle.startWatching();
-                } catch (RuntimeException e) {
-                    Teardown.after(e, handle::closeHandle);
-                    throw e;
-                }
-            }
+            group.devices.add(handle, watched);
             return handle;
         } finally {
             group.lock.unlock();

@@ -101,15 +101,7 @@ public final class Iommufd implements AutoCloseable {
             }, () -> name);
             Device device = bind(name, group, groupKey);
             open.bind(groupKey, name);
-            devices.add(device);
-            if (watched && device.info().pci()) {
-                try {
-                    device.startWatching();
-                } catch (RuntimeException e) {
-                    Teardown.after(e, device::closeHandle);
-                    throw e;
-                }
-            }
+            devices.add(device, watched);
             return device;
         } finally {
             lock.unlock();

@@ -27,15 +27,27 @@ final class OpenDevices {
         vfio.opened(device);
     }
 
+    /**
+     * Adds a device, and watches it if that is wanted and no other handle of it is watched: the kernel has one receiver for
+     * a device's requests. The lock is held. If it cannot be watched, it is closed.
+     */
+    void add(Device device, boolean watched) {
+        boolean first = devices.stream().noneMatch(other -> other.name().equals(device.name()) && other.watch() != null);
+        add(device);
+        if (watched && first && device.info().pci()) {
+            try {
+                device.startWatching();
+            } catch (RuntimeException e) {
+                Teardown.after(e, device::closeHandle);
+                throw e;
+            }
+        }
+    }
+
     /** The lock is held. */
     void remove(Device device) {
         devices.remove(device);
         vfio.closed(device);
-    }
-
-    /** Is one of these watched already? The kernel has one receiver for a device's requests. The lock is held. */
-    boolean watches(String name) {
-        return devices.stream().anyMatch(device -> device.name().equals(name) && device.watch() != null);
     }
 
     /** The lock is held. */
