@@ -1,12 +1,9 @@
-package io.github.vfio4j.sim.differential;
+package io.github.vfio4j.sim;
 
-import io.github.vfio4j.sim.PciBar;
-import io.github.vfio4j.sim.PciIdentity;
-import io.github.vfio4j.sim.PciModel;
 import java.util.List;
 
 /** A bridge to a bus behind it. */
-record SimulatedBridge() implements PciModel {
+public record BridgeModel() implements PciModel {
     @Override
     public PciIdentity identity() {
         return new PciIdentity(0x1b36, 0x000e, 0x060400);

@@ -42,7 +42,7 @@ class SimDriversTest {
     private static final String DRIVERS = "/sys/bus/pci/drivers/";
 
     private final SimMachine machine = SimMachine.builder()
-            .device(BRIDGE, new Bridge(), 9, "pcieport")
+            .device(BRIDGE, new BridgeModel(), 9, "pcieport")
             .device(FIRST, new TestModel(), 9, "e1000")
             .device(SECOND, new TestModel(), 9, "nvme")
             .device(THIRD, new TestModel(), 9, "")
@@ -51,19 +51,6 @@ class SimDriversTest {
             .build();
     private final SysFs sysfs = machine.sysfs();
     private final Vfio vfio = machine.open();
-
-    /** A bridge to another bus. */
-    private static final class Bridge implements PciModel {
-        @Override
-        public PciIdentity identity() {
-            return new PciIdentity(0x1b36, 0x000e, 0x060400);
-        }
-
-        @Override
-        public List<PciBar> bars() {
-            return List.of();
-        }
-    }
 
     @AfterEach
     void nothingIsLeft() {

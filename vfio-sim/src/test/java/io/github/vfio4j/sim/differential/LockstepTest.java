@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.sim.BridgeModel;
 import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.SimPorts;
@@ -144,7 +145,7 @@ class LockstepTest {
         for (String member : TwinMachine.SHARED) {
             builder.device(PciAddress.parse(member), new NvmeModel(1 << 20, 512), 3, TwinMachine.firstDriver(member));
         }
-        builder.device(PciAddress.parse(TwinMachine.BRIDGE), new SimulatedBridge(), 3, "");
+        builder.device(PciAddress.parse(TwinMachine.BRIDGE), new BridgeModel(), 3, "");
         builder.deviceWithoutIommu(PciAddress.parse(TwinMachine.UNSAFE), new NvmeModel(1 << 20, 512), "");
         TwinMachine.MTTYS.forEach(uuid -> builder.mediatedDevice(UUID.fromString(uuid), new MttyModel()));
         SimMachine machine = builder.build();

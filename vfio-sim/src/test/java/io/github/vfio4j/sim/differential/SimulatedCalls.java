@@ -2,6 +2,7 @@ package io.github.vfio4j.sim.differential;
 
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.sim.BridgeModel;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
 import io.github.vfio4j.sim.PciIdentity;
@@ -27,7 +28,7 @@ final class SimulatedCalls {
             builder.device(PciAddress.parse(member), new Plain(false), 3, TwinMachine.firstDriver(member));
         }
         builder.device(PciAddress.parse(TwinMachine.CARD), new Card(), 6, SimMachine.VFIO_PCI);
-        builder.device(PciAddress.parse(TwinMachine.BRIDGE), new SimulatedBridge(), 3, "");
+        builder.device(PciAddress.parse(TwinMachine.BRIDGE), new BridgeModel(), 3, "");
         builder.deviceWithoutIommu(PciAddress.parse(TwinMachine.UNSAFE), new Plain(false), "");
         machine = builder.build();
         TwinMachine.giveLastToVfio(machine);

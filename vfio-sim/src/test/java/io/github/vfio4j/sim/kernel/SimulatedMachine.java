@@ -6,6 +6,7 @@ import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.sim.BridgeModel;
 import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
@@ -42,7 +43,7 @@ final class SimulatedMachine implements MachineUnderTest {
             .deviceWithoutIommu(BARE, new EduModel(), "")
             .mediatedDevice(MTTY, new MttyModel())
             .allowNoIommu(true)
-            .device(BRIDGE, new Bridge(), SHARED_GROUP, "")
+            .device(BRIDGE, new BridgeModel(), SHARED_GROUP, "")
             .build();
     private int addresses;
     private final SimProcess process = machine.startProcess();
@@ -195,19 +196,6 @@ final class SimulatedMachine implements MachineUnderTest {
         @Override
         public List<PciBar> bars() {
             return List.of(new PciBar(0, 1 << 20, true));
-        }
-    }
-
-    /** The bridge that the siblings are behind. */
-    private static final class Bridge implements PciModel {
-        @Override
-        public PciIdentity identity() {
-            return new PciIdentity(0x1b36, 0x000e, 0x060400);
-        }
-
-        @Override
-        public List<PciBar> bars() {
-            return List.of();
         }
     }
 }
