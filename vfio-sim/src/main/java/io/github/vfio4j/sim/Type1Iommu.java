@@ -173,8 +173,10 @@ final class Type1Iommu implements Translation {
         return pages <= left && (whole || pages < left);
     }
 
+    /** Does the kernel find something that is mapped in a range? */
     private boolean mapped(IovaRange range) {
-        return !overlapping(range.first(), range.last()).isEmpty();
+        return !losesTop(range.first(), range.last() - range.first() + 1)
+                && !overlapping(range.first(), range.last()).isEmpty();
     }
 
     private IovaWindow windowWith(IommuGroup group) {

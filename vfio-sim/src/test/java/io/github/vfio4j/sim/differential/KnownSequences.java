@@ -112,6 +112,21 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void olderKernelsFindNothingBeyondTheReachOfAnIommu() {
+        assumeTrue(twins.scope().mediated(), "this kernel has mediated devices");
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$mtty"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                open(4, "/dev/vfio/$edu"),
+                ioctl(4, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(4, VFIO_GROUP_UNSET_CONTAINER(), 0x0L),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(3), address(Region.HOLE, 0x1000L), u64(0x7ffffff000L), u64(0x3000L)),
+                ioctl(4, VFIO_GROUP_SET_CONTAINER(), fd(0)));
+    }
+
+    @Test
     void throughAClosedContainerNothingIsAsked() {
         agreeThroughTheApi(
                 open(0, "/dev/vfio/vfio"),
