@@ -514,7 +514,8 @@ final class ApiProgram {
         if (call.request() == VFIO_DEVICE_GET_IRQ_INFO() && size >= 16) {
             return tried(call, () -> device.irq(index).info());
         }
-        return call.request() == VFIO_DEVICE_SET_IRQS() && fields.size() >= 5 && isOpenOnce(device)
+        boolean whole = fields.size() >= 5 && Integer.compareUnsigned(size, SET_IRQS_HEADER) >= 0;
+        return call.request() == VFIO_DEVICE_SET_IRQS() && whole && isOpenOnce(device)
                 ? setIrqs(call, device, index)
                 : noWords(call);
     }

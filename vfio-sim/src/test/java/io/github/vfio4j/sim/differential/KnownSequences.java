@@ -138,6 +138,19 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void theLibraryHasNoWordsForARequestThatIsCutOff() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$card"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text("0000:00:06.0")),
+                eventfd(5, 0, 0x0),
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(3), u32(0), u32(1), fd(5)),
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(0), u32(9), u32(3), u32(0), u32(1)));
+    }
+
+    @Test
     void theLastIovaWrapsBeforeItIsMisaligned() {
         agreeThroughTheApi(
                 open(0, "/dev/vfio/vfio"),
