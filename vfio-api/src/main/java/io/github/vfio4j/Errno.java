@@ -78,6 +78,9 @@ public record Errno(int number) implements Serializable {
     /** Nobody listens. */
     public static final Errno ECONNREFUSED = new Errno(111);
 
+    /** The kernel lacks what is needed; a number of the kernel's own, which no program should see and some do. */
+    public static final Errno ENOTSUPP = new Errno(524);
+
     // Index = number; asm-generic/errno-base.h and errno.h. 41 and 58 are not assigned.
     private static final String[] NAMES = ("0 EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM"
                     + " EACCES EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY"
@@ -111,6 +114,9 @@ public record Errno(int number) implements Serializable {
      * @return the name
      */
     public String name() {
+        if (equals(ENOTSUPP)) {
+            return "ENOTSUPP";
+        }
         boolean named = number < NAMES.length && NAMES[number].charAt(0) == 'E';
         return named ? NAMES[number] : "errno " + number;
     }

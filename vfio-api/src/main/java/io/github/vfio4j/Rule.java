@@ -1533,6 +1533,16 @@ public enum Rule {
             "vfio_msi_enable",
             "enable at least one",
             Facts::noIrqsAllocated),
+    /** Message interrupts need somebody who routes them. */
+    SET_IRQS_ROUTED(
+            "set-irqs.routed",
+            Operation.DEVICE_SET_IRQS,
+            EnforcedBy.KERNEL,
+            Errno.ENOTSUPP,
+            "nobody routes message interrupts of the device: it is behind no IOMMU, and those of the machine remap interrupts",
+            "__pci_enable_msi_range",
+            "use INTx, or poll",
+            f -> !f.irqMessagesRouted()),
     /** Some interrupts get all their vectors when they are enabled. */
     SET_IRQS_RESIZE(
             "set-irqs.resize",
@@ -2469,20 +2479,20 @@ public enum Rule {
             "iopt_alloc_pages",
             "map at least one page",
             f -> f.size() == 0),
-    /** A mapping is smaller than the address space. */
-    IOAS_MAP_ALL(
-            "ioas-map.all",
+    /** Older kernels look at the length before they add it to the address. */
+    IOAS_MAP_ALL_FIRST(
+            "ioas-map.all-first",
             Operation.IOAS_MAP,
             Also.MAPS_MEMORY,
             EnforcedBy.API,
-            Errno.EOVERFLOW,
+            Errno.EINVAL,
             "the length is almost 2^64",
             "iopt_alloc_pages",
             "map memory of the program",
             f -> isAlmostAll(f.size())) {
         @Override
-        public Errno errno(KernelProfile kernel) {
-            return kernel.isBefore(KernelProfile.V7_2) ? Errno.EINVAL : errno();
+        public boolean isOf(KernelProfile kernel) {
+            return kernel.isBefore(KernelProfile.V7_2);
         }
     },
     /** Memory does not wrap around the address space. */
@@ -2496,6 +2506,17 @@ public enum Rule {
             "iopt_alloc_pages",
             "map memory of the program",
             f -> Long.compareUnsigned(f.address() + f.size(), f.address()) < 0),
+    /** A mapping is smaller than the address space. */
+    IOAS_MAP_ALL(
+            "ioas-map.all",
+            Operation.IOAS_MAP,
+            Also.MAPS_MEMORY,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the length is almost 2^64",
+            "iopt_alloc_pages",
+            "map memory of the program",
+            f -> isAlmostAll(f.size())),
     /** A mapping consists of whole pages. */
     IOAS_MAP_SIZE_ALIGNED(
             "ioas-map.size-aligned",

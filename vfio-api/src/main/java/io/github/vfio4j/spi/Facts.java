@@ -511,6 +511,15 @@ public interface Facts {
     }
 
     /**
+     * Can message interrupts of the device, if they are to be enabled, be routed?
+     *
+     * @return true if so
+     */
+    default boolean irqMessagesRouted() {
+        return true;
+    }
+
+    /**
      * Is the interrupt line in use by others, and this device or one of them unable to share it?
      *
      * @return true if so

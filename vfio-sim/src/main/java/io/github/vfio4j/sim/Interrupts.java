@@ -369,6 +369,12 @@ final class Interrupts {
         }
 
         @Override
+        public boolean irqMessagesRouted() {
+            boolean enables = message && asked.isEvents() && !isOn;
+            return !enables || function.group.type != GroupType.NO_IOMMU || !machine.interruptRemapping();
+        }
+
+        @Override
         public boolean irqsTriggeredBeyondEnabled() {
             return message && !asked.isEvents() && !asked.disables() && asked.start + asked.count > enabled;
         }

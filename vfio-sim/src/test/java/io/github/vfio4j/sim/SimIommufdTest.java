@@ -231,6 +231,21 @@ class SimIommufdTest {
     }
 
     @Test
+    void onlyNewKernelsAddTheLengthToTheAddressFirst() {
+        int ioas = check(raw.ioasAlloc(iommufd));
+        assertThat(raw.ioasMap(iommufd, ioas, IOVA, IOVA, -2, READ)).isEqualTo(-EOVERFLOW);
+        try (SimMachine older = SimMachine.builder()
+                .kernel(KernelProfile.V6_12)
+                .device(PciAddress.parse(ADDRESS), new TestModel())
+                .build()) {
+            RawProcess program = RawProcess.on(older);
+            int fd = check(program.open("/dev/iommu"));
+            assertThat(program.ioasMap(fd, check(program.ioasAlloc(fd)), IOVA, IOVA, -2, READ)).isEqualTo(-EINVAL);
+            program.process.kill();
+        }
+    }
+
+    @Test
     void howMemoryIsCountedIsForThePrivileged() {
         RawProcess limited = limited();
         int fd = check(limited.open("/dev/iommu"));

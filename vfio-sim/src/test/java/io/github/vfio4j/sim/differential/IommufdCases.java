@@ -212,9 +212,8 @@ final class IommufdCases {
         calls(IOAS_MAP_KNOWN, ENOENT, then(ALONE, map(NOBODY, FIXED | READ_WRITE, 0x10000, ram, 0x1000)));
         calls(IOAS_MAP_SIZE, EINVAL, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, ram, 0)));
         RuleCases.calls(
-                IOAS_MAP_ALL, ABSENT, EINVAL, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, ram, -2)));
-        RuleCases.calls(
-                IOAS_MAP_ALL, ABSENT, EINVAL, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, 0, u64(0), -2)));
+                IOAS_MAP_ALL_FIRST, ABSENT, EINVAL, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, ram, -2)));
+        calls(IOAS_MAP_ALL, EINVAL, then(ALONE, map(1, FIXED | READ_WRITE, 0, u64(0), -2)));
         calls(IOAS_MAP_ADDRESS_WRAP, EOVERFLOW, then(ALONE, map(1, FIXED | READ_WRITE, 0x10000, u64(-0x1000), 0x1000)));
         calls(
                 IOAS_MAP_ADDRESS_WRAP,

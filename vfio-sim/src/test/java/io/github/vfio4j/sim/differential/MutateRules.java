@@ -146,7 +146,6 @@ final class MutateRules {
             entry(
                     "compat-map.needs-ioas comes after compat-map.permission",
                     "without an address space no device is there to refuse"),
-            entry("ioas-map.size comes after ioas-map.all", "no bytes are not almost all"),
             entry(
                     "ioas-map.place comes after ioas-map.iova-aligned",
                     "a call either names an IOVA or leaves it to the kernel"),

@@ -510,6 +510,7 @@ final class RuleCases {
         calls(SET_IRQS_ONE, EINVAL, then(OPEN, irqs(req, bool | trigger, 0, 0)));
         calls(SET_IRQS_ONE, EINVAL, then(withLine, irqs(intx, events | mask, 0, 0)));
         calls(SET_IRQS_MASK_EVENT, ENOTTY, then(withLine, irqs(intx, events | mask, 0, 1, fd(EVENT))));
+        tested(SET_IRQS_ROUTED, "NoIommuKernelTest#nobodyRoutesItsMessages");
         calls(SET_IRQS_SOME, ERANGE, then(OPEN, irqs(msi, events | trigger, 0, 0)));
         tested(SET_IRQS_RESIZE, "InterruptKernelTest#vectorsAreAddedWhileOthersAreEnabledWhereTheKernelAllowsIt");
         simulated(

@@ -13,6 +13,7 @@ import io.github.vfio4j.IommuType;
 import io.github.vfio4j.KvmVm;
 import io.github.vfio4j.NoIommu;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.PciIrq;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.VfioException;
@@ -88,6 +89,18 @@ class NoIommuKernelTest extends KernelTest {
         container.attach(group); // the container is as new
         assertRefused(Rule.DEVICE_NEEDS_IOMMU, () -> none.openDevice(group, address));
         container.setUnsafeNoIommu().openDevice(group, address);
+    }
+
+    @Test
+    void nobodyRoutesItsMessages() {
+        Group group = vfio.openUnsafeNoIommuGroup(number);
+        Container container = vfio.openContainer();
+        container.attach(group);
+        Device device = container.setUnsafeNoIommu().openDevice(group, address);
+        VfioException e = catchThrowableOfType(VfioException.class, () -> device.irq(PciIrq.MSI).enable());
+        assertThat(e.errno()).isEqualTo(Errno.ENOTSUPP);
+        assertThat(e.rule()).contains(Rule.SET_IRQS_ROUTED);
+        device.irq(PciIrq.INTX).enable();
     }
 
     @Test
