@@ -4,6 +4,7 @@ import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.Kernel;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
@@ -134,6 +135,7 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
     }
 
     private DmaBuffer allocate(OptionalLong wantedIova, long bytes, Access access) {
+        Objects.requireNonNull(access, "access");
         if (bytes < 0 || bytes > Long.MAX_VALUE / 2) {
             throw new IllegalArgumentException("a size in bytes between 1 and 2^62, not " + bytes);
         }

@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -13,4 +14,11 @@ import java.util.OptionalInt;
  * @param owned whether it, or all that are open of its group, are bound to the same iommufd; empty if the other one was
  *     opened through its group
  */
-public record AffectedDevice(PciAddress address, OptionalInt group, Optional<Boolean> owned) {}
+public record AffectedDevice(PciAddress address, OptionalInt group, Optional<Boolean> owned) {
+    /** Nothing is null. */
+    public AffectedDevice {
+        Objects.requireNonNull(address, "address");
+        Objects.requireNonNull(group, "group");
+        Objects.requireNonNull(owned, "owned");
+    }
+}

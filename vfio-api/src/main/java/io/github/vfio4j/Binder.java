@@ -10,6 +10,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -83,6 +84,7 @@ public final class Binder {
      * @return the node; empty if the machine does not say
      */
     public OptionalInt numaNode(PciAddress device) {
+        Objects.requireNonNull(device, "device");
         return kernel.binding().numaNode(device);
     }
 
@@ -94,6 +96,7 @@ public final class Binder {
      * @return what restores the drivers
      */
     public Binding bind(PciAddress device, Duration timeout) {
+        Objects.requireNonNull(device, "device");
         return bind(List.of(device), timeout);
     }
 
@@ -117,13 +120,15 @@ public final class Binder {
      * @throws IllegalArgumentException if no function is named
      */
     public Binding bind(Collection<PciAddress> devices, Duration timeout) {
-        if (devices.isEmpty()) {
+        Objects.requireNonNull(timeout, "timeout");
+        List<PciAddress> wanted = Given.elements(devices, "devices");
+        if (wanted.isEmpty()) {
             throw new IllegalArgumentException("no device is named");
         }
         long start = System.nanoTime();
         long nanos = Waiter.nanos(timeout);
         Map<PciAddress, PciDevice> named = new LinkedHashMap<>();
-        devices.forEach(address -> named.put(address, kernel.pciDevice(address)));
+        wanted.forEach(address -> named.put(address, kernel.pciDevice(address)));
         Map<PciAddress, PciDevice> all = new LinkedHashMap<>(named);
         named.values().forEach(device -> free(device).forEach(other -> all.putIfAbsent(other.address(), other)));
         List<PciDevice> targets = List.copyOf(all.values());
@@ -256,6 +261,7 @@ public final class Binder {
      *     the suppressed exceptions say what could not be restored
      */
     public Optional<String> giveBack(PciAddress device) {
+        Objects.requireNonNull(device, "device");
         PciDevice found = kernel.pciDevice(device);
         if (GroupMember.of(found).use() != GroupMember.Use.VFIO) {
             throw new VfioException(Operation.DRIVER_UNBIND, Errno.ENODEV, found.toString());

@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.Facts;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
@@ -45,6 +46,7 @@ public final class Container implements AutoCloseable {
      * @throws RuleViolation if the container is closed
      */
     public boolean supports(IommuType type) {
+        Objects.requireNonNull(type, "type");
         checkOpen(Operation.CHECK_EXTENSION);
         return offers(type.number());
     }
@@ -59,6 +61,7 @@ public final class Container implements AutoCloseable {
      *     {@code ENODEV} if the group's devices were bound away, or what attaching to the IOMMU gives
      */
     public void attach(Group group) {
+        Objects.requireNonNull(group, "group");
         lock.lock();
         try {
             group.lock.lock();
@@ -97,6 +100,7 @@ public final class Container implements AutoCloseable {
      * @throws VfioException {@code EBUSY} if a device of the group is open in another process
      */
     public void detach(Group group) {
+        Objects.requireNonNull(group, "group");
         lock.lock();
         try {
             group.lock.lock();
@@ -128,6 +132,7 @@ public final class Container implements AutoCloseable {
      *     in the container then, and another type may be tried
      */
     public Type1 setIommu(IommuType type) {
+        Objects.requireNonNull(type, "type");
         lock.lock();
         try {
             setType(type.number());

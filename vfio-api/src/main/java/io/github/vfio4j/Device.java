@@ -155,6 +155,7 @@ public final class Device implements AutoCloseable {
      *     limit on locked memory
      */
     public void attach(PageTable pageTable) {
+        Objects.requireNonNull(pageTable, "pageTable");
         Iommufd own = iommufd();
         own.lock.lock();
         try {
@@ -281,6 +282,7 @@ public final class Device implements AutoCloseable {
      * @throws UnsupportedOperationException if the device is not PCI
      */
     public Irq irq(PciIrq irq) {
+        Objects.requireNonNull(irq, "irq");
         checkPci();
         return irq(irq.index());
     }
@@ -389,12 +391,13 @@ public final class Device implements AutoCloseable {
      *     not bound to vfio-pci; {@code EBUSY} while a thread accesses one of them
      */
     public void hotReset(Group... others) {
+        List<Group> groups = Given.elements(others, "others");
         List<AffectedDevice> affected = affectedByHotReset();
         Map<Integer, Group> given = new LinkedHashMap<>();
         if (group != null) {
             given.put(group.number(), group);
         }
-        for (Group other : others) {
+        for (Group other : groups) {
             if (other.vfio().kernel() != vfio().kernel()) {
                 throw new IllegalArgumentException("group " + other.number() + " belongs to another kernel");
             }
@@ -757,7 +760,8 @@ public final class Device implements AutoCloseable {
      * @throws RuleViolation if the device is closed
      */
     public void onRequest(Duration time, Consumer<DeviceRequest> handler) {
-        Objects.requireNonNull(handler);
+        Objects.requireNonNull(time, "time");
+        Objects.requireNonNull(handler, "handler");
         if (time.isNegative()) {
             throw new IllegalArgumentException("a time to close the device in is not negative: " + time);
         }
@@ -783,7 +787,7 @@ public final class Device implements AutoCloseable {
      * @throws RuleViolation if the device is closed
      */
     public void onError(Consumer<Device> handler) {
-        Objects.requireNonNull(handler);
+        Objects.requireNonNull(handler, "handler");
         watched().onError(handler);
     }
 

@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalInt;
 
 /** One capability of the answer to {@code VFIO_DEVICE_GET_INFO} (linux/vfio.h, linux/vfio_zdev.h). */
@@ -29,7 +30,12 @@ public sealed interface DeviceCapability {
      */
     record ZpciBase(
             long startDma, long endDma, int pchid, int vfn, int fmbLength, int pft, int gid, OptionalInt fh)
-            implements DeviceCapability {}
+            implements DeviceCapability {
+        /** Nothing is null. */
+        public ZpciBase {
+            Objects.requireNonNull(fh, "fh");
+        }
+    }
 
     /**
      * What CLP tells of a zPCI function's group ({@code VFIO_DEVICE_INFO_CAP_ZPCI_GROUP}).
@@ -52,7 +58,12 @@ public sealed interface DeviceCapability {
             int maxstbl,
             int version,
             OptionalInt imaxstbl)
-            implements DeviceCapability {}
+            implements DeviceCapability {
+        /** Nothing is null. */
+        public ZpciGroup {
+            Objects.requireNonNull(imaxstbl, "imaxstbl");
+        }
+    }
 
     /**
      * The utility string of a zPCI function, in EBCDIC ({@code VFIO_DEVICE_INFO_CAP_ZPCI_UTIL}).
@@ -62,7 +73,7 @@ public sealed interface DeviceCapability {
     record ZpciUtility(List<Byte> bytes) implements DeviceCapability {
         /** Copies the string. */
         public ZpciUtility {
-            bytes = List.copyOf(bytes);
+            bytes = Given.elements(bytes, "bytes");
         }
     }
 
@@ -74,7 +85,7 @@ public sealed interface DeviceCapability {
     record ZpciPath(List<Byte> bytes) implements DeviceCapability {
         /** Copies the path. */
         public ZpciPath {
-            bytes = List.copyOf(bytes);
+            bytes = Given.elements(bytes, "bytes");
         }
     }
 

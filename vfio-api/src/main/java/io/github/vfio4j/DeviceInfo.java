@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -36,7 +37,8 @@ public record DeviceInfo(
 
     /** Copies the list. */
     public DeviceInfo {
-        capabilities = List.copyOf(capabilities);
+        Objects.requireNonNull(bus, "bus");
+        capabilities = Given.elements(capabilities, "capabilities");
     }
 
     /**
@@ -56,6 +58,7 @@ public record DeviceInfo(
      * @return the first of that type
      */
     public <T extends DeviceCapability> Optional<T> capability(Class<T> type) {
+        Objects.requireNonNull(type, "type");
         return capabilities.stream().filter(type::isInstance).map(type::cast).findFirst();
     }
 }

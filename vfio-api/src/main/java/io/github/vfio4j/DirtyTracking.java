@@ -1,5 +1,7 @@
 package io.github.vfio4j;
 
+import java.util.Objects;
+
 /**
  * Dirty tracking, from {@link Type1#trackDirtyPages} or {@link Hwpt#trackDirtyPages} to its close.
  *
@@ -38,6 +40,7 @@ public final class DirtyTracking implements AutoCloseable {
      * @throws IllegalArgumentException if the buffer is not mapped in this IOMMU
      */
     public DirtyBitmap read(DmaBuffer buffer) {
+        Objects.requireNonNull(buffer, "buffer");
         return tracker.read(this, buffer);
     }
 
@@ -67,6 +70,7 @@ public final class DirtyTracking implements AutoCloseable {
      * @throws VfioException if the kernel does not unmap it; the memory is kept then
      */
     public DirtyBitmap unmap(DmaBuffer buffer) {
+        Objects.requireNonNull(buffer, "buffer");
         DirtyBitmap dirty = tracker.unmap(this, buffer);
         buffer.freeMemory();
         return dirty;

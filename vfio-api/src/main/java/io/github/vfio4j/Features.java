@@ -6,6 +6,7 @@ import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.FeaturePort;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 
 /**
@@ -35,6 +36,7 @@ public final class Features {
      * @throws RuleViolation if the device is closed
      */
     public boolean has(DeviceFeature feature) {
+        Objects.requireNonNull(feature, "feature");
         device.checkOpen(Operation.DEVICE_FEATURE);
         return port.has(feature);
     }
@@ -45,6 +47,7 @@ public final class Features {
      * @param token the token
      */
     public void setVfToken(UUID token) {
+        Objects.requireNonNull(token, "token");
         check(Operation.PCI_VF_TOKEN, DeviceFeature.PCI_VF_TOKEN);
         port.setVfToken(token);
     }
@@ -151,6 +154,7 @@ public final class Features {
      * @throws VfioException what the device's driver fails with
      */
     public DmaLogging startDmaLogging(long pageSize, List<IovaRange> ranges) {
+        List<IovaRange> logged = Given.elements(ranges, "ranges");
         if (pageSize <= 0 || Long.bitCount(pageSize) != 1) {
             throw new IllegalArgumentException("a page of " + pageSize + " bytes is no power of two");
         }
@@ -165,7 +169,7 @@ public final class Features {
 
                 @Override
                 public long loggedRanges() {
-                    return ranges.size();
+                    return logged.size();
                 }
 
                 @Override
@@ -175,20 +179,20 @@ public final class Features {
 
                 @Override
                 public boolean loggedRangesAligned() {
-                    return ranges.stream().allMatch(range -> ((range.first() | range.last() + 1) & pageSize - 1) == 0);
+                    return logged.stream().allMatch(range -> ((range.first() | range.last() + 1) & pageSize - 1) == 0);
                 }
 
                 @Override
                 public boolean loggedRangesWrap() {
-                    return ranges.stream().anyMatch(range -> range.last() == -1);
+                    return logged.stream().anyMatch(range -> range.last() == -1);
                 }
 
                 @Override
                 public boolean loggedRangesOverlap() {
-                    return overlap(ranges);
+                    return overlap(logged);
                 }
             });
-            return device.keep(new DmaLogging(device, port.startDmaLogging(pageSize, ranges)));
+            return device.keep(new DmaLogging(device, port.startDmaLogging(pageSize, logged)));
         } finally {
             device.lock().unlock();
         }
@@ -227,6 +231,8 @@ public final class Features {
      * @throws VfioException {@code EOPNOTSUPP} if the device's memory cannot be shared
      */
     public DmaBuf exportDmaBuf(Region region, List<RegionInfo.Area> parts) {
+        Objects.requireNonNull(region, "region");
+        List<RegionInfo.Area> shares = Given.elements(parts, "parts");
         long page = device.vfio().kernel().pageSize();
         RegionInfo info = region.info();
         device.lock().lock();
@@ -240,7 +246,7 @@ public final class Features {
 
                 @Override
                 public long sharedParts() {
-                    return parts.size();
+                    return shares.size();
                 }
 
                 @Override
@@ -250,16 +256,16 @@ public final class Features {
 
                 @Override
                 public boolean sharedPartsAligned() {
-                    return parts.stream().allMatch(part -> part.size() > 0 && (part.offset() | part.size()) % page == 0);
+                    return shares.stream().allMatch(part -> part.size() > 0 && (part.offset() | part.size()) % page == 0);
                 }
 
                 @Override
                 public boolean sharedPartsInside() {
                     RegionInfo.Area whole = new RegionInfo.Area(0, info.mappable() ? info.size() : 0);
-                    return parts.stream().allMatch(part -> whole.contains(part.offset(), part.size()));
+                    return shares.stream().allMatch(part -> whole.contains(part.offset(), part.size()));
                 }
             });
-            DmaBufPort shared = port.exportDmaBuf(info.index(), parts);
+            DmaBufPort shared = port.exportDmaBuf(info.index(), shares);
             return device.keep(new DmaBuf(device, shared));
         } finally {
             device.lock().unlock();

@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -10,6 +11,13 @@ import java.util.Optional;
  * @param use what that means
  */
 public record GroupMember(String name, Optional<String> driver, Use use) {
+    /** Nothing is null. */
+    public GroupMember {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(driver, "driver");
+        Objects.requireNonNull(use, "use");
+    }
+
     /** What the driver of a member means for the group. */
     public enum Use {
         /** Bound to a VFIO driver: a program can open it. */

@@ -3,6 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.HandoverPort;
+import java.util.Objects;
 import java.util.function.Supplier;
 
 /**
@@ -38,6 +39,7 @@ public final class Handover implements AutoCloseable {
      * @throws VfioException {@code EPIPE} if the other end is closed, {@code EAGAIN} if it does not receive
      */
     public PeerUser send(Group group) {
+        Objects.requireNonNull(group, "group");
         return send(group, null);
     }
 
@@ -51,6 +53,7 @@ public final class Handover implements AutoCloseable {
      * @throws IllegalArgumentException if another process handed the device over
      */
     public PeerUser send(Device device) {
+        Objects.requireNonNull(device, "device");
         return send(device.group(), device);
     }
 

@@ -97,7 +97,7 @@ public final class Interrupt {
      * @throws VfioException {@code EMFILE} if the process has too many files open
      */
     public void onInterrupt(InterruptHandler callback) {
-        Objects.requireNonNull(callback);
+        Objects.requireNonNull(callback, "callback");
         checkOpen(Operation.EPOLL_CTL);
         synchronized (this) {
             InterruptHandler earlier = handler;

@@ -4,6 +4,7 @@ import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.IrqAction;
 import io.github.vfio4j.spi.Kernel;
+import java.util.Objects;
 
 /**
  * The enabled interrupts of one index of a device. Closing this, or the device, disables them: nothing fires any more,
@@ -81,6 +82,7 @@ public final class Interrupts implements AutoCloseable {
      * @throws RuleViolation if these are disabled
      */
     public void trigger(int start, boolean... chosen) {
+        Objects.requireNonNull(chosen, "chosen");
         device.lock().lock();
         try {
             for (int i = 0; i < chosen.length; i++) {

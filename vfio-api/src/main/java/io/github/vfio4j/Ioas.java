@@ -3,6 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.Facts;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalLong;
 
 /**
@@ -73,25 +74,26 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
      * @throws RuleViolation if they are not like that, or this address space is closed
      */
     public void allow(List<IovaRange> ranges) {
+        List<IovaRange> wanted = Given.elements(ranges, "ranges");
         lock.lock();
         try {
             Rule.check(contract, Operation.IOAS_ALLOW_IOVAS, alive());
             Rule.check(contract, Operation.IOAS_ALLOW_IOVAS, new Alive() {
                 @Override
                 public boolean rangesApart() {
-                    return ranges.stream().allMatch(one -> one.first() != one.last())
-                            && ranges.stream().noneMatch(one -> ranges.stream()
+                    return wanted.stream().allMatch(one -> one.first() != one.last())
+                            && wanted.stream().noneMatch(one -> wanted.stream()
                                     .anyMatch(other -> other != one && meets(one, other)));
                 }
 
                 @Override
                 public boolean reservedIsFree() {
-                    return ranges.stream()
+                    return wanted.stream()
                             .allMatch(one -> usable().stream().anyMatch(range -> range.contains(one)));
                 }
             });
-            iommufd.port.allow(id, ranges);
-            allowed = List.copyOf(ranges);
+            iommufd.port.allow(id, wanted);
+            allowed = wanted;
         } finally {
             lock.unlock();
         }
@@ -133,6 +135,8 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     }
 
     private DmaBuffer copy(OptionalLong wantedIova, DmaBuffer buffer, Access access) {
+        Objects.requireNonNull(buffer, "buffer");
+        Objects.requireNonNull(access, "access");
         if (!(buffer.space() instanceof Ioas source) || source.iommufd != iommufd) {
             throw new IllegalArgumentException(buffer + " is in no address space of this iommufd");
         }
@@ -177,6 +181,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
      *     mapped that it cannot map, {@code ENOMEM} over the limit on locked memory
      */
     public Hwpt allocateHwpt(Device device, boolean dirtyTracking) {
+        Objects.requireNonNull(device, "device");
         int deviceId = device.idIn(iommufd);
         iommufd.lock.lock();
         try {

@@ -11,6 +11,6 @@ import java.util.List;
 public record IoasInfo(List<IovaRange> ranges, long granule) {
     /** Makes an info; the list is copied. */
     public IoasInfo {
-        ranges = List.copyOf(ranges);
+        ranges = Given.elements(ranges, "ranges");
     }
 }

@@ -2,6 +2,7 @@ package io.github.vfio4j;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Objects;
 
 /**
  * What the IOMMU of a device is and can do ({@code IOMMU_GET_HW_INFO}).
@@ -17,6 +18,7 @@ public record IommuHardware(int type, long capabilities, int pasidBits, ByteBuff
 
     /** Makes one; the data is what the buffer has left. */
     public IommuHardware {
+        Objects.requireNonNull(data, "data");
         data = data.slice().asReadOnlyBuffer().order(ByteOrder.nativeOrder());
     }
 

@@ -7,6 +7,7 @@ import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.OpenGroups;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
@@ -51,6 +52,7 @@ public final class Iommufd implements AutoCloseable {
      *     {@code EBUSY} if another process has the device or its group
      */
     public Device openDevice(PciAddress address) {
+        Objects.requireNonNull(address, "address");
         return openDevice(address.toString(), vfio.pciDevice(address).iommuGroup(), true);
     }
 
@@ -63,6 +65,7 @@ public final class Iommufd implements AutoCloseable {
      * @throws VfioException as {@link #openDevice(PciAddress)}
      */
     public Device openDeviceUnwatched(PciAddress address) {
+        Objects.requireNonNull(address, "address");
         return openDevice(address.toString(), vfio.pciDevice(address).iommuGroup(), false);
     }
 
@@ -75,6 +78,7 @@ public final class Iommufd implements AutoCloseable {
      * @throws VfioException as {@link #openDevice(PciAddress)}
      */
     public Device openDevice(UUID mediatedDevice) {
+        Objects.requireNonNull(mediatedDevice, "mediatedDevice");
         return openDevice(mediatedDevice.toString(), vfio.groupOf(mediatedDevice), false);
     }
 

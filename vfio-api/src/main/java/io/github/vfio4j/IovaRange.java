@@ -1,5 +1,7 @@
 package io.github.vfio4j;
 
+import java.util.Objects;
+
 /**
  * A range of IO virtual addresses, both ends included. Addresses are unsigned.
  *
@@ -25,6 +27,7 @@ public record IovaRange(long first, long last) {
      * @return true if every address of {@code that} is in this range
      */
     public boolean contains(IovaRange that) {
+        Objects.requireNonNull(that, "that");
         return Long.compareUnsigned(first, that.first) <= 0 && Long.compareUnsigned(that.last, last) <= 0;
     }
 

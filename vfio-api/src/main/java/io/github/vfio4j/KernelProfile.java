@@ -1,5 +1,7 @@
 package io.github.vfio4j;
 
+import java.util.Objects;
+
 /**
  * A line of kernels whose VFIO answers alike. Where the lines differ, {@linkplain Rule#errno(KernelProfile) rules}
  * say how.
@@ -31,6 +33,7 @@ public enum KernelProfile {
      * @return true if it is older
      */
     public boolean isBefore(KernelProfile other) {
+        Objects.requireNonNull(other, "other");
         return compareTo(other) < 0;
     }
 

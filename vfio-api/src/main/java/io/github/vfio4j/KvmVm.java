@@ -4,6 +4,7 @@ import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.KvmPort;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -40,6 +41,7 @@ public final class KvmVm implements AutoCloseable {
      * @throws VfioException {@code EIO} in another process than the one that made the virtual machine
      */
     public KvmUser add(Group group) {
+        Objects.requireNonNull(group, "group");
         return add(group, null);
     }
 
@@ -54,6 +56,7 @@ public final class KvmVm implements AutoCloseable {
      * @throws IllegalArgumentException if another process handed the device over
      */
     public KvmUser add(Device device) {
+        Objects.requireNonNull(device, "device");
         return add(device.group(), device);
     }
 

@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -8,4 +9,10 @@ import java.util.Optional;
  * @param what the handle, such as {@code device 0000:06:0d.0}
  * @param opened where it was opened, as the stack trace of an exception that nobody threw; empty unless asked for
  */
-public record LostHandle(String what, Optional<Throwable> opened) {}
+public record LostHandle(String what, Optional<Throwable> opened) {
+    /** Nothing is null. */
+    public LostHandle {
+        Objects.requireNonNull(what, "what");
+        Objects.requireNonNull(opened, "opened");
+    }
+}

@@ -3,6 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.MigrationPort;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -53,6 +54,7 @@ public final class Migration {
      * @throws VfioException what the device's driver fails with
      */
     public Optional<MigrationStream> change(MigrationState next) {
+        Objects.requireNonNull(next, "next");
         device.lock().lock();
         try {
             device.checkOpen(Operation.MIG_DEVICE_STATE);

@@ -5,6 +5,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
+import java.util.Objects;
 
 /**
  * The state of a device as a stream of bytes: read from a device that is being saved, written to one that is resuming;
@@ -34,6 +35,7 @@ public final class MigrationStream implements ByteChannel {
      */
     @Override
     public int read(ByteBuffer target) {
+        Objects.requireNonNull(target, "target");
         int most = Math.min(target.remaining(), PIECE);
         if (most == 0) {
             return 0;
@@ -57,6 +59,7 @@ public final class MigrationStream implements ByteChannel {
      */
     @Override
     public int write(ByteBuffer source) {
+        Objects.requireNonNull(source, "source");
         int most = Math.min(source.remaining(), PIECE);
         if (most == 0) {
             return 0;

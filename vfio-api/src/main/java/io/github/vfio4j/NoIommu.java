@@ -1,5 +1,7 @@
 package io.github.vfio4j;
 
+import java.util.Objects;
+
 /**
  * What {@link Container#setUnsafeNoIommu} gives: the way to the devices of groups without an IOMMU. Nothing stands between
  * these devices and memory: what a program lets them do, they do to the whole machine. There is nothing to map with, for
@@ -28,6 +30,8 @@ public final class NoIommu {
      *     opening it gives
      */
     public Device openDevice(Group group, PciAddress address) {
+        Objects.requireNonNull(group, "group");
+        Objects.requireNonNull(address, "address");
         return container.openDevice(group, address.toString(), null, () -> !ended, true);
     }
 

@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import java.util.HexFormat;
+import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -36,6 +37,7 @@ public record PciAddress(int domain, int bus, int device, int function) implemen
      * @throws IllegalArgumentException if {@code text} is not such an address
      */
     public static PciAddress parse(String text) {
+        Objects.requireNonNull(text, "text");
         Matcher m = FORM.matcher(text);
         if (!m.matches()) {
             throw new IllegalArgumentException(
@@ -51,6 +53,7 @@ public record PciAddress(int domain, int bus, int device, int function) implemen
 
     @Override
     public int compareTo(PciAddress that) {
+        Objects.requireNonNull(that, "that");
         int byDomain = Integer.compareUnsigned(domain, that.domain);
         return byDomain != 0 ? byDomain : Integer.compare(devfn(), that.devfn());
     }

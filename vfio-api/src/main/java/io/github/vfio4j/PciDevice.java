@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -20,6 +21,13 @@ public record PciDevice(
         int classCode,
         Optional<String> driver,
         OptionalInt iommuGroup) {
+    /** Nothing is null. */
+    public PciDevice {
+        Objects.requireNonNull(address, "address");
+        Objects.requireNonNull(driver, "driver");
+        Objects.requireNonNull(iommuGroup, "iommuGroup");
+    }
+
 
     /**
      * Is it a bridge to another bus? VFIO gives no bridge to a program.

@@ -3,6 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.GroupPort;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -62,6 +63,7 @@ public final class ReceivedGroup implements AutoCloseable {
      * @throws VfioException {@code EINVAL} if the container has no IOMMU, {@code ENODEV} if the group has no such device
      */
     public Device openDevice(PciAddress address) {
+        Objects.requireNonNull(address, "address");
         lock.lock();
         try {
             Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, membership());
@@ -94,6 +96,7 @@ public final class ReceivedGroup implements AutoCloseable {
      * @throws VfioException as {@link Container#attach}; this handle stays as it is then
      */
     public Group attachTo(Container container) {
+        Objects.requireNonNull(container, "container");
         lock.lock();
         try {
             Rule.check(vfio.contract(), Operation.GROUP_SET_CONTAINER, membership());

@@ -2,6 +2,7 @@ package io.github.vfio4j;
 
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /**
  * A region of a device: a BAR, the ROM, configuration space, or one of the device's own. Safe from any thread.
@@ -70,6 +71,7 @@ public final class Region {
      * @throws VfioException {@code EIO} when memory decode is off, or when the kernel reads fewer bytes
      */
     public void read(long offset, MemorySegment target) {
+        Objects.requireNonNull(target, "target");
         device.checkOpen(Operation.REGION_READ);
         checkBounds(offset, target);
         checkWhole(Operation.REGION_READ, device.port().read(info.offset() + offset, target), target);
@@ -87,6 +89,7 @@ public final class Region {
      * @throws VfioException {@code EIO} when memory decode is off, or when the kernel writes fewer bytes
      */
     public void write(long offset, MemorySegment source) {
+        Objects.requireNonNull(source, "source");
         if (device.info().pci() && info.index() == PciConfig.REGION) {
             throw new IllegalArgumentException("write configuration space through device.config()");
         }

@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -28,7 +29,8 @@ public record RegionInfo(
         Optional<Type> type) {
     /** Copies the list. */
     public RegionInfo {
-        areas = List.copyOf(areas);
+        areas = Given.elements(areas, "areas");
+        Objects.requireNonNull(type, "type");
     }
 
     /**

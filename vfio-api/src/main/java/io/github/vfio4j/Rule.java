@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -3744,6 +3745,7 @@ public enum Rule {
      * @return true for the kernel's rules; for the documents' if the kernel is the documents' own
      */
     public boolean isOf(KernelProfile kernel) {
+        Objects.requireNonNull(kernel, "kernel");
         return kind() == Kind.KERNEL || kind() == Kind.DOCUMENTS && kernel == KernelProfile.DOCUMENTS;
     }
 
@@ -3764,6 +3766,7 @@ public enum Rule {
      * @return the errno
      */
     public Errno errno(KernelProfile kernel) {
+        Objects.requireNonNull(kernel, "kernel");
         return errno;
     }
 
@@ -3818,6 +3821,9 @@ public enum Rule {
      */
     @SuppressWarnings("exports") // facts come from a backend; a user has none to ask with
     public static Optional<Rule> firstBroken(KernelProfile kernel, Operation operation, Facts facts) {
+        Objects.requireNonNull(kernel, "kernel");
+        Objects.requireNonNull(operation, "operation");
+        Objects.requireNonNull(facts, "facts");
         for (Rule rule : (kernel == KernelProfile.DOCUMENTS ? AS_DOCUMENTED : IN_ORDER).get(operation)) {
             if (rule.isOf(kernel) && rule.isBrokenBy(facts)) {
                 return Optional.of(rule);

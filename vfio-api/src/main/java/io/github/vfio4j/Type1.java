@@ -3,6 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.Facts;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 
@@ -68,6 +69,8 @@ public final class Type1 extends AddressSpace {
      * @throws VfioException {@code ENODEV} if the group has no such device on a VFIO driver, or what opening it gives
      */
     public Device openDevice(Group group, PciAddress address) {
+        Objects.requireNonNull(group, "group");
+        Objects.requireNonNull(address, "address");
         return container.openDevice(group, address.toString(), this, () -> !ended(), true);
     }
 
@@ -82,6 +85,8 @@ public final class Type1 extends AddressSpace {
      * @throws VfioException as {@link #openDevice(Group, PciAddress)}
      */
     public Device openDeviceUnwatched(Group group, PciAddress address) {
+        Objects.requireNonNull(group, "group");
+        Objects.requireNonNull(address, "address");
         return container.openDevice(group, address.toString(), this, () -> !ended(), false);
     }
 
@@ -96,6 +101,8 @@ public final class Type1 extends AddressSpace {
      * @throws VfioException as {@link #openDevice(Group, PciAddress)}
      */
     public Device openDevice(Group group, UUID mediatedDevice) {
+        Objects.requireNonNull(group, "group");
+        Objects.requireNonNull(mediatedDevice, "mediatedDevice");
         return container.openDevice(group, mediatedDevice.toString(), this, () -> !ended(), false);
     }
 
@@ -292,6 +299,7 @@ public final class Type1 extends AddressSpace {
      * @throws IllegalArgumentException if the buffer is not mapped in this IOMMU
      */
     public void takeAddress(DmaBuffer buffer) {
+        Objects.requireNonNull(buffer, "buffer");
         lock.lock();
         try {
             Rule.check(contract, Operation.IOMMU_UNMAP_DMA, alive());
@@ -332,6 +340,7 @@ public final class Type1 extends AddressSpace {
      * @throws VfioException {@code ENOMEM} over the limit on locked memory, if another process had mapped it
      */
     public void giveAddress(DmaBuffer buffer) {
+        Objects.requireNonNull(buffer, "buffer");
         lock.lock();
         try {
             Rule.check(contract, Operation.IOMMU_MAP_DMA, alive());

@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -17,7 +18,9 @@ public record Type1Info(
         long pageSizes, List<IovaRange> ranges, OptionalInt mappingsLeft, Optional<DirtyTrackingInfo> dirtyTracking) {
     /** Makes an info; the list is copied. */
     public Type1Info {
-        ranges = List.copyOf(ranges);
+        ranges = Given.elements(ranges, "ranges");
+        Objects.requireNonNull(mappingsLeft, "mappingsLeft");
+        Objects.requireNonNull(dirtyTracking, "dirtyTracking");
     }
 
     /**

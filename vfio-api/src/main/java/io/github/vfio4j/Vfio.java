@@ -64,6 +64,7 @@ public final class Vfio implements AutoCloseable {
      * @throws IllegalStateException as {@link #open()}
      */
     public static Vfio open(Contract contract) {
+        Objects.requireNonNull(contract, "contract");
         KernelProvider provider = ServiceLoader.load(KernelProvider.class)
                 .findFirst()
                 .orElseThrow(() -> new IllegalStateException(
@@ -80,7 +81,7 @@ public final class Vfio implements AutoCloseable {
      */
     @SuppressWarnings("exports") // a backend hands a kernel in; a user has none to hand in
     public static Vfio on(Kernel kernel, Contract contract) {
-        return new Vfio(kernel, Objects.requireNonNull(contract, "contract"));
+        return new Vfio(Objects.requireNonNull(kernel, "kernel"), Objects.requireNonNull(contract, "contract"));
     }
 
     /**
@@ -119,6 +120,7 @@ public final class Vfio implements AutoCloseable {
      * @throws VfioException {@code ENOENT} if there is no such function
      */
     public PciDevice pciDevice(PciAddress address) {
+        Objects.requireNonNull(address, "address");
         return kernel.pciDevice(address);
     }
 
@@ -141,6 +143,7 @@ public final class Vfio implements AutoCloseable {
      * @throws VfioException {@code ENOENT} if there is no such device
      */
     public OptionalInt groupOf(UUID mediatedDevice) {
+        Objects.requireNonNull(mediatedDevice, "mediatedDevice");
         return kernel.mediatedDeviceGroup(mediatedDevice);
     }
 
@@ -238,6 +241,7 @@ public final class Vfio implements AutoCloseable {
      * @throws VfioException as {@link #openGroup(int)}
      */
     public Group openGroup(int number, Path node) {
+        Objects.requireNonNull(node, "node");
         return openGroup(number, node, false);
     }
 
@@ -306,6 +310,7 @@ public final class Vfio implements AutoCloseable {
      * @throws VfioException if sysfs cannot be read
      */
     public OpenedBy wayTo(PciAddress address) {
+        Objects.requireNonNull(address, "address");
         boolean offered = kernel.deviceNode(address.toString())
                 .filter(node -> kernel.binding().nodeAccess(node).isEmpty()
                         && kernel.binding().nodeAccess("/dev/iommu").isEmpty())
@@ -331,6 +336,8 @@ public final class Vfio implements AutoCloseable {
      * @throws VfioException as the steps do; nothing stays open then
      */
     public Device openDevice(PciAddress address, OpenedBy way) {
+        Objects.requireNonNull(address, "address");
+        Objects.requireNonNull(way, "way");
         return switch (way) {
             case GROUP -> openByGroup(address);
             case CDEV -> openByNode(address);
@@ -425,6 +432,7 @@ public final class Vfio implements AutoCloseable {
      * @throws VfioException {@code EADDRINUSE} if the address is taken
      */
     public HandoverListener listen(String address) {
+        Objects.requireNonNull(address, "address");
         checkOpen(Operation.HANDOVER_LISTEN);
         return keepOutside(Operation.HANDOVER_LISTEN, new HandoverListener(this, kernel.listen(address), address));
     }
@@ -438,6 +446,7 @@ public final class Vfio implements AutoCloseable {
      *     permission
      */
     public Handover connect(String address) {
+        Objects.requireNonNull(address, "address");
         checkOpen(Operation.HANDOVER_CONNECT);
         Handover connection = new Handover(this, kernel.connect(address), "the process at " + address);
         return keepOutside(Operation.HANDOVER_CONNECT, connection);

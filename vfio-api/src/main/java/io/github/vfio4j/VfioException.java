@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -22,7 +23,11 @@ public class VfioException extends RuntimeException {
      * @param subject what it was asked of, such as {@code /dev/vfio/26}
      */
     public VfioException(Operation operation, Errno errno, String subject) {
-        this(operation, errno, subject, message(operation, errno, subject, ""));
+        this(
+                Objects.requireNonNull(operation, "operation"),
+                Objects.requireNonNull(errno, "errno"),
+                Objects.requireNonNull(subject, "subject"),
+                message(operation, errno, subject, ""));
     }
 
     /** Makes an exception with a message of its own. */

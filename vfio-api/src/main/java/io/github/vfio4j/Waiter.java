@@ -61,6 +61,7 @@ public final class Waiter implements AutoCloseable {
      * @throws RuleViolation if the interrupt or this is closed
      */
     public void add(Interrupt interrupt) {
+        Objects.requireNonNull(interrupt, "interrupt");
         if (interrupt.interrupts().kernel() != kernel) {
             throw new IllegalArgumentException(interrupt + " belongs to another kernel");
         }
@@ -100,6 +101,7 @@ public final class Waiter implements AutoCloseable {
      * @param interrupt the interrupt
      */
     public void remove(Interrupt interrupt) {
+        Objects.requireNonNull(interrupt, "interrupt");
         lock.lock();
         try {
             int token = tokenOf(interrupt);
@@ -130,7 +132,7 @@ public final class Waiter implements AutoCloseable {
      * @throws IllegalArgumentException if the time is negative
      */
     public int await(Duration timeout, InterruptHandler handler) {
-        Objects.requireNonNull(handler);
+        Objects.requireNonNull(handler, "handler");
         long nanos = nanos(timeout);
         long start = System.nanoTime();
         int[] tokens = spare.getAndSet(null);
@@ -243,6 +245,7 @@ public final class Waiter implements AutoCloseable {
     }
 
     static long nanos(Duration timeout) {
+        Objects.requireNonNull(timeout, "timeout");
         if (timeout.isNegative()) {
             throw new IllegalArgumentException("a wait takes no negative time: " + timeout);
         }

@@ -1,0 +1,27 @@
+package io.github.vfio4j;
+
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.Objects;
+
+/** Looks at what programs hand in, before anything is done with it. */
+final class Given {
+    private Given() {}
+
+    /**
+     * Copies what a program may change at any time.
+     *
+     * @throws NullPointerException if it or one of its elements is null; names it
+     */
+    static <T> List<T> elements(Collection<T> given, String name) {
+        for (T element : Objects.requireNonNull(given, name)) {
+            Objects.requireNonNull(element, () -> name + " contains null");
+        }
+        return List.copyOf(given);
+    }
+
+    static <T> List<T> elements(T[] given, String name) {
+        return elements(Arrays.asList(Objects.requireNonNull(given, name)), name);
+    }
+}
