@@ -127,7 +127,6 @@ public final class Hwpt implements PageTable, AutoCloseable {
         }
 
         private DirtyBitmap dirtyPages(DirtyTracking asked, long iova, long size, boolean clear) {
-            long page = ioas.smallestPage();
             Rule.check(ioas.contract, Operation.HWPT_GET_DIRTY_BITMAP, new Alive() {
                 @Override
                 public boolean handleOpen() {
@@ -146,9 +145,10 @@ public final class Hwpt implements PageTable, AutoCloseable {
 
                 @Override
                 public boolean dirtyRangeAligned() {
-                    return ((iova | size) & (page - 1)) == 0;
+                    return ((iova | size) & (ioas.smallestPage() - 1)) == 0;
                 }
             });
+            long page = ioas.smallestPage();
             long[] words = DirtyBitmap.words(size, page);
             ioas.iommufd().port.dirtyPages(id, iova, size, page, words, clear);
             return new DirtyBitmap(iova, size, page, words);

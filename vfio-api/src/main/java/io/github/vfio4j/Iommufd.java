@@ -83,6 +83,7 @@ public final class Iommufd implements AutoCloseable {
     }
 
     private Device openDevice(String name, OptionalInt group, boolean watched) {
+        checkOpen(Operation.DEVICE_BIND_IOMMUFD);
         OpenGroups open = vfio.kernel().openGroups();
         long groupKey = Group.key(vfio.kernel(), group);
         lock.lock();

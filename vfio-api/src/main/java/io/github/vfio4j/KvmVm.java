@@ -64,6 +64,9 @@ public final class KvmVm implements AutoCloseable {
         if (group.vfio().kernel() != vfio.kernel()) {
             throw new IllegalArgumentException("the virtual machine and the group are of different kernels");
         }
+        if (closed) { // before the group is asked for its status
+            throw new RuleViolation(Rule.HANDLE_OPEN, Operation.KVM_FILE_ADD, "");
+        }
         return group.locked(() -> {
             group.checkExternalUser(Operation.KVM_FILE_ADD, device);
             lock.lock();

@@ -311,6 +311,7 @@ public final class Vfio implements AutoCloseable {
      */
     public OpenedBy wayTo(PciAddress address) {
         Objects.requireNonNull(address, "address");
+        checkOpen(Operation.OPEN_DEVICE);
         boolean offered = kernel.deviceNode(address.toString())
                 .filter(node -> kernel.binding().nodeAccess(node).isEmpty()
                         && kernel.binding().nodeAccess("/dev/iommu").isEmpty())
@@ -338,6 +339,7 @@ public final class Vfio implements AutoCloseable {
     public Device openDevice(PciAddress address, OpenedBy way) {
         Objects.requireNonNull(address, "address");
         Objects.requireNonNull(way, "way");
+        checkOpen(Operation.OPEN_DEVICE);
         return switch (way) {
             case GROUP -> openByGroup(address);
             case CDEV -> openByNode(address);
@@ -470,12 +472,16 @@ public final class Vfio implements AutoCloseable {
      * @param places whether to remember where each handle was opened
      * @param listener is told all lost handles at once, in a thread of the library; must not refer to this object or to
      *     a handle, or they will never be lost
-     * @throws IllegalStateException if something was opened through this object already, or this was called before
+     * @throws IllegalStateException if something was opened through this object already, this was called before, or this
+     *     object is closed
      */
     public void reportLost(boolean places, Consumer<List<LostHandle>> listener) {
         Objects.requireNonNull(listener, "listener");
         lock.lock();
         try {
+            if (closed) {
+                throw new IllegalStateException("this Vfio is closed: nothing is opened through it any more");
+            }
             boolean used = Stream.of(containers, groups, iommufds, waiters, outside)
                     .anyMatch(handles -> !handles.isEmpty());
             if (used || openHandles != null) {

@@ -214,7 +214,7 @@ final class LiveHandles implements AutoCloseable {
 
     private void handOver(Vfio vfio) {
         Container container = vfio.openContainer();
-        Group group = vfio.openGroup(28);
+        Group group = add(HANDED_OVER, vfio.openGroup(28));
         container.attach(group);
         container.setIommu(IommuType.TYPE1_V2);
         HandoverListener listener = add(HANDED_OVER, vfio.listen("/tmp/bad-input"));
