@@ -74,8 +74,12 @@ public final class DirtyBitmap {
      *
      * @param page where to start, from 0
      * @return that page's number, {@code page} or above; empty if there is none
+     * @throws IndexOutOfBoundsException if the number is negative
      */
     public OptionalLong nextDirty(long page) {
+        if (page < 0) {
+            throw new IndexOutOfBoundsException("page " + page);
+        }
         long word = page / Long.SIZE;
         long mask = -1L << page % Long.SIZE;
         for (; word < words.length; word++, mask = -1) {
@@ -126,8 +130,27 @@ public final class DirtyBitmap {
         return "%d of %d pages dirty from IOVA 0x%x on".formatted(dirtyPages(), pages(), iova);
     }
 
-    /** Makes room for the bits of a range. */
+    /**
+     * Makes room for the bits of a range.
+     *
+     * @throws IllegalArgumentException if no array holds them
+     */
     static long[] words(long size, long page) {
-        return new long[Math.toIntExact((size / page + Long.SIZE - 1) / Long.SIZE)];
+        checkSize(size, page);
+        return new long[(int) ((size / page + Long.SIZE - 1) / Long.SIZE)];
+    }
+
+    /**
+     * Refuses a range whose bits no array holds, before anybody is asked for them.
+     *
+     * @throws IllegalArgumentException if it is as large as that; a negative size is
+     */
+    static void checkSize(long size, long page) {
+        long most = (long) Integer.MAX_VALUE * Long.SIZE; // pages; of 4 KiB that is more than all of 48 bits
+        if (Long.compareUnsigned(Long.divideUnsigned(size, page), most) > 0) {
+            throw new IllegalArgumentException(
+                    "a bitmap is of %d pages of %d bytes at most, not of 0x%x bytes: read it in parts"
+                            .formatted(most, page, size));
+        }
     }
 }

@@ -53,6 +53,7 @@ public final class DirtyTracking implements AutoCloseable {
      * @param size bytes, a multiple of the smallest page
      * @return the pages
      * @throws RuleViolation if the range is not like that, tracking is off, or the IOMMU has ended
+     * @throws IllegalArgumentException if the range is too large for one bitmap
      */
     public DirtyBitmap read(long iova, long size) {
         return tracker.read(this, iova, size);

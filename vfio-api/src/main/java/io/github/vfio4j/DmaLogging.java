@@ -29,7 +29,7 @@ public final class DmaLogging implements AutoCloseable {
      * @param iova the first address, a multiple of the page
      * @param size bytes, a multiple of the page
      * @return which pages the device wrote since the log was read last
-     * @throws IllegalArgumentException if the range is not of whole pages
+     * @throws IllegalArgumentException if the range is not of whole pages, wraps, or is too large for one bitmap
      * @throws RuleViolation if the log or the device is closed
      * @throws VfioException what the device's driver fails with
      */
@@ -38,6 +38,10 @@ public final class DmaLogging implements AutoCloseable {
             throw new IllegalArgumentException(
                     "%d bytes at 0x%x are no whole pages of %d bytes".formatted(size, iova, pageSize));
         }
+        if (Long.compareUnsigned(iova + size - 1, iova) < 0) {
+            throw new IllegalArgumentException("%d bytes at 0x%x are beyond the last IOVA".formatted(size, iova));
+        }
+        DirtyBitmap.checkSize(size, pageSize);
         device.lock().lock();
         try {
             if (closed) {

@@ -11,6 +11,8 @@ import java.util.UUID;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class FeaturesTest {
     private static final List<IovaRange> ONE = List.of(new IovaRange(0x1000, 0x1fff));
@@ -132,6 +134,15 @@ class FeaturesTest {
         features.startDmaLogging(4096, ONE);
         device.close();
         assertThat(kernel.newCalls()).containsSubsequence("end log", "close device");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 0", "0, -4096", "-4096, 8192", "0, 0x7ffffffffffff000", "0, 0x4000000000000000", "0x7ffffffffffff000, 1"})
+    void aReportOfNoPagesOrOfTooManyIsNotAskedFor(String iova, String size) {
+        DmaLogging log = features.startDmaLogging(4096, ONE);
+        kernel.newCalls();
+        assertThatIllegalArgumentException().isThrownBy(() -> log.report(Long.decode(iova), Long.decode(size)));
+        assertThat(kernel.newCalls()).isEmpty();
     }
 
     @Test
