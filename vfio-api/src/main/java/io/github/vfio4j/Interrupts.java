@@ -147,7 +147,8 @@ public final class Interrupts implements AutoCloseable {
         }
     }
 
-    private void set(int start, int count, boolean adding) {
+    /** Refuses what cannot be enabled, or added to what is. The device's lock is held. */
+    void checkAsked(int start, int count, boolean adding) {
         if (count < 1) {
             throw new IllegalArgumentException("at least 1 interrupt is enabled, not " + count);
         }
@@ -167,6 +168,10 @@ public final class Interrupts implements AutoCloseable {
                 return adding && irq.info().noResize() && start + count > allocated;
             }
         });
+    }
+
+    private void set(int start, int count, boolean adding) {
+        checkAsked(start, count, adding);
         if (!adding && irq.enabled()) {
             throw new IllegalStateException(
                     irq + " is enabled: add interrupts to what enable() returned, or close that first");

@@ -51,6 +51,7 @@ public final class Irq {
     public Interrupts enable(int start, int count) {
         device.lock().lock();
         try {
+            new Interrupts(device, this).checkAsked(start, count, false); // before the library gives up its own
             DeviceWatch watch = device.watch();
             if (watch != null) {
                 watch.giveUp(this);
