@@ -228,10 +228,15 @@ public final class Features {
      * @param parts whole pages of it, at least one part
      * @return the dma-buf
      * @throws RuleViolation besides, if the region is no BAR or the parts are not such
+     * @throws IllegalArgumentException if the region is another device's
      * @throws VfioException {@code EOPNOTSUPP} if the device's memory cannot be shared
      */
     public DmaBuf exportDmaBuf(Region region, List<RegionInfo.Area> parts) {
         Objects.requireNonNull(region, "region");
+        if (!region.isOf(device)) {
+            throw new IllegalArgumentException(
+                    "region " + region.info().index() + " is another device's, not one of " + device.name());
+        }
         List<RegionInfo.Area> shares = Given.elements(parts, "parts");
         long page = device.vfio().kernel().pageSize();
         RegionInfo info = region.info();

@@ -116,6 +116,10 @@ public final class Region {
         return device.ioEventFd(info, offset, width, bits);
     }
 
+    boolean isOf(Device asked) {
+        return device == asked;
+    }
+
     /** The device's lock is held. */
     void unmapped() {
         mapping = null;
