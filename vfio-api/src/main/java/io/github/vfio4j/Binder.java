@@ -52,6 +52,7 @@ public final class Binder {
      * @throws VfioException {@code ENOENT} if there is no such group
      */
     public List<GroupMember> members(int group) {
+        Given.groupNumber(group);
         return members(kernel, group);
     }
 
@@ -72,8 +73,11 @@ public final class Binder {
      *
      * @param group the group's number
      * @return the regions
+     * @throws VfioException {@code ENOENT} if there is no such group
      */
     public List<ReservedRegion> reservedRegions(int group) {
+        Given.groupNumber(group);
+        kernel.groupMembers(group); // tells if there is no such group
         return kernel.binding().reservedRegions(group);
     }
 

@@ -21,6 +21,17 @@ final class Given {
         return List.copyOf(given);
     }
 
+    /**
+     * Refuses what numbers no group.
+     *
+     * @throws IllegalArgumentException if the number is negative
+     */
+    static void groupNumber(int number) {
+        if (number < 0) {
+            throw new IllegalArgumentException("a group number is not negative: " + number);
+        }
+    }
+
     static <T> List<T> elements(T[] given, String name) {
         return elements(Arrays.asList(Objects.requireNonNull(given, name)), name);
     }

@@ -132,6 +132,7 @@ public final class Vfio implements AutoCloseable {
      * @throws VfioException {@code ENOENT} if there is no such group
      */
     public List<String> groupMembers(int number) {
+        Given.groupNumber(number);
         return kernel.groupMembers(number);
     }
 
@@ -260,9 +261,7 @@ public final class Vfio implements AutoCloseable {
     }
 
     private Group openGroup(int number, Path node, boolean unsafe) {
-        if (number < 0) {
-            throw new IllegalArgumentException("a group number is not negative: " + number);
-        }
+        Given.groupNumber(number);
         checkOpen(Operation.OPEN_GROUP);
         Group group;
         try {
