@@ -6,8 +6,11 @@ import io.github.vfio4j.Binder;
 import io.github.vfio4j.Binding;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Device;
+import io.github.vfio4j.DeviceCapability;
+import io.github.vfio4j.DirtyBitmap;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuf;
+import io.github.vfio4j.DmaLogging;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.Group;
@@ -44,6 +47,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.Timeout;
 
@@ -96,6 +100,25 @@ class ClosedHandleTest {
     @AfterEach
     void end() {
         opened.forEach(LiveHandles::close);
+    }
+
+    /** Types whose objects have no state in common with a kernel, or no object on a simulated one. */
+    private static boolean needsNoHandle(Class<?> type) {
+        return type.isRecord()
+                || type.isEnum()
+                || Throwable.class.isAssignableFrom(type)
+                || type.isInterface() && !type.isSealed() // programs implement it
+                || type == DeviceCapability.class // records
+                || type == DirtyBitmap.class // a snapshot
+                || type == DmaLogging.class; // no simulated device logs its DMA; FeaturesTest of vfio-api closes one
+    }
+
+    @Test
+    void noKindOfHandleIsForgotten() {
+        List<Handle> handles = handles();
+        assertThat(PublicApi.types().stream().filter(type -> !needsNoHandle(type)))
+                .hasSizeGreaterThan(30)
+                .allSatisfy(type -> assertThat(handles).anyMatch(handle -> type.isInstance(handle.object())));
     }
 
     @TestFactory
