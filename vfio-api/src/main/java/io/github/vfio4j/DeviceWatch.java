@@ -37,10 +37,15 @@ final class DeviceWatch {
 
     void onRequest(Duration time, Consumer<DeviceRequest> handler) {
         request.onFirst(() -> {
-            DeviceRequest asked = new DeviceRequest(device, Instant.now().plus(time));
+            DeviceRequest asked = new DeviceRequest(device, deadline(Instant.now(), time));
             Thread.ofPlatform().daemon().name("vfio4j-" + device.name() + "-asked-back").start(() -> closeAfter(time));
             handler.accept(asked);
         });
+    }
+
+    /** The end of a time, however long that is. */
+    private static Instant deadline(Instant now, Duration time) {
+        return time.compareTo(Duration.between(now, Instant.MAX)) < 0 ? now.plus(time) : Instant.MAX;
     }
 
     void onError(Consumer<Device> handler) {
@@ -66,7 +71,7 @@ final class DeviceWatch {
 
     private void closeAfter(Duration time) {
         try {
-            if (!ended.await(time.toNanos(), TimeUnit.NANOSECONDS)) {
+            if (!ended.await(TimeUnit.NANOSECONDS.convert(time), TimeUnit.NANOSECONDS)) {
                 device.close();
             }
         } catch (InterruptedException e) {
