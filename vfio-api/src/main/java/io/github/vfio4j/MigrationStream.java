@@ -31,11 +31,15 @@ public final class MigrationStream implements ByteChannel {
      *
      * @param target where to; at most 64 KiB are read at once
      * @return how many bytes; 0 in pre-copy when there is nothing at the moment; -1 at the end
+     * @throws IllegalArgumentException if the target can only be read
      * @throws VfioException {@code EBADF} if this is closed; what the device's driver fails with
      */
     @Override
     public int read(ByteBuffer target) {
         Objects.requireNonNull(target, "target");
+        if (target.isReadOnly()) { // what the kernel gives it gives once
+            throw new IllegalArgumentException("the target can only be read");
+        }
         int most = Math.min(target.remaining(), PIECE);
         if (most == 0) {
             return 0;

@@ -67,12 +67,16 @@ public final class Region {
      * @param offset bytes from the start of the region
      * @param target native memory to fill
      * @throws IndexOutOfBoundsException if the region ends before
+     * @throws IllegalArgumentException if the target is no native memory, or can only be read
      * @throws RuleViolation if the device is closed
      * @throws VfioException {@code EIO} when memory decode is off, or when the kernel reads fewer bytes
      */
     public void read(long offset, MemorySegment target) {
         Objects.requireNonNull(target, "target");
         device.checkOpen(Operation.REGION_READ);
+        if (target.isReadOnly()) { // the kernel would write there all the same
+            throw new IllegalArgumentException("the target can only be read");
+        }
         checkBounds(offset, target);
         checkWhole(Operation.REGION_READ, device.port().read(info.offset() + offset, target), target);
     }

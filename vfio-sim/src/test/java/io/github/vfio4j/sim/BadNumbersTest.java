@@ -7,6 +7,7 @@ import io.github.vfio4j.Access;
 import io.github.vfio4j.AddressSpace;
 import io.github.vfio4j.Binder;
 import io.github.vfio4j.Device;
+import io.github.vfio4j.DeviceRequest;
 import io.github.vfio4j.DirtyBitmap;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
@@ -16,6 +17,7 @@ import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.Ioas;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Irq;
+import io.github.vfio4j.MigrationStream;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciConfig;
 import io.github.vfio4j.PciIrq;
@@ -27,21 +29,26 @@ import io.github.vfio4j.VfioException;
 import io.github.vfio4j.Waiter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Numbers that mean nothing are refused: negative, misaligned, beyond the end, and so large that a sum overflows. Nothing
- * is sent that changes anything, and nothing is opened, mapped or pinned.
+ * Numbers that mean nothing are refused: negative, misaligned, beyond the end, and so large that a sum overflows; and so is
+ * memory that the kernel cannot write. Nothing is sent that changes anything, and nothing is opened, mapped or pinned.
  */
 @Timeout(60)
 class BadNumbersTest {
@@ -111,6 +118,28 @@ class BadNumbersTest {
         }
         assertThat(LIVE.newCalls()).as(bad.what).allMatch(QUESTIONS::contains);
         assertThat(LIVE.held()).as(bad.what).isEqualTo(before);
+    }
+
+    @Test
+    void aTimeLongerThanAnyClockCountsIsForever() throws Exception {
+        Duration forever = Duration.ofSeconds(Long.MAX_VALUE, 999_999_999);
+        CompletableFuture<DeviceRequest> asked = new CompletableFuture<>();
+        try (SimMachine machine = SimMachine.builder()
+                        .device(LiveHandles.FIRST, new TestModel(4, 0), 26, SimMachine.VFIO_PCI)
+                        .build();
+                Vfio vfio = machine.open();
+                Device device = vfio.openDevice(LiveHandles.FIRST)) {
+            Interrupt interrupt = device.irq(PciIrq.MSIX).enable().get(0);
+            interrupt.trigger();
+            assertThat(interrupt.await(forever)).isEqualTo(1);
+            device.onRequest(forever, asked::complete);
+            CompletableFuture<Void> unbinding = CompletableFuture.runAsync(() -> machine.unbind(LiveHandles.FIRST));
+            DeviceRequest request = asked.get(60, TimeUnit.SECONDS);
+            assertThat(request.deadline()).isEqualTo(Instant.MAX);
+            assertThat(unbinding).isNotDone();
+            request.device().close();
+            unbinding.get(60, TimeUnit.SECONDS);
+        }
     }
 
     static List<Bad> groups() {
@@ -225,6 +254,10 @@ class BadNumbersTest {
         MemorySegment array = MemorySegment.ofArray(new byte[4]);
         table.argument("reading into a Java array", () -> region.read(0, array));
         table.argument("writing from a Java array", () -> region.write(0, array));
+        table.argument("reading into memory that can only be read", () -> region.read(0, FOUR_BYTES.asReadOnly()));
+        MigrationStream stream = LIVE.the(MigrationStream.class, "");
+        ByteBuffer unwritable = ByteBuffer.allocate(8).asReadOnlyBuffer();
+        table.argument("reading the state of a device into a buffer that can only be read", () -> stream.read(unwritable));
         for (int width : new int[] {-1, 0, 3, 16, Integer.MIN_VALUE, LAST}) {
             table.argument("an eventfd for a register of %d bytes".formatted(width), () -> region.ioEventFd(0, width, 1));
         }
@@ -334,6 +367,11 @@ class BadNumbersTest {
         }
         table.argument("a range that ends before it starts", () -> new IovaRange(1, 0));
         table.argument("a range that wraps", () -> new IovaRange(TOP, 0));
+        Vfio vfio = LIVE.the(Vfio.class, "");
+        for (String address : List.of("", "@", "x".repeat(200), "@" + "x".repeat(200), "a\0b")) {
+            table.argument("listening at '%s'".formatted(address.replace('\0', '0')), () -> vfio.listen(address));
+            table.argument("connecting to '%s'".formatted(address.replace('\0', '0')), () -> vfio.connect(address));
+        }
         Features features = LIVE.the(Features.class, LiveHandles.BY_GROUP);
         for (long page : new long[] {0, -1, 3, PAGE + 1, Long.MIN_VALUE, MOST}) {
             table.argument("a log with pages of %d bytes".formatted(page), () -> features.startDmaLogging(page, List.of()));
