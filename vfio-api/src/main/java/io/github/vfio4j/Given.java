@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -15,10 +16,14 @@ final class Given {
      * @throws NullPointerException if it or one of its elements is null; names it
      */
     static <T> List<T> elements(Collection<T> given, String name) {
-        for (T element : Objects.requireNonNull(given, name)) {
-            Objects.requireNonNull(element, () -> name + " contains null");
-        }
-        return List.copyOf(given);
+        List<T> copy = new ArrayList<>(Objects.requireNonNull(given, name));
+        copy.forEach(element -> Objects.requireNonNull(element, () -> name + " contains null"));
+        return List.copyOf(copy);
+    }
+
+    /** As {@link #elements(Collection, String)}. */
+    static <T> List<T> elements(T[] given, String name) {
+        return elements(Arrays.asList(Objects.requireNonNull(given, name)), name);
     }
 
     /**
@@ -30,9 +35,5 @@ final class Given {
         if (number < 0) {
             throw new IllegalArgumentException("a group number is not negative: " + number);
         }
-    }
-
-    static <T> List<T> elements(T[] given, String name) {
-        return elements(Arrays.asList(Objects.requireNonNull(given, name)), name);
     }
 }
