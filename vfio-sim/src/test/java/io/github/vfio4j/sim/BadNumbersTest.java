@@ -18,6 +18,7 @@ import io.github.vfio4j.Ioas;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Irq;
 import io.github.vfio4j.MigrationStream;
+import io.github.vfio4j.Mmio;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciConfig;
 import io.github.vfio4j.PciIrq;
@@ -29,11 +30,14 @@ import io.github.vfio4j.VfioException;
 import io.github.vfio4j.Waiter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Executable;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -118,6 +122,78 @@ class BadNumbersTest {
         }
         assertThat(LIVE.newCalls()).as(bad.what).allMatch(QUESTIONS::contains);
         assertThat(LIVE.held()).as(bad.what).isEqualTo(before);
+    }
+
+    /** What takes a number and has rows here, unless it says where else. */
+    private static final Set<String> IN_THE_TABLES = Set.of(
+            "AddressSpace.allocate(long, Access)",
+            "AddressSpace.allocateAt(long, long, Access)",
+            "AddressSpace.unmap(long, long)",
+            "Binder.members(int)",
+            "Binder.reservedRegions(int)",
+            "Device.irq(int)",
+            "Device.region(int)",
+            "DirtyBitmap.isDirty(long)",
+            "DirtyBitmap.nextDirty(long)",
+            "DirtyBitmap.word(int)",
+            "DirtyTracking.read(long, long)",
+            "DmaLogging.report(long, long)", // FeaturesTest of vfio-api: no simulated device logs its DMA
+            "Features.startDmaLogging(long, List)",
+            "Interrupts.add(int, int)",
+            "Interrupts.get(int)",
+            "Interrupts.trigger(int, boolean[])",
+            "Ioas.copyAt(long, DmaBuffer, Access)",
+            "Irq.enable(int, int)",
+            "PciConfig.capability(int)",
+            "PciConfig.read16(int)",
+            "PciConfig.read32(int)",
+            "PciConfig.read8(int)",
+            "PciConfig.write16(int, int)",
+            "PciConfig.write32(int, int)",
+            "PciConfig.write8(int, int)",
+            "Region.ioEventFd(long, int, long)",
+            "Region.map(long, long)",
+            "Region.read(long, MemorySegment)",
+            "Region.write(long, MemorySegment)",
+            "RegionInfo.mappable(long, long)",
+            "Type1.unmap(long, long)",
+            "Vfio.adoptKvmVm(int)",
+            "Vfio.groupMembers(int)",
+            "Vfio.openGroup(int)",
+            "Vfio.openGroup(int, Path)",
+            "Vfio.openUnsafeNoIommuGroup(int)",
+            "new IovaRange(long, long)",
+            "new PciAddress(int, int, int, int)");
+
+    /** The other records hold what a kernel said, whatever it was, and MmioTest of vfio-api has all accesses to registers. */
+    private static boolean isElsewhere(Executable member) {
+        boolean checked = member.getDeclaringClass() == PciAddress.class || member.getDeclaringClass() == IovaRange.class;
+        return member instanceof Constructor && member.getDeclaringClass().isRecord() && !checked
+                || member.getDeclaringClass() == Mmio.class;
+    }
+
+    @Test
+    void everyMethodThatTakesANumberIsInATable() {
+        assertThat(PublicApi.members().stream()
+                        .filter(member -> Arrays.stream(member.getParameterTypes())
+                                .anyMatch(type -> type == int.class || type == long.class))
+                        .filter(member -> !isElsewhere(member))
+                        .map(PublicApi::name))
+                .containsExactlyInAnyOrderElementsOf(IN_THE_TABLES);
+    }
+
+    @Test
+    void whatIsNowhereIsNotThere() {
+        RegionInfo region = LIVE.the(Region.class, LiveHandles.BY_GROUP).info();
+        assertThat(region.mappable(0, region.size())).isTrue();
+        for (long[] part : new long[][] {{-1, 1}, {0, 0}, {0, -1}, {0, MOST}, {MOST, MOST}, {Long.MIN_VALUE, PAGE}}) {
+            assertThat(region.mappable(part[0], part[1])).as("0x%x from 0x%x on", part[1], part[0]).isFalse();
+        }
+        PciConfig config = LIVE.the(PciConfig.class, "");
+        assertThat(config.capability(PciConfig.Capability.MSIX)).isPresent();
+        for (int id : new int[] {-1, 256, 256 + PciConfig.Capability.MSIX, Integer.MIN_VALUE, LAST}) {
+            assertThat(config.capability(id)).as("capability %d", id).isEmpty();
+        }
     }
 
     @Test
