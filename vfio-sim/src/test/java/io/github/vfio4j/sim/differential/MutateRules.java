@@ -212,7 +212,7 @@ final class MutateRules {
             entry(
                     "set-irqs.mask-event comes after set-irqs.some",
                     "what masks enables nothing, and message interrupts are not masked (set-irqs.action)"),
-            entry("set-irqs.some comes after set-irqs.resize", "what is off has no vectors to go beyond"),
+            entry("set-irqs.routed comes after set-irqs.resize", "what is off has no vectors to go beyond"),
             entry("set-irqs.fd-negative comes after set-irqs.fd-open", "a negative descriptor names no file"),
             entry("kvm-add.fd-kind comes after kvm-add.once", "KVM has no file that is none of VFIO"),
             entry("kvm-del.process is never broken", "asked of every request before it is read: kvm-add.process answers"),

@@ -28,6 +28,7 @@ final class RuleCases {
     private static final int ENOTTY = 25;
     private static final int ENOSPC = 28;
     private static final int ERANGE = 34;
+    private static final int ENOTSUPP = 524;
     private static final int EOVERFLOW = 75;
     private static final int EBADFD = 77;
 
@@ -52,6 +53,18 @@ final class RuleCases {
     private static final Step[] V1 = then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1_IOMMU()));
     private static final Step[] V2 = then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
     private static final Step[] OPEN = then(V2, getDevice(DEVICE, GROUP, text(TwinMachine.EDU)));
+    /** A device without an IOMMU, which stock kernels do not give. */
+    private static final Step[] UNSAFE = {
+        sysfs(TwinMachine.UNSAFE_MODE, "Y"),
+        override(TwinMachine.UNSAFE, "vfio-pci"),
+        Step.bind("vfio-pci", TwinMachine.UNSAFE),
+        open(CONTAINER, "/dev/vfio/vfio"),
+        open(GROUP, "/dev/vfio/noiommu-$unsafe"),
+        ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER)),
+        ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_NOIOMMU_IOMMU()),
+        getDevice(DEVICE, GROUP, text(TwinMachine.UNSAFE))
+    };
+
     private static final Step[] MAPPED = then(V2, dmaMap(0x10000, 0x2000, READ_WRITE));
     private static final Step[] TRACKED =
             then(MAPPED, ioctl(CONTAINER, VFIO_IOMMU_DIRTY_PAGES(), u32(8), u32(DIRTY_START)));
@@ -510,8 +523,10 @@ final class RuleCases {
         calls(SET_IRQS_ONE, EINVAL, then(OPEN, irqs(req, bool | trigger, 0, 0)));
         calls(SET_IRQS_ONE, EINVAL, then(withLine, irqs(intx, events | mask, 0, 0)));
         calls(SET_IRQS_MASK_EVENT, ENOTTY, then(withLine, irqs(intx, events | mask, 0, 1, fd(EVENT))));
-        tested(SET_IRQS_ROUTED, "NoIommuKernelTest#nobodyRoutesItsMessages");
         calls(SET_IRQS_SOME, ERANGE, then(OPEN, irqs(msi, events | trigger, 0, 0)));
+        calls(SET_IRQS_SOME, RuleCase.Calls.ABSENT, ERANGE, ERANGE, then(UNSAFE, irqs(msi, events | trigger, 0, 0)));
+        calls(SET_IRQS_ROUTED, RuleCase.Calls.ABSENT, ENOTSUPP, ENOTSUPP, then(UNSAFE, irqs(msi, events | trigger, 0, 1, u32(-1))));
+        tested(SET_IRQS_ROUTED, "NoIommuKernelTest#nobodyRoutesItsMessages");
         tested(SET_IRQS_RESIZE, "InterruptKernelTest#vectorsAreAddedWhileOthersAreEnabledWhereTheKernelAllowsIt");
         simulated(
                 SET_IRQS_TRIGGER,
