@@ -555,6 +555,22 @@ public enum Rule {
             return kernel.isBefore(KernelProfile.V7_2) ? Errno.EFAULT : errno();
         }
     },
+    /** What is mapped for mediated devices is memory, or not much. */
+    SET_CONTAINER_ENDLESS(
+            "set-container.endless",
+            Operation.GROUP_SET_CONTAINER,
+            EnforcedBy.TYPE,
+            Errno.EFAULT,
+            "memory that is not there is mapped for mediated devices, an enormous range of it, and a group behind an IOMMU "
+                    + "joins: the kernel fails to pin it, and then looks at every page of the range to undo nothing",
+            "vfio_iommu_replay",
+            "map what was allocated: iommu.allocate(size, access)",
+            null) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
     /** A group keeps its container while its devices are open. */
     SET_CONTAINER_MOVED(
             "set-container.moved",

@@ -32,6 +32,8 @@ final class Generator implements Lockstep.Source {
     private static final String UNSAFE_GROUP = "/dev/vfio/noiommu-$unsafe";
     private static final String SHARED_GROUP = "/dev/vfio/$shared";
     private static final String CARD_GROUP = "/dev/vfio/$card"; // opened for its interrupts alone
+    private static final List<String> MEDIATED = List.of("/dev/vfio/$mtty", "/dev/vfio/$second_mtty");
+    private static final long MOST_UNPINNED = 1L << 32; // more keeps Linux busy for years (set-container.endless)
     static final String KVM = "/dev/kvm";
     private static final int LONGEST = 40;
     private static final int CONFIG = VFIO_PCI_CONFIG_REGION_INDEX();
@@ -58,7 +60,7 @@ final class Generator implements Lockstep.Source {
         List<String> groups() {
             List<String> groups = new ArrayList<>(List.of("/dev/vfio/$edu", "/dev/vfio/$testdev", SHARED_GROUP));
             if (mediated) {
-                groups.addAll(List.of("/dev/vfio/$mtty", "/dev/vfio/$second_mtty"));
+                groups.addAll(MEDIATED);
             }
             return groups;
         }
@@ -682,8 +684,11 @@ final class Generator implements Lockstep.Source {
         long iova = iova();
         long size = size();
         Field address = address();
-        boolean atTop = iova + size == 0 && !scope.topMappings;
+        if (groupsUsed.stream().anyMatch(MEDIATED::contains) && Long.compareUnsigned(size, MOST_UNPINNED) > 0) {
+            size = MOST_UNPINNED;
+        }
         boolean beyond = !known(address, size) || address instanceof Field.InBar(int slot, long at) && at + size > mapped.get(slot);
+        boolean atTop = iova + size == 0 && !scope.topMappings;
         if (atTop || beyond) {
             size = PAGE;
             iova = iova + size == 0 && !scope.topMappings ? 0 : iova;

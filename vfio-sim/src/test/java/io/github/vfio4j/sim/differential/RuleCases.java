@@ -353,6 +353,7 @@ final class RuleCases {
         simulated(GROUP_OPEN_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
         tested(GROUP_OPEN_UNSAFE, "NoIommuKernelTest#theUsualRoadsDoNotLeadToIt");
         String ofIommufd = "harms the kernel, and the library leaves no way to it";
+        unshown(SET_CONTAINER_ENDLESS, ofIommufd);
         unshown(SET_CONTAINER_MOVED, ofIommufd);
         unshown(MAP_COMPAT_PERMISSION, ofIommufd);
         unshown(ATTACH_PASID, ofIommufd);
