@@ -175,8 +175,11 @@ final class Type1Iommu implements Translation {
 
     /** Does the kernel find something that is mapped in a range? */
     private boolean mapped(IovaRange range) {
-        return !losesTop(range.first(), range.last() - range.first() + 1)
-                && !overlapping(range.first(), range.last()).isEmpty();
+        return mapped(range.first(), range.last() - range.first() + 1);
+    }
+
+    private boolean mapped(long iova, long size) {
+        return !losesTop(iova, size) && !overlapping(iova, iova + size - 1).isEmpty();
     }
 
     private IovaWindow windowWith(IommuGroup group) {
@@ -373,7 +376,7 @@ final class Type1Iommu implements Translation {
 
         @Override
         public boolean overlapsMapping() {
-            return !losesTop(iova, size) && !overlapping(iova, iova + size - 1).isEmpty();
+            return mapped(iova, size);
         }
 
         @Override
