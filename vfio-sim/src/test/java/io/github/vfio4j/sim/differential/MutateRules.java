@@ -78,6 +78,11 @@ final class MutateRules {
 
     private static final long SECONDS = 20; // that a test may take, beside a hundred times what it takes with right rules
 
+    private static final String FIRST_PAGE = "the first page that is not to be had decides, so one of them is broken";
+    private static final String NOTHING_ELSE = "nothing else is asked before there is an address space";
+    private static final String NO_BYTES = "a range of no bytes does not wrap";
+    private static final String ALL_ALIGNED = "where devices are attached every mapping is aligned";
+
     /** What nobody can notice, and why. An entry that is noticed after all, or names no mutant, is an error. */
     private static final Map<String, String> EQUIVALENT = Map.ofEntries(
             entry(
@@ -113,36 +118,22 @@ final class MutateRules {
             entry(
                     "open-device.compat-ioas comes after open-device.compat-together",
                     "without an address space there is none to differ from"),
-            entry(
-                    "open-device.compat-permission comes after open-device.compat-memory",
-                    "the first page that is not to be had decides, so one of them is broken"),
-            entry(
-                    "open-device.compat-memory comes after open-device.compat-memlock",
-                    "the first page that is not to be had decides, so one of them is broken"),
+            entry("open-device.compat-permission comes after open-device.compat-memory", FIRST_PAGE),
+            entry("open-device.compat-memory comes after open-device.compat-memlock", FIRST_PAGE),
             entry(
                     "bind-iommufd.group-closed comes after bind-iommufd.once",
                     "nobody opens the group of a device that is bound (open-group.cdev)"),
             entry(
                     "bind-iommufd.device-once comes after bind-iommufd.interrupts",
                     "nothing is bound where interrupts are not isolated"),
-            entry(
-                    "attach.permission comes after attach.memory",
-                    "the first page that is not to be had decides, so one of them is broken"),
-            entry(
-                    "attach.memory comes after attach.memlock",
-                    "the first page that is not to be had decides, so one of them is broken"),
-            entry(
-                    "hwpt-alloc.permission comes after hwpt-alloc.memory",
-                    "the first page that is not to be had decides, so one of them is broken"),
-            entry(
-                    "hwpt-alloc.memory comes after hwpt-alloc.memlock",
-                    "the first page that is not to be had decides, so one of them is broken"),
-            entry(
-                    "ioas-map.memory comes after ioas-map.memlock",
-                    "the first page that is not to be had decides, so one of them is broken"),
+            entry("attach.permission comes after attach.memory", FIRST_PAGE),
+            entry("attach.memory comes after attach.memlock", FIRST_PAGE),
+            entry("hwpt-alloc.permission comes after hwpt-alloc.memory", FIRST_PAGE),
+            entry("hwpt-alloc.memory comes after hwpt-alloc.memlock", FIRST_PAGE),
+            entry("ioas-map.memory comes after ioas-map.memlock", FIRST_PAGE),
             entry("ioas-ranges.known comes after ioas-ranges.room", "an address space that is not there has no ranges"),
-            entry("ioas-copy.size comes after ioas-copy.wrap", "a range of no bytes does not wrap"),
-            entry("ioas-unmap.size comes after ioas-unmap.wrap", "a range of no bytes does not wrap"),
+            entry("ioas-copy.size comes after ioas-copy.wrap", NO_BYTES),
+            entry("ioas-unmap.size comes after ioas-unmap.wrap", NO_BYTES),
             entry(
                     "compat-map.needs-ioas comes after compat-map.permission",
                     "without an address space no device is there to refuse"),
@@ -152,25 +143,15 @@ final class MutateRules {
             entry(
                     "iommu-option.known comes after iommu-option.privilege",
                     "the option that names an object takes no privilege"),
-            entry(
-                    "iommu-option.large-pages comes after iommu-option.aligned",
-                    "where devices are attached every mapping is aligned"),
-            entry(
-                    "compat-set-iommu.large-pages comes after compat-set-iommu.aligned",
-                    "where devices are attached every mapping is aligned"),
+            entry("iommu-option.large-pages comes after iommu-option.aligned", ALL_ALIGNED),
+            entry("compat-set-iommu.large-pages comes after compat-set-iommu.aligned", ALL_ALIGNED),
             entry(
                     "compat-set-iommu.privilege comes after compat-set-iommu.type",
                     "the privilege is asked for a type that there is"),
             entry("vfio-ioas.exists comes after vfio-ioas.known", "one is asked for, the other is set"),
-            entry(
-                    "ioas-allow.known comes after ioas-allow.ranges",
-                    "nothing else is asked before there is an address space"),
-            entry(
-                    "compat-unmap.needs-ioas comes after compat-unmap.all",
-                    "nothing else is asked before there is an address space"),
-            entry(
-                    "ioas-unmap.known comes after ioas-unmap.limit",
-                    "nothing else is asked before there is an address space"),
+            entry("ioas-allow.known comes after ioas-allow.ranges", NOTHING_ELSE),
+            entry("compat-unmap.needs-ioas comes after compat-unmap.all", NOTHING_ELSE),
+            entry("ioas-unmap.known comes after ioas-unmap.limit", NOTHING_ELSE),
             entry("ioas-unmap.wrap comes after ioas-unmap.whole", "a range that wraps has no ends to cut at"),
             entry("set-iommu.type comes after set-iommu.opens", "a type that no driver has is not opened by one"),
             entry(
@@ -194,8 +175,8 @@ final class MutateRules {
             entry(
                     "dirty-pages.translated comes after dirty-pages.type",
                     "the driver for groups without an IOMMU is of no type"),
-            entry("map-dma.size comes after map-dma.wrap", "a range of no bytes does not wrap"),
-            entry("dirty-pages.size comes after dirty-pages.wrap", "a range of no bytes does not wrap"),
+            entry("map-dma.size comes after map-dma.wrap", NO_BYTES),
+            entry("dirty-pages.size comes after dirty-pages.wrap", NO_BYTES),
             entry(
                     "map-dma.address-awaited comes after map-dma.overlap",
                     "a call either gives an address or maps"),
