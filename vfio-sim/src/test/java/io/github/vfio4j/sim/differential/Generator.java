@@ -29,7 +29,7 @@ import java.util.stream.Stream;
 final class Generator implements Lockstep.Source {
     private static final int FIRST_GROUP = 2; // slots: containers 0 and 1, then anything
     static final String CONTAINER = "/dev/vfio/vfio";
-    private static final String UNSAFE_GROUP = "/dev/vfio/noiommu-$unsafe";
+    static final String UNSAFE_GROUP = "/dev/vfio/noiommu-$unsafe";
     private static final String SHARED_GROUP = "/dev/vfio/$shared";
     private static final String CARD_GROUP = "/dev/vfio/$card"; // opened for its interrupts alone
     private static final List<String> MEDIATED = List.of("/dev/vfio/$mtty", "/dev/vfio/$second_mtty");

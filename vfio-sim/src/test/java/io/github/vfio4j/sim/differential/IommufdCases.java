@@ -82,14 +82,10 @@ final class IommufdCases {
     private static final Step GET_OTHER = getDevice(OTHER, GROUP, text(TwinMachine.SHARED.get(1)));
 
     /** A group without an IOMMU in an iommufd. */
-    private static final Step[] COMPAT_UNSAFE = {
-        OPEN_IOMMUFD,
-        sysfs(TwinMachine.UNSAFE_MODE, "Y"),
-        override(TwinMachine.UNSAFE, "vfio-pci"),
-        Step.bind("vfio-pci", TwinMachine.UNSAFE),
-        open(UNSAFE_GROUP, "/dev/vfio/noiommu-$unsafe"),
-        ioctl(UNSAFE_GROUP, VFIO_GROUP_SET_CONTAINER(), fd(IOMMUFD))
-    };
+    private static final Step[] COMPAT_UNSAFE = TwinMachine.giveUnsafe(
+            OPEN_IOMMUFD,
+            open(UNSAFE_GROUP, Generator.UNSAFE_GROUP),
+            ioctl(UNSAFE_GROUP, VFIO_GROUP_SET_CONTAINER(), fd(IOMMUFD)));
 
     private static final String WARNS = "Linux 7.2 warns of itself in its log";
 

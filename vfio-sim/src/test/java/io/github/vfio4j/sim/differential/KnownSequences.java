@@ -299,17 +299,9 @@ class KnownSequences extends DifferentialCase {
     @Test
     void aFunctionThatIsAloneOnItsBusIsResetWithIt() {
         assumeTrue(twins.scope().unsafe(), "this kernel has the mode without an IOMMU");
-        agree(
-                sysfs(TwinMachine.UNSAFE_MODE, "Y"),
-                override(TwinMachine.UNSAFE, "vfio-pci"),
-                bind("vfio-pci", TwinMachine.UNSAFE),
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/noiommu-$unsafe"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), VFIO_NOIOMMU_IOMMU()),
-                getDevice(3, 2, text(TwinMachine.UNSAFE)),
+        agree(TwinMachine.openUnsafe(0, 2, 3,
                 ioctl(3, VFIO_DEVICE_GET_INFO(), u32(16), u32(0), u32(0), u32(0), u32(0), u32(0)),
-                ioctl(3, VFIO_DEVICE_RESET(), 0));
+                ioctl(3, VFIO_DEVICE_RESET(), 0)));
     }
 
     @Test
@@ -336,20 +328,12 @@ class KnownSequences extends DifferentialCase {
     @Test
     void nobodyRoutesMessagesOfAFunctionWithoutAnIommu() {
         assumeTrue(twins.scope().unsafe(), "this kernel has the mode without an IOMMU");
-        agree(
-                sysfs(TwinMachine.UNSAFE_MODE, "Y"),
-                override(TwinMachine.UNSAFE, "vfio-pci"),
-                bind("vfio-pci", TwinMachine.UNSAFE),
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/noiommu-$unsafe"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), VFIO_NOIOMMU_IOMMU()),
-                getDevice(3, 2, text(TwinMachine.UNSAFE)),
+        agree(TwinMachine.openUnsafe(0, 2, 3,
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(20), u32(36), u32(1), u32(0), u32(0)),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(1), u32(0), u32(1), u32(-1)),
                 eventfd(4, 0, 0),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(1), u32(0), u32(1), fd(4)),
-                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(0), u32(0), u32(1), fd(4)));
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(0), u32(0), u32(1), fd(4))));
     }
 
     @Test

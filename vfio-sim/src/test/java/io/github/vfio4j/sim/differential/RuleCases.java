@@ -54,16 +54,7 @@ final class RuleCases {
     private static final Step[] V2 = then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
     private static final Step[] OPEN = then(V2, getDevice(DEVICE, GROUP, text(TwinMachine.EDU)));
     /** A device without an IOMMU, which stock kernels do not give. */
-    private static final Step[] UNSAFE = {
-        sysfs(TwinMachine.UNSAFE_MODE, "Y"),
-        override(TwinMachine.UNSAFE, "vfio-pci"),
-        Step.bind("vfio-pci", TwinMachine.UNSAFE),
-        open(CONTAINER, "/dev/vfio/vfio"),
-        open(GROUP, "/dev/vfio/noiommu-$unsafe"),
-        ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER)),
-        ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_NOIOMMU_IOMMU()),
-        getDevice(DEVICE, GROUP, text(TwinMachine.UNSAFE))
-    };
+    private static final Step[] UNSAFE = TwinMachine.openUnsafe(CONTAINER, GROUP, DEVICE);
 
     private static final Step[] MAPPED = then(V2, dmaMap(0x10000, 0x2000, READ_WRITE));
     private static final Step[] TRACKED =
@@ -352,11 +343,11 @@ final class RuleCases {
         simulated(CONTAINER_NODE_ACCESS, "", OF_ROOT);
         simulated(GROUP_OPEN_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
         tested(GROUP_OPEN_UNSAFE, "NoIommuKernelTest#theUsualRoadsDoNotLeadToIt");
-        String ofIommufd = "harms the kernel, and the library leaves no way to it";
-        unshown(SET_CONTAINER_ENDLESS, ofIommufd);
-        unshown(SET_CONTAINER_MOVED, ofIommufd);
-        unshown(MAP_COMPAT_PERMISSION, ofIommufd);
-        unshown(ATTACH_PASID, ofIommufd);
+        String harms = "harms the kernel, and the library leaves no way to it";
+        unshown(SET_CONTAINER_ENDLESS, harms);
+        unshown(SET_CONTAINER_MOVED, harms);
+        unshown(MAP_COMPAT_PERMISSION, harms);
+        unshown(ATTACH_PASID, harms);
         simulated(SET_CONTAINER_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
         tested(SET_CONTAINER_KINDS, "NoIommuKernelTest#groupsWithAndWithoutAnIommuShareNoContainer");
         unshown(SET_CONTAINER_DOMAIN_BUSY, HARDWARE);

@@ -1,5 +1,7 @@
 package io.github.vfio4j.sim.differential;
 
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
+
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.ffm.port.SysFs;
@@ -136,6 +138,24 @@ final class TwinMachine {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Gives the function without an IOMMU to vfio-pci, and goes on. */
+    static Step[] giveUnsafe(Step... more) {
+        Stream<Step> given = Stream.of(
+                Step.sysfs(UNSAFE_MODE, "Y"), Step.override(UNSAFE, "vfio-pci"), Step.bind("vfio-pci", UNSAFE));
+        return Stream.concat(given, Stream.of(more)).toArray(Step[]::new);
+    }
+
+    /** Opens that function, into these slots, and goes on. */
+    static Step[] openUnsafe(int container, int group, int device, Step... more) {
+        Stream<Step> opened = Stream.of(
+                Step.open(container, Generator.CONTAINER),
+                Step.open(group, Generator.UNSAFE_GROUP),
+                Step.ioctl(group, VFIO_GROUP_SET_CONTAINER(), Step.fd(container)),
+                Step.ioctl(container, VFIO_SET_IOMMU(), VFIO_NOIOMMU_IOMMU()),
+                Step.getDevice(device, group, Step.text(UNSAFE)));
+        return giveUnsafe(Stream.concat(opened, Stream.of(more)).toArray(Step[]::new));
     }
 
     /** A path with $edu, $testdev and so on replaced by their group numbers. */
