@@ -36,7 +36,7 @@ final class BindingSteps {
             case 0 -> unbind(driver(), named(function));
             case 1 -> override(function, overriding(function));
             case 2 -> bind(driver(), named(function));
-            case 3 -> mayProbe(function) ? probe(named(function)) : driverOf(function);
+            case 3 -> probe(named(function));
             case 4 -> driverOf(function);
             case 5 -> stat(generator.pick(generator.groups()));
             case 6 -> generator.firstOf(exchange(function));
@@ -91,7 +91,7 @@ final class BindingSteps {
         if (generator.chance(70)) {
             steps.add(override(function, overriding(function)));
         }
-        steps.add(generator.chance(60) && mayProbe(function) ? probe(function) : bind(driver(), function));
+        steps.add(generator.chance(60) ? probe(function) : bind(driver(), function));
         steps.add(driverOf(function));
         if (generator.chance(50)) {
             steps.add(unbind(driver(), function));
@@ -99,11 +99,6 @@ final class BindingSteps {
             steps.add(bind(VFIO_PCI, function));
         }
         return steps;
-    }
-
-    /** Debian's 6.1 has a driver that fails for the bridge; after some times interrupts never end, and the machine hangs. */
-    private static boolean mayProbe(String function) {
-        return !function.equals(TwinMachine.BRIDGE);
     }
 
     private String function() {

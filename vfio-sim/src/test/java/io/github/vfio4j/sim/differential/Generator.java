@@ -207,7 +207,7 @@ final class Generator implements Lockstep.Source {
             if (secondTakesPart && chance(30)) {
                 turn(second);
             }
-            return Optional.of(ofTurn(perhapsCut(comparable(any()))));
+            return Optional.of(ofTurn(perhapsCut(any())));
         }
         if (!closing) {
             closing = true;
@@ -290,15 +290,6 @@ final class Generator implements Lockstep.Source {
 
     List<String> groups() {
         return groups;
-    }
-
-    /** The device without an IOMMU has no interrupts on some kernels: none can be remapped for it. */
-    private Step comparable(Step step) {
-        boolean impossible = step instanceof IoctlStruct call
-                && call.request() == VFIO_DEVICE_SET_IRQS()
-                && open.containsKey(call.fd())
-                && open.get(call.fd()).path.startsWith(TwinMachine.UNSAFE);
-        return impossible ? any() : step;
     }
 
     /** Sometimes puts a struct where the program's memory ends. */
