@@ -233,9 +233,20 @@ public final class Group implements AutoCloseable {
 
             @Override
             public boolean groupViable() {
-                return port.status().viable();
+                return viable();
             }
         });
+    }
+
+    private boolean viable() {
+        try {
+            return port.status().viable();
+        } catch (VfioException e) {
+            if (e.errno().equals(Errno.ENODEV)) { // its last device was bound away
+                return false;
+            }
+            throw e;
+        }
     }
 
     /** The lock is held. */

@@ -1741,7 +1741,7 @@ public enum Rule {
             Operation.GET_EXTERNAL_USER,
             EnforcedBy.API,
             Errno.EINVAL,
-            "a member of the group is bound to a host driver",
+            "a member of the group is bound to a host driver, or the last was bound away from VFIO",
             "vfio_group_get_external_user",
             "bind every member of the group to vfio-pci or pci-stub, or to no driver",
             f -> !f.groupViable()) {

@@ -646,7 +646,7 @@ public interface Facts {
     }
 
     /**
-     * Is no member of the group bound to a host driver?
+     * Is no member of the group bound to a host driver, and is one still bound to a VFIO driver?
      *
      * @return true if so; it may change before the next call unless the group is in a container
      */

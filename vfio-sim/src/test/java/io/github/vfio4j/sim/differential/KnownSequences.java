@@ -297,6 +297,20 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void aGroupThatIsGoneIsNotViableForKvm() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$edu"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                sysfs("/sys/bus/pci/drivers/vfio-pci/unbind", "0000:00:04.0"),
+                open(9, "/dev/kvm"),
+                makeVm(10, 9),
+                makeVmDevice(11, 10, 4, 0),
+                vmAttribute(11, true, 1, 1, 2));
+    }
+
+    @Test
     void aFunctionThatIsAloneOnItsBusIsResetWithIt() {
         assumeTrue(twins.scope().unsafe(), "this kernel has the mode without an IOMMU");
         agree(TwinMachine.openUnsafe(0, 2, 3,
