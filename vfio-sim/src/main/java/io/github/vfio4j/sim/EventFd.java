@@ -83,14 +83,24 @@ final class EventFd {
         }
     }
 
+    /** Nobody takes counts for him any more. What is there goes with him (eventfd_ctx_remove_wait_queue). */
     synchronized void release(Consumer consumer) {
-        consumers.remove(consumer);
+        if (consumers.remove(consumer)) {
+            take();
+            notifyAll(); // those that wait to write
+        }
+    }
+
+    private long take() {
+        long taken = semaphore && count != 0 ? 1 : count;
+        count -= taken;
+        return taken;
     }
 
     /** Tells who waits; who takes the count is to be called after this. */
     private List<Consumer> changed() {
         List<Consumer> called = List.copyOf(consumers); // also when 0 was written
-        called.forEach(_ -> count -= semaphore && count != 0 ? 1 : count);
+        called.forEach(_ -> take());
         notifyAll();
         watchers.forEach(EpollFile::changed);
         return called;
@@ -98,8 +108,7 @@ final class EventFd {
 
     synchronized long read(boolean block, BooleanSupplier dead) {
         await(block, dead, () -> count != 0);
-        long value = semaphore ? 1 : count;
-        count -= value;
+        long value = take();
         notifyAll(); // those that wait to write
         return value;
     }
