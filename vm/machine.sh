@@ -70,6 +70,11 @@ machine_arguments() {
         -device pxb-pcie,id=outside,bus_nr=64,bypass_iommu=on,addr=0d.0
         -device pcie-root-port,id=outsideport,bus=outside,chassis=1,addr=00.0
         -device edu,bus=outsideport,addr=00.0
+
+        # A function that can have virtual ones (SR-IOV), behind a port of its own. It has no disk.
+        -device pcie-root-port,id=virtualport,bus=pcie.0,chassis=2,addr=0e.0
+        -device nvme-subsys,id=virtualsystem
+        -device nvme,subsys=virtualsystem,serial=vfio-vm-1,bus=virtualport,max_ioqpairs=8,msix_qsize=8,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
     )
 }
 

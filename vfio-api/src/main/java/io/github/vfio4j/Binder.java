@@ -93,6 +93,55 @@ public final class Binder {
     }
 
     /**
+     * Lists the virtual functions of a physical one ({@code virtfnN}).
+     *
+     * @param physical the physical function
+     * @return the virtual functions that it has now, in the order of their numbers; empty for a function without
+     */
+    public List<PciAddress> virtualFunctions(PciAddress physical) {
+        Objects.requireNonNull(physical, "physical");
+        return kernel.binding().virtualFunctionsOf(physical);
+    }
+
+    /**
+     * Makes or removes the virtual functions of a physical one ({@code sriov_numvfs}). If the physical one is bound to
+     * vfio-pci, whose parameter {@code enable_sriov} must be Y, vfio-pci gets the virtual ones, too, each in a group of its
+     * own, and they are opened with a token: see {@link Type1#openDevice(Group, PciAddress, java.util.UUID)}. Removing
+     * waits until nobody has them open; their programs are asked for them. They go, too, when the physical one is unbound.
+     *
+     * @param physical the physical function
+     * @param number how many it is to have; 0 for none. Nothing happens if it has as many
+     * @return the virtual functions
+     * @throws IllegalArgumentException if the number is negative
+     * @throws RuleViolation if the function cannot have so many ({@code ERANGE}), or has another number of them and is to
+     *     have some ({@code EBUSY}); nothing was changed
+     * @throws VfioException {@code ENOENT} if its driver makes none, {@code EACCES} without root
+     */
+    public List<PciAddress> setVirtualFunctions(PciAddress physical, int number) {
+        Objects.requireNonNull(physical, "physical");
+        if (number < 0) {
+            throw new IllegalArgumentException("a number of virtual functions is not negative: " + number);
+        }
+        BindingPort port = kernel.binding();
+        int now = port.virtualFunctions(physical);
+        Rule.check(vfio.contract(), Operation.SRIOV_NUMVFS, new Facts() {
+            @Override
+            public boolean virtualFunctionsFit() {
+                return number <= port.mostVirtualFunctions(physical);
+            }
+
+            @Override
+            public boolean virtualFunctionsMade() {
+                return now != 0 && number != 0 && now != number;
+            }
+        }, physical::toString);
+        if (now != number) {
+            port.setVirtualFunctions(physical, number);
+        }
+        return port.virtualFunctionsOf(physical);
+    }
+
+    /**
      * Binds one function to vfio-pci; as {@link #bind(Collection, Duration)}.
      *
      * @param device the function; no other member of its group may have a host driver

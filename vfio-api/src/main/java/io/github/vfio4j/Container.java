@@ -6,6 +6,7 @@ import io.github.vfio4j.spi.Facts;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
@@ -200,11 +201,13 @@ public final class Container implements AutoCloseable {
     /**
      * Opens a device of a group.
      *
+     * @param vfToken the token of the physical function; null for none
      * @param through the IOMMU that protects from it; null for none
      * @param set whether the IOMMU is still there
      * @param watched whether to hear when the device is asked back, and of its errors
      */
-    Device openDevice(Group group, String name, AddressSpace through, BooleanSupplier set, boolean watched) {
+    Device openDevice(
+            Group group, String name, UUID vfToken, AddressSpace through, BooleanSupplier set, boolean watched) {
         group.lock.lock();
         try {
             Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, new Facts() {
@@ -235,7 +238,7 @@ public final class Container implements AutoCloseable {
             });
             DevicePort device;
             try {
-                device = group.port.openDevice(name);
+                device = group.port.openDevice(name, vfToken);
             } catch (VfioException e) {
                 throw e.withDetail(Diagnosis.ofGroup(vfio.kernel(), group.number()));
             }

@@ -53,7 +53,25 @@ public final class Iommufd implements AutoCloseable {
      */
     public Device openDevice(PciAddress address) {
         Objects.requireNonNull(address, "address");
-        return openDevice(address.toString(), vfio.pciDevice(address).iommuGroup(), true);
+        return openDevice(address.toString(), null, vfio.pciDevice(address).iommuGroup(), true);
+    }
+
+    /**
+     * Opens a virtual function whose physical one is bound to vfio-pci, or a physical one with virtual ones in use
+     * ({@code VFIO_DEVICE_BIND_FLAG_TOKEN}, since Linux 7; before, the kernel binds them without a token). As
+     * {@link Type1#openDevice(Group, PciAddress, UUID)}, by the device's own node.
+     *
+     * @param address the device
+     * @param vfToken the token of the physical function
+     * @return the device
+     * @throws RuleViolation as {@link #openDevice(PciAddress)}
+     * @throws VfioException {@code EACCES} if the token is wrong, {@code EINVAL} if the device or the kernel takes none,
+     *     and as {@link #openDevice(PciAddress)}, which is refused with {@code EACCES} where a token is needed
+     */
+    public Device openDevice(PciAddress address, UUID vfToken) {
+        Objects.requireNonNull(address, "address");
+        Objects.requireNonNull(vfToken, "vfToken");
+        return openDevice(address.toString(), vfToken, vfio.pciDevice(address).iommuGroup(), true);
     }
 
     /**
@@ -66,7 +84,7 @@ public final class Iommufd implements AutoCloseable {
      */
     public Device openDeviceUnwatched(PciAddress address) {
         Objects.requireNonNull(address, "address");
-        return openDevice(address.toString(), vfio.pciDevice(address).iommuGroup(), false);
+        return openDevice(address.toString(), null, vfio.pciDevice(address).iommuGroup(), false);
     }
 
     /**
@@ -79,10 +97,10 @@ public final class Iommufd implements AutoCloseable {
      */
     public Device openDevice(UUID mediatedDevice) {
         Objects.requireNonNull(mediatedDevice, "mediatedDevice");
-        return openDevice(mediatedDevice.toString(), vfio.groupOf(mediatedDevice), false);
+        return openDevice(mediatedDevice.toString(), null, vfio.groupOf(mediatedDevice), false);
     }
 
-    private Device openDevice(String name, OptionalInt group, boolean watched) {
+    private Device openDevice(String name, UUID vfToken, OptionalInt group, boolean watched) {
         checkOpen(Operation.DEVICE_BIND_IOMMUFD);
         OpenGroups open = vfio.kernel().openGroups();
         long groupKey = Group.key(vfio.kernel(), group);
@@ -104,7 +122,7 @@ public final class Iommufd implements AutoCloseable {
                     return open.isBound(groupKey, name);
                 }
             }, () -> name);
-            Device device = bind(name, group, groupKey);
+            Device device = bind(name, vfToken, group, groupKey);
             open.bind(groupKey, name);
             devices.add(device, watched);
             return device;
@@ -113,7 +131,7 @@ public final class Iommufd implements AutoCloseable {
         }
     }
 
-    private Device bind(String name, OptionalInt group, long groupKey) {
+    private Device bind(String name, UUID vfToken, OptionalInt group, long groupKey) {
         Kernel kernel = vfio.kernel();
         String node = kernel.deviceNode(name)
                 .orElseThrow(() -> new VfioException(Operation.OPEN_DEVICE, Errno.ENOENT, name + " has no node of its own"));
@@ -121,7 +139,7 @@ public final class Iommufd implements AutoCloseable {
         try {
             int id;
             try {
-                id = device.bind(port);
+                id = device.bind(port, vfToken);
             } catch (VfioException e) {
                 throw group.isPresent() ? e.withDetail(Diagnosis.ofGroup(kernel, group.getAsInt())) : e;
             }

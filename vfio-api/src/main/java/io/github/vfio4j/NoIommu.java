@@ -32,7 +32,7 @@ public final class NoIommu {
     public Device openDevice(Group group, PciAddress address) {
         Objects.requireNonNull(group, "group");
         Objects.requireNonNull(address, "address");
-        return container.openDevice(group, address.toString(), null, () -> !ended, true);
+        return container.openDevice(group, address.toString(), null, null, () -> !ended, true);
     }
 
     /** The container's last group left. */

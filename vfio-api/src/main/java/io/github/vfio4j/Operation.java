@@ -160,6 +160,8 @@ public enum Operation {
     DRIVER_UNBIND("write of a driver's unbind"),
     /** Letting the kernel find a driver for a device. */
     DRIVERS_PROBE("write of drivers_probe"),
+    /** Making and removing the virtual functions of a physical one. */
+    SRIOV_NUMVFS("write of sriov_numvfs"),
     /** Letting somebody outside use a group: KVM or another process. Named after the kernel's function of 2013 to 2021. */
     GET_EXTERNAL_USER("vfio_group_get_external_user"),
     /** Opening KVM, {@code /dev/kvm}. */

@@ -69,7 +69,7 @@ public final class ReceivedGroup implements AutoCloseable {
             Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, membership());
             DevicePort opened;
             try {
-                opened = port.openDevice(address.toString());
+                opened = port.openDevice(address.toString(), null);
             } catch (VfioException e) {
                 throw e.withDetail(Diagnosis.ofGroup(vfio.kernel(), number));
             }

@@ -223,6 +223,38 @@ public enum Rule {
             "take the group out of its container first: container.detach(group)",
             Facts::groupClaimed),
 
+    // ---- write of sriov_numvfs
+    /** A function has room for so many virtual ones. */
+    SRIOV_TOTAL(
+            "sriov.total",
+            Operation.SRIOV_NUMVFS,
+            EnforcedBy.API,
+            Errno.ERANGE,
+            "the function cannot have so many virtual functions",
+            "sriov_numvfs_store",
+            "ask for no more than its sriov_totalvfs",
+            f -> !f.virtualFunctionsFit()),
+    /** The driver of the physical function makes the virtual ones. */
+    SRIOV_DRIVER(
+            "sriov.driver",
+            Operation.SRIOV_NUMVFS,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "the function has no driver, or one that makes no virtual functions",
+            "sriov_numvfs_store",
+            "bind a driver that does; vfio-pci does if its parameter enable_sriov is Y",
+            f -> !f.makesVirtualFunctions()),
+    /** The number goes back to 0 before it becomes another. */
+    SRIOV_NONE(
+            "sriov.none",
+            Operation.SRIOV_NUMVFS,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the function has virtual functions already",
+            "sriov_numvfs_store",
+            "remove them first: binder.setVirtualFunctions(address, 0)",
+            Facts::virtualFunctionsMade),
+
     // ---- open of /dev/vfio/vfio
     /** The container node must exist. */
     CONTAINER_NODE_EXISTS(
@@ -704,10 +736,21 @@ public enum Rule {
             Operation.GROUP_GET_DEVICE_FD,
             EnforcedBy.TYPE,
             Errno.EINVAL,
-            "what follows the address is no well-formed vf_token, or the device takes none",
+            "what follows the address is no well-formed vf_token",
             "vfio_pci_core_match",
             "name the device by its address alone",
             f -> !f.deviceNameAccepted()),
+    /** Not every device has a token. */
+    DEVICE_TOKEN_TAKEN(
+            "open-device.token-taken",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "a token was shown, and the device takes none: it is no SR-IOV function, or a virtual one whose physical one "
+                    + "is not bound to vfio-pci",
+            "vfio_pci_validate_vf_token",
+            "open the device without a token",
+            f -> !f.vfTokenTaken()),
     /** A virtual function is opened with the token of the physical one. */
     DEVICE_TOKEN(
             "open-device.token",
@@ -717,8 +760,8 @@ public enum Rule {
             "the device is a virtual function, or a physical one with virtual functions in use, and needs the "
                     + "token of the physical one",
             "vfio_pci_validate_vf_token",
-            "name the device by address and vf_token=UUID",
-            null),
+            "open it with the token that the program of the physical function chose",
+            f -> !f.vfTokenRight()),
     /** The device must be in the group and bound to a VFIO driver. */
     DEVICE_IN_GROUP(
             "open-device.known",
@@ -2053,6 +2096,28 @@ public enum Rule {
             "vfio_df_ioctl_bind_iommufd",
             "use the device as it is; only closing it unbinds it",
             Facts::deviceBound),
+    /** Not every device has a token. */
+    BIND_IOMMUFD_TOKEN_TAKEN(
+            "bind-iommufd.token-taken",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "a token was shown, and the device takes none: it is no SR-IOV function, or a virtual one whose physical one "
+                    + "is not bound to vfio-pci",
+            "vfio_df_check_token",
+            "open the device without a token",
+            f -> !f.vfTokenTaken()),
+    /** A virtual function is bound with the token of the physical one. */
+    BIND_IOMMUFD_TOKEN(
+            "bind-iommufd.token",
+            Operation.DEVICE_BIND_IOMMUFD,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "the device is a virtual function, or a physical one with virtual functions in use, and needs the "
+                    + "token of the physical one",
+            "vfio_df_check_token",
+            "open it with the token that the program of the physical function chose",
+            f -> !f.vfTokenRight()),
     /** The descriptor that is named must be open. */
     BIND_IOMMUFD_FD_OPEN(
             "bind-iommufd.fd-open",

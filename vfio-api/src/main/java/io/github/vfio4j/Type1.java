@@ -71,7 +71,27 @@ public final class Type1 extends AddressSpace {
     public Device openDevice(Group group, PciAddress address) {
         Objects.requireNonNull(group, "group");
         Objects.requireNonNull(address, "address");
-        return container.openDevice(group, address.toString(), this, () -> !ended(), true);
+        return container.openDevice(group, address.toString(), null, this, () -> !ended(), true);
+    }
+
+    /**
+     * Opens a virtual function whose physical one is bound to vfio-pci, or a physical one with virtual ones in use: the
+     * token shows that the programs trust each other ({@code vf_token=} behind the device's name). Opening a physical
+     * function whose virtual ones nobody has open sets the token. Otherwise as {@link #openDevice(Group, PciAddress)}.
+     *
+     * @param group the device's group
+     * @param address the device
+     * @param vfToken the token of the physical function, which its program chose so or with {@link Features#setVfToken}
+     * @return the device
+     * @throws RuleViolation as {@link #openDevice(Group, PciAddress)}
+     * @throws VfioException {@code EACCES} if the token is wrong, {@code EINVAL} if the device takes none, and as
+     *     {@link #openDevice(Group, PciAddress)}, which is refused with {@code EACCES} where a token is needed
+     */
+    public Device openDevice(Group group, PciAddress address, UUID vfToken) {
+        Objects.requireNonNull(group, "group");
+        Objects.requireNonNull(address, "address");
+        Objects.requireNonNull(vfToken, "vfToken");
+        return container.openDevice(group, address.toString(), vfToken, this, () -> !ended(), true);
     }
 
     /**
@@ -87,7 +107,7 @@ public final class Type1 extends AddressSpace {
     public Device openDeviceUnwatched(Group group, PciAddress address) {
         Objects.requireNonNull(group, "group");
         Objects.requireNonNull(address, "address");
-        return container.openDevice(group, address.toString(), this, () -> !ended(), false);
+        return container.openDevice(group, address.toString(), null, this, () -> !ended(), false);
     }
 
     /**
@@ -103,7 +123,7 @@ public final class Type1 extends AddressSpace {
     public Device openDevice(Group group, UUID mediatedDevice) {
         Objects.requireNonNull(group, "group");
         Objects.requireNonNull(mediatedDevice, "mediatedDevice");
-        return container.openDevice(group, mediatedDevice.toString(), this, () -> !ended(), false);
+        return container.openDevice(group, mediatedDevice.toString(), null, this, () -> !ended(), false);
     }
 
     /**

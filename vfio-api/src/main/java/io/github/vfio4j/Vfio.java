@@ -336,20 +336,40 @@ public final class Vfio implements AutoCloseable {
      * @throws VfioException as the steps do; nothing stays open then
      */
     public Device openDevice(PciAddress address, OpenedBy way) {
+        return open(address, way, null);
+    }
+
+    /**
+     * Opens a virtual function whose physical one is bound to vfio-pci, or a physical one with virtual ones in use, the
+     * short way. As {@link #openDevice(PciAddress, OpenedBy)}, with a token as
+     * {@link Type1#openDevice(Group, PciAddress, UUID)} and {@link Iommufd#openDevice(PciAddress, UUID)} take it.
+     *
+     * @param address the device, bound to vfio-pci
+     * @param way one of these two
+     * @param vfToken the token of the physical function
+     * @return the device; {@link Device#iommu} maps memory for it
+     * @throws RuleViolation as the steps do
+     * @throws VfioException as the steps do; nothing stays open then
+     */
+    public Device openDevice(PciAddress address, OpenedBy way, UUID vfToken) {
+        return open(address, way, Objects.requireNonNull(vfToken, "vfToken"));
+    }
+
+    private Device open(PciAddress address, OpenedBy way, UUID vfToken) {
         Objects.requireNonNull(address, "address");
         Objects.requireNonNull(way, "way");
         checkOpen(Operation.OPEN_DEVICE);
         return switch (way) {
-            case GROUP -> openByGroup(address);
-            case CDEV -> openByNode(address);
+            case GROUP -> openByGroup(address, vfToken);
+            case CDEV -> openByNode(address, vfToken);
             case PEER -> throw new IllegalArgumentException("a device of another process is received: see Handover");
         };
     }
 
-    private Device openByNode(PciAddress address) {
+    private Device openByNode(PciAddress address, UUID vfToken) {
         Iommufd iommufd = openIommufd();
         try {
-            Device device = iommufd.openDevice(address);
+            Device device = vfToken == null ? iommufd.openDevice(address) : iommufd.openDevice(address, vfToken);
             device.attach(iommufd.allocateIoas());
             device.own(iommufd::close);
             return device;
@@ -359,7 +379,7 @@ public final class Vfio implements AutoCloseable {
         }
     }
 
-    private Device openByGroup(PciAddress address) {
+    private Device openByGroup(PciAddress address, UUID vfToken) {
         PciDevice found = pciDevice(address);
         int number = found.iommuGroup()
                 .orElseThrow(() -> new VfioException(
@@ -371,7 +391,9 @@ public final class Vfio implements AutoCloseable {
             Group group = openGroup(number);
             try {
                 container.attach(group);
-                Device device = container.setIommu(IommuType.TYPE1_V2).openDevice(group, address);
+                Type1 iommu = container.setIommu(IommuType.TYPE1_V2);
+                Device device =
+                        vfToken == null ? iommu.openDevice(group, address) : iommu.openDevice(group, address, vfToken);
                 device.own(container::close, group::close);
                 return device;
             } catch (RuntimeException e) {

@@ -207,7 +207,7 @@ final class FakeKernel implements Kernel {
             }
 
             @Override
-            public DevicePort openDevice(String name) {
+            public DevicePort openDevice(String name, UUID vfToken) {
                 called(Operation.GROUP_GET_DEVICE_FD, "open device");
                 return new FakeDevice();
             }
@@ -491,7 +491,7 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
-        public int bind(IommufdPort iommufd) {
+        public int bind(IommufdPort iommufd, UUID vfToken) {
             called(Operation.DEVICE_BIND_IOMMUFD, "bind");
             return 1;
         }

@@ -66,6 +66,31 @@ public interface BindingPort {
     int virtualFunctions(PciAddress device);
 
     /**
+     * Reads {@code sriov_totalvfs}.
+     *
+     * @param device the function
+     * @return how many virtual functions it can have; 0 where it can have none
+     */
+    int mostVirtualFunctions(PciAddress device);
+
+    /**
+     * Reads the links {@code virtfnN}.
+     *
+     * @param device a physical function
+     * @return its virtual ones, in the order of their numbers
+     */
+    List<PciAddress> virtualFunctionsOf(PciAddress device);
+
+    /**
+     * Writes {@code sriov_numvfs}. Returns once the virtual functions are there and bound, or nobody has them open and
+     * they are gone.
+     *
+     * @param device the physical function
+     * @param number how many it is to have
+     */
+    void setVirtualFunctions(PciAddress device, int number);
+
+    /**
      * Reads {@code numa_node}.
      *
      * @param device the function

@@ -7,6 +7,7 @@ import io.github.vfio4j.RegionInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.UUID;
 
 /** An open device file. */
 public interface DevicePort extends AutoCloseable {
@@ -14,9 +15,10 @@ public interface DevicePort extends AutoCloseable {
      * {@code VFIO_DEVICE_BIND_IOMMUFD} of a file of the device's own node.
      *
      * @param iommufd an iommufd of the same kernel
+     * @param vfToken the token of the physical function; null for none
      * @return the device's number there
      */
-    int bind(IommufdPort iommufd);
+    int bind(IommufdPort iommufd, UUID vfToken);
 
     /**
      * {@code VFIO_DEVICE_ATTACH_IOMMUFD_PT} of a device that is bound.

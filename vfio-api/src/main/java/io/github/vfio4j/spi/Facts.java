@@ -286,11 +286,29 @@ public interface Facts {
     }
 
     /**
-     * Is what follows the address in the name of the device well-formed, and does the device take it?
+     * Is what follows the address in the name of the device well-formed?
      *
      * @return true if so, or if nothing follows
      */
     default boolean deviceNameAccepted() {
+        return true;
+    }
+
+    /**
+     * Does the device take the token that a program shows?
+     *
+     * @return true if so, or if none is shown
+     */
+    default boolean vfTokenTaken() {
+        return true;
+    }
+
+    /**
+     * Is the token that a program shows, or that it shows none, what the physical function asks for?
+     *
+     * @return true if so
+     */
+    default boolean vfTokenRight() {
         return true;
     }
 
@@ -1110,6 +1128,33 @@ public interface Facts {
      * @return true if so
      */
     default boolean virtualFunctions() {
+        return false;
+    }
+
+    /**
+     * Can the function have as many virtual functions as are asked for?
+     *
+     * @return true if so
+     */
+    default boolean virtualFunctionsFit() {
+        return true;
+    }
+
+    /**
+     * Does the driver of the function make virtual functions, or is there nothing to make?
+     *
+     * @return true if so
+     */
+    default boolean makesVirtualFunctions() {
+        return true;
+    }
+
+    /**
+     * Has the function virtual functions, and is it to have another number of them?
+     *
+     * @return true if so
+     */
+    default boolean virtualFunctionsMade() {
         return false;
     }
 

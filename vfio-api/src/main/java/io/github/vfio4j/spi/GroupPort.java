@@ -1,6 +1,7 @@
 package io.github.vfio4j.spi;
 
 import io.github.vfio4j.GroupStatus;
+import java.util.UUID;
 
 /** An open group file ({@code /dev/vfio/N}). */
 public interface GroupPort extends AutoCloseable {
@@ -32,9 +33,10 @@ public interface GroupPort extends AutoCloseable {
      * {@code VFIO_GROUP_GET_DEVICE_FD}.
      *
      * @param name the device's name, such as {@code 0000:06:0d.0}
+     * @param vfToken the token of the physical function; null for none
      * @return the device
      */
-    DevicePort openDevice(String name);
+    DevicePort openDevice(String name, UUID vfToken);
 
     /** Closes the file once no call uses it any more. Does nothing when it is closed. */
     @Override

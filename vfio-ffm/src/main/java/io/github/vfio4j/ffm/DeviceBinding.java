@@ -1,6 +1,7 @@
 package io.github.vfio4j.ffm;
 
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_ATTACH_IOMMUFD_PT;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_BIND_FLAG_TOKEN;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_BIND_IOMMUFD;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_DETACH_IOMMUFD_PT;
 
@@ -9,6 +10,7 @@ import io.github.vfio4j.ffm.gen.vfio_device_attach_iommufd_pt;
 import io.github.vfio4j.ffm.gen.vfio_device_bind_iommufd;
 import io.github.vfio4j.ffm.gen.vfio_device_detach_iommufd_pt;
 import io.github.vfio4j.ffm.port.Frame;
+import java.util.UUID;
 
 /**
  * What binds a device to an iommufd and attaches it. Older kernels know shorter structs and look at no more than they
@@ -16,19 +18,25 @@ import io.github.vfio4j.ffm.port.Frame;
  */
 final class DeviceBinding {
     private static final long BIND_BYTES = vfio_device_bind_iommufd.token_uuid_ptr$offset();
+    private static final long TOKEN_BIND_BYTES = vfio_device_bind_iommufd.sizeof();
     private static final long ATTACH_BYTES = vfio_device_attach_iommufd_pt.pasid$offset();
     private static final long DETACH_BYTES = vfio_device_detach_iommufd_pt.pasid$offset();
 
     private DeviceBinding() {}
 
-    /** Returns the device's number in the iommufd. */
-    static int bind(Fd device, Fd iommufd) {
+    /** Returns the device's number in the iommufd. The token lies behind the struct that points to it. */
+    static int bind(Fd device, Fd iommufd, UUID vfToken) {
         iommufd.hold(Operation.DEVICE_BIND_IOMMUFD);
         try {
             Frame frame = device.begin(Operation.DEVICE_BIND_IOMMUFD);
             try {
-                vfio_device_bind_iommufd.argsz(frame.arg, (int) BIND_BYTES);
-                vfio_device_bind_iommufd.flags(frame.arg, 0);
+                boolean token = vfToken != null;
+                vfio_device_bind_iommufd.argsz(frame.arg, (int) (token ? TOKEN_BIND_BYTES : BIND_BYTES));
+                vfio_device_bind_iommufd.flags(frame.arg, token ? VFIO_DEVICE_BIND_FLAG_TOKEN() : 0);
+                if (token) {
+                    VfToken.write(frame.arg.asSlice(TOKEN_BIND_BYTES), vfToken);
+                    vfio_device_bind_iommufd.token_uuid_ptr(frame.arg, frame.arg.address() + TOKEN_BIND_BYTES);
+                }
                 vfio_device_bind_iommufd.iommufd(frame.arg, iommufd.number);
                 vfio_device_bind_iommufd.out_devid(frame.arg, 0);
                 device.ioctl(Operation.DEVICE_BIND_IOMMUFD, frame, VFIO_DEVICE_BIND_IOMMUFD());

@@ -29,6 +29,7 @@ import io.github.vfio4j.spi.IrqAction;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.UUID;
 
 /** A device file: its ioctls, its reads and writes, its mappings. */
 final class FfmDevice implements DevicePort {
@@ -39,8 +40,8 @@ final class FfmDevice implements DevicePort {
     }
 
     @Override
-    public int bind(IommufdPort iommufd) {
-        return DeviceBinding.bind(fd, ((FfmIommufd) iommufd).fd);
+    public int bind(IommufdPort iommufd, UUID vfToken) {
+        return DeviceBinding.bind(fd, ((FfmIommufd) iommufd).fd, vfToken);
     }
 
     @Override

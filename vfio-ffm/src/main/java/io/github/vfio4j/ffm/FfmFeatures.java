@@ -29,7 +29,6 @@ import io.github.vfio4j.spi.MigrationPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -40,8 +39,6 @@ import java.util.function.Consumer;
 /** {@code VFIO_DEVICE_FEATURE}: a header, and behind it the struct of the feature. */
 final class FfmFeatures implements FeaturePort {
     private static final long DATA = vfio_device_feature.data$offset();
-    private static final ValueLayout.OfLong TEXT_ORDER = // a UUID is stored as it is written
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
     private static final int[] STATES = { // by the order of MigrationState
         VFIO_DEVICE_STATE_ERROR(),
         VFIO_DEVICE_STATE_STOP(),
@@ -97,10 +94,7 @@ final class FfmFeatures implements FeaturePort {
 
     @Override
     public void setVfToken(UUID token) {
-        set(Operation.PCI_VF_TOKEN, DeviceFeature.PCI_VF_TOKEN, 2 * Long.BYTES, data -> {
-            data.set(TEXT_ORDER, 0, token.getMostSignificantBits());
-            data.set(TEXT_ORDER, Long.BYTES, token.getLeastSignificantBits());
-        });
+        set(Operation.PCI_VF_TOKEN, DeviceFeature.PCI_VF_TOKEN, VfToken.BYTES, data -> VfToken.write(data, token));
     }
 
     @Override

@@ -16,6 +16,7 @@ import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.GroupPort;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.UUID;
 
 /** A group file and its ioctls. */
 final class FfmGroup implements GroupPort {
@@ -70,14 +71,15 @@ final class FfmGroup implements GroupPort {
     }
 
     @Override
-    public DevicePort openDevice(String name) {
+    public DevicePort openDevice(String name, UUID vfToken) {
         Frame frame = fd.begin(Operation.GROUP_GET_DEVICE_FD);
         try {
-            byte[] bytes = name.getBytes(StandardCharsets.UTF_8);
+            String asked = vfToken == null ? name : VfToken.behind(name, vfToken);
+            byte[] bytes = asked.getBytes(StandardCharsets.UTF_8);
             if (bytes.length >= Frame.ARG_BYTES) {
                 throw new IllegalArgumentException("a device name of " + bytes.length + " bytes");
             }
-            frame.arg.setString(0, name);
+            frame.arg.setString(0, asked);
             int number = fd.ioctl(Operation.GROUP_GET_DEVICE_FD, frame, VFIO_GROUP_GET_DEVICE_FD());
             return new FfmDevice(new Fd(fd.syscalls, number, name));
         } finally {

@@ -80,6 +80,34 @@ final class PciBinding implements BindingPort {
     }
 
     @Override
+    public int mostVirtualFunctions(PciAddress device) {
+        String path = attribute(device, "sriov_totalvfs");
+        return read(path).map(text -> number(path, text)).orElse(0);
+    }
+
+    @Override
+    public List<PciAddress> virtualFunctionsOf(PciAddress device) {
+        List<PciAddress> found = new ArrayList<>();
+        for (int i = 0; i < virtualFunctions(device); i++) {
+            String path = attribute(device, "virtfn" + i);
+            try {
+                String target = sysfs.readLink(path);
+                found.add(PciAddress.parse(target.substring(target.lastIndexOf('/') + 1)));
+            } catch (SysFs.Failure e) {
+                throw refused(Operation.SYSFS_READ, e);
+            } catch (IllegalArgumentException e) {
+                throw PciTree.notUnderstood(path, e.getMessage());
+            }
+        }
+        return found;
+    }
+
+    @Override
+    public void setVirtualFunctions(PciAddress device, int number) {
+        write(Operation.SRIOV_NUMVFS, attribute(device, "sriov_numvfs"), Integer.toString(number));
+    }
+
+    @Override
     public OptionalInt numaNode(PciAddress device) {
         String path = attribute(device, "numa_node");
         int node = read(path).map(text -> number(path, text)).orElse(-1);

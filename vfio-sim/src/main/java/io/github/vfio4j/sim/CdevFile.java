@@ -11,6 +11,8 @@ import io.github.vfio4j.ffm.gen.vfio_device_detach_iommufd_pt;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.UUID;
 
 /**
  * An open {@code /dev/vfio/devices/vfioN}. The device is out of reach until it is bound to an iommufd; from then on the
@@ -94,8 +96,7 @@ final class CdevFile extends SimFile {
 
     private int bind(SimProcess caller, UserMemory argument) {
         MemorySegment bind = bindStruct(machine, argument);
-        int fd = vfio_device_bind_iommufd.iommufd(bind);
-        device.openBound(() -> check(caller, fd));
+        device.openBound(() -> check(caller, argument, bind));
         vfio_device_bind_iommufd.out_devid(bind, device.bound().id);
         boolean done = false;
         try {
@@ -116,14 +117,25 @@ final class CdevFile extends SimFile {
         MemorySegment bind = machine.profile().isBefore(KernelProfile.V7_2)
                 ? new InfoStruct(argument, layout, BIND_LEAST).fields
                 : new SizedStruct(argument, layout, BIND_LEAST, argument.readInt(0)).fields;
-        if (vfio_device_bind_iommufd.flags(bind) != 0) { // no device here takes a token
+        int known = machine.profile().isBefore(KernelProfile.V7_2) ? 0 : VFIO_DEVICE_BIND_FLAG_TOKEN();
+        if ((vfio_device_bind_iommufd.flags(bind) & ~known) != 0) {
             throw new KernelError(Errno.EINVAL);
         }
         return bind;
     }
 
+    /** The token that a program shows. */
+    private static Optional<UUID> token(SimProcess caller, UserMemory argument, MemorySegment bind) {
+        if (vfio_device_bind_iommufd.flags(bind) == 0) {
+            return Optional.empty();
+        }
+        UserMemory token = argument.pointer(caller, vfio_device_bind_iommufd.token_uuid_ptr(bind));
+        return Optional.of(Features.token(token, 0));
+    }
+
     /** Finds the iommufd, if nothing refuses. The kernel's lock is held. */
-    private Iommufd check(SimProcess caller, int fd) {
+    private Iommufd check(SimProcess caller, UserMemory argument, MemorySegment bind) {
+        int fd = vfio_device_bind_iommufd.iommufd(bind);
         SimFile named = caller.files().find(fd).orElse(null);
         Iommufd iommufd = named instanceof IommufdFile file ? file.iommufd : null;
         KernelError.check(machine.profile(), Operation.DEVICE_BIND_IOMMUFD, new Facts() {
@@ -140,6 +152,18 @@ final class CdevFile extends SimFile {
             @Override
             public boolean deviceBound() {
                 return bound != null;
+            }
+
+            // Only newer kernels ask for tokens here.
+            @Override
+            public boolean vfTokenTaken() {
+                return vfio_device_bind_iommufd.flags(bind) == 0
+                        || !device.isEmulated() && device.takes(token(caller, argument, bind));
+            }
+
+            @Override
+            public boolean vfTokenRight() {
+                return machine.profile().isBefore(KernelProfile.V7_2) || device.match(token(caller, argument, bind));
             }
 
             @Override

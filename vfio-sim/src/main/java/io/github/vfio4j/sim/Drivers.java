@@ -3,6 +3,7 @@ package io.github.vfio4j.sim;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.spi.Facts;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -153,12 +154,66 @@ final class Drivers {
                 }
             });
             if (function.vfio().isPresent()) {
+                removeVirtualFunctions(function);
                 unbindVfio(function, function.vfio().get());
             }
             function.unbound();
         } finally {
             machine.kernel().unlock();
         }
+    }
+
+    /** Makes or removes virtual functions, as a write to sriov_numvfs does. Waits until nobody has those open that go. */
+    void setVirtualFunctions(PciFunction physical, int number) {
+        machine.kernel().lock();
+        try {
+            int now = physical.virtualFunctions;
+            KernelError.check(machine.profile(), Operation.SRIOV_NUMVFS, new Facts() {
+                @Override
+                public boolean virtualFunctionsFit() {
+                    return number <= physical.virtual.size();
+                }
+
+                @Override
+                public boolean makesVirtualFunctions() {
+                    return number == now || physical.vfio().isPresent() && machine.sriovAllowed();
+                }
+
+                @Override
+                public boolean virtualFunctionsMade() {
+                    return number != now && number != 0 && now != 0;
+                }
+            });
+            if (number == 0) {
+                removeVirtualFunctions(physical);
+            } else if (number != now) {
+                physical.virtual.subList(0, number).forEach(virtual -> add(physical, virtual));
+                physical.virtualFunctions = number;
+            }
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    /** The driver of the physical function gets the virtual one. */
+    private void add(PciFunction physical, PciFunction.Virtual virtual) {
+        IommuGroup group = new IommuGroup(machine.freeGroup(), GroupType.IOMMU, physical.group.iommu);
+        PciFunction function = new PciFunction(virtual.address(), virtual.model(), group, physical);
+        group.members.add(function);
+        function.override = Optional.of(SimMachine.VFIO_PCI);
+        machine.add(function);
+        bind(function, SimMachine.VFIO_PCI, true);
+    }
+
+    private void removeVirtualFunctions(PciFunction physical) {
+        for (PciFunction function : List.copyOf(machine.functions())) {
+            if (function.physical == physical) {
+                function.vfio().ifPresent(device -> unbindVfio(function, device));
+                function.unbound();
+                machine.remove(function);
+            }
+        }
+        physical.virtualFunctions = 0;
     }
 
     private void unbindVfio(PciFunction function, VfioDevice device) {

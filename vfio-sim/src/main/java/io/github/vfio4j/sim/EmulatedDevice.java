@@ -1,5 +1,8 @@
 package io.github.vfio4j.sim;
 
+import java.util.Optional;
+import java.util.UUID;
+
 /** A mediated device: its driver registers it with an emulated IOMMU (Linux: vfio_register_emulated_iommu_dev). */
 final class EmulatedDevice extends GroupDevice {
     final String name;
@@ -20,7 +23,12 @@ final class EmulatedDevice extends GroupDevice {
     }
 
     @Override
-    boolean takes(DeviceName asked) {
+    boolean takes(Optional<UUID> shown) {
+        return shown.isEmpty();
+    }
+
+    @Override
+    boolean match(Optional<UUID> shown) {
         return true;
     }
 

@@ -10,13 +10,18 @@ import io.github.vfio4j.ffm.gen.vfio_device_low_power_entry_with_wakeup;
 import io.github.vfio4j.ffm.gen.vfio_region_dma_range;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.UUID;
 
 /**
- * VFIO_DEVICE_FEATURE of vfio-pci. No function here has virtual functions, migration or a log of its DMA, so what is left
- * is low power and, since Linux 7, sharing BARs. Guarded by the device's lock.
+ * VFIO_DEVICE_FEATURE of vfio-pci. No function here has migration or a log of its DMA, so what is left is the token of
+ * virtual functions, low power and, since Linux 7, sharing BARs. Guarded by the device's lock.
  */
 final class Features {
     private static final long DATA = FeatureCall.DATA;
+    private static final long TOKEN_BYTES = 16;
+    private static final ValueLayout.OfLong TEXT_ORDER = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
     private final VfioDevice device;
     private final SimMachine machine;
@@ -51,7 +56,9 @@ final class Features {
         FeatureCall call = FeatureCall.of(caller, argument);
         int number = call.number();
         boolean newest = !machine.profile().isBefore(KernelProfile.V7_2);
-        if (number == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY()) {
+        if (number == VFIO_DEVICE_FEATURE_PCI_VF_TOKEN() && device.token().isPresent()) {
+            return call.checked(VFIO_DEVICE_FEATURE_SET(), TOKEN_BYTES) ? setToken(call, device.token().get()) : 0;
+        } else if (number == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY()) {
             return call.checked(VFIO_DEVICE_FEATURE_SET(), 0) ? enter(call, null) : 0;
         } else if (number == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP()) {
             long size = vfio_device_low_power_entry_with_wakeup.sizeof();
@@ -68,6 +75,21 @@ final class Features {
             throw new KernelError(Errno.EINVAL); // not ENOTTY, for a device without pre-copy
         }
         throw new KernelError(Errno.ENOTTY);
+    }
+
+    private int setToken(FeatureCall call, VfToken token) {
+        UUID chosen = token(call.argument(), DATA);
+        machine.kernel().lock();
+        token.value = chosen;
+        machine.kernel().unlock();
+        return 0;
+    }
+
+    /** Reads a token as programs hand it over: 16 bytes in the order of its text. */
+    static UUID token(UserMemory memory, long at) {
+        MemorySegment bytes = UserMemory.zeroed(TOKEN_BYTES);
+        memory.read(at, bytes, TOKEN_BYTES);
+        return new UUID(bytes.get(TEXT_ORDER, 0), bytes.get(TEXT_ORDER, Long.BYTES));
     }
 
     // ---- low power

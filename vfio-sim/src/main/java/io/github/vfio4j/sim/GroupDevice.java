@@ -2,6 +2,8 @@ package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.spi.Facts;
+import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
@@ -43,8 +45,14 @@ abstract class GroupDevice {
     /** Does a name mean this device, whatever options follow? */
     abstract boolean isNamed(DeviceName name);
 
-    /** Does it take the options that follow? */
-    abstract boolean takes(DeviceName name);
+    /** Is it of those that take the token that is shown, if one is? The kernel's lock is held. */
+    abstract boolean takes(Optional<UUID> shown);
+
+    /**
+     * Is it opened with what is shown (vfio_pci_core_match_token_uuid)? A physical function whose virtual ones nobody has
+     * open takes a token for its own. The kernel's lock is held.
+     */
+    abstract boolean match(Optional<UUID> shown);
 
     /** The device's lock is held. */
     abstract void powerOn();

@@ -264,7 +264,17 @@ final class GroupFile extends SimFile {
 
             @Override
             public boolean deviceNameAccepted() {
-                return device == null || device.takes(name);
+                return device == null || name.wellFormed();
+            }
+
+            @Override
+            public boolean vfTokenTaken() {
+                return device == null || device.takes(name.token());
+            }
+
+            @Override
+            public boolean vfTokenRight() {
+                return device == null || device.match(name.token());
             }
 
             @Override

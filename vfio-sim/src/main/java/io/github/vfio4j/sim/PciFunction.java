@@ -1,6 +1,8 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.PciAddress;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -30,11 +32,24 @@ final class PciFunction {
     private Optional<String> driver = Optional.empty();
     private VfioDevice vfio; // while bound to vfio-pci
 
-    PciFunction(PciAddress address, PciModel model, IommuGroup group) {
+    /** The physical function whose virtual one it is; null for all others. */
+    final PciFunction physical;
+
+    /** The virtual functions that it can have, by their numbers. */
+    final List<Virtual> virtual = new ArrayList<>();
+
+    /** Those that it has. */
+    int virtualFunctions;
+
+    /** A virtual function that may come to be. */
+    record Virtual(PciAddress address, PciModel model) {}
+
+    PciFunction(PciAddress address, PciModel model, IommuGroup group, PciFunction physical) {
         this.address = address;
         this.model = model;
         this.bars = new PciBars(address, model);
         this.group = group;
+        this.physical = physical;
     }
 
     Optional<String> driver() {

@@ -16,8 +16,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentSkipListMap;
 
 /**
  * A simulated computer: a kernel with VFIO, an IOMMU, and PCI devices that {@linkplain PciModel models} play. It answers
@@ -45,8 +45,9 @@ public final class SimMachine implements AutoCloseable {
     private final DeviceNodes nodes = new DeviceNodes(this);
     private final Drivers drivers = new Drivers(this, nodes);
     private final SysFs sysfs = new SimSysFs(this, true);
-    private final Map<PciAddress, PciFunction> functions = new TreeMap<>(); // does not change once built
+    private final Map<PciAddress, PciFunction> functions = new ConcurrentSkipListMap<>(); // changed under kernel
     private boolean noIommuAllowed; // guarded by kernel
+    private boolean sriovAllowed; // guarded by kernel
     private int groupsMade; // no group has this number or a higher one; guarded by kernel
     private final List<SimProcess> processes = new ArrayList<>(); // guarded by kernel
     private int processesStarted; // guarded by kernel
@@ -69,13 +70,14 @@ public final class SimMachine implements AutoCloseable {
                     ? null
                     : groups.computeIfAbsent(slot.group(), number -> new IommuGroup(
                             number, GroupType.IOMMU, builder.iommus.getOrDefault(number, SimIommu.INTEL)));
-            PciFunction function = new PciFunction(slot.address(), slot.model(), group);
+            PciFunction function = new PciFunction(slot.address(), slot.model(), group, null);
             if (group != null) {
                 group.members.add(function);
             }
             functions.put(slot.address(), function);
         }
         groupsMade = groups.keySet().stream().mapToInt(number -> number + 1).max().orElse(0);
+        builder.virtual.forEach((address, virtual) -> functions.get(address).virtual.addAll(virtual));
         for (Builder.Slot slot : builder.slots) {
             if (!slot.driver().isEmpty()) {
                 drivers.bind(functions.get(slot.address()), slot.driver());
@@ -317,6 +319,16 @@ public final class SimMachine implements AutoCloseable {
         return functions.values();
     }
 
+    /** A virtual function comes. The kernel's lock is held. */
+    void add(PciFunction function) {
+        functions.put(function.address, function);
+    }
+
+    /** It goes. The kernel's lock is held. */
+    void remove(PciFunction function) {
+        functions.remove(function.address);
+    }
+
     Collection<VfioGroup> vfioGroups() {
         return nodes.groups();
     }
@@ -349,6 +361,15 @@ public final class SimMachine implements AutoCloseable {
 
     void allowNoIommu(boolean allowed) {
         noIommuAllowed = allowed;
+    }
+
+    /** enable_sriov of vfio-pci; the kernel's lock is held. */
+    boolean sriovAllowed() {
+        return sriovAllowed;
+    }
+
+    void allowSriov(boolean allowed) {
+        sriovAllowed = allowed;
     }
 
     boolean interruptRemapping() {
@@ -423,6 +444,7 @@ public final class SimMachine implements AutoCloseable {
         private int dmaEntryLimit = 65535;
         private boolean noIommuAllowed;
         private final List<Slot> slots = new ArrayList<>();
+        private final Map<PciAddress, List<PciFunction.Virtual>> virtual = new HashMap<>();
         private final Map<Integer, SimIommu> iommus = new HashMap<>();
         private final Map<String, MediatedModel> mediated = new LinkedHashMap<>();
 
@@ -532,13 +554,39 @@ public final class SimMachine implements AutoCloseable {
             return add(new Slot(address, model, NO_GROUP, driver));
         }
 
-        private Builder add(Slot slot) {
-            if (slots.stream().anyMatch(s -> s.address().equals(slot.address()) || s.model() == slot.model())) {
-                throw new IllegalArgumentException(
-                        "there is a function at " + slot.address() + " already, or of this model");
+        /**
+         * Lets a function have one more virtual function (SR-IOV). It is there, in a group of its own, while root wants so
+         * many ({@code sriov_numvfs}), which works while the physical one is bound to vfio-pci and vfio-pci's
+         * {@code enable_sriov} is Y. Host drivers make none here.
+         *
+         * @param physical the function, which was added before
+         * @param address where the virtual one will be
+         * @param model what plays it; a model plays one function
+         * @return this
+         */
+        public Builder virtualFunction(PciAddress physical, PciAddress address, PciModel model) {
+            if (slots.stream().noneMatch(slot -> slot.address().equals(physical))) {
+                throw new IllegalArgumentException("there is no function at " + physical);
             }
+            checkFree(address, model);
+            virtual.computeIfAbsent(physical, _ -> new ArrayList<>()).add(new PciFunction.Virtual(address, model));
+            return this;
+        }
+
+        private Builder add(Slot slot) {
+            checkFree(slot.address(), slot.model());
             slots.add(slot);
             return this;
+        }
+
+        private void checkFree(PciAddress address, PciModel model) {
+            boolean taken = slots.stream().anyMatch(slot -> slot.address().equals(address) || slot.model() == model)
+                    || virtual.values().stream()
+                            .flatMap(List::stream)
+                            .anyMatch(one -> one.address().equals(address) || one.model() == model);
+            if (taken) {
+                throw new IllegalArgumentException("there is a function at " + address + " already, or of this model");
+            }
         }
 
         /**

@@ -24,6 +24,7 @@ final class SimSysFs implements SysFs {
     private static final int EISDIR = 21;
     private static final int ELOOP = 40;
     private static final int MOST_LINKS = 40;
+    private static final int MOST_OF_16_BITS = 0xffff;
     private static final int TOO_LONG = 4095; // for a driver and its line end: PAGE_SIZE - 1
 
     /** What a write to an attribute does. Called without the kernel's lock. */
@@ -128,6 +129,29 @@ final class SimSysFs implements SysFs {
         }
     }
 
+    private void allowSriov(String text) {
+        boolean allowed = truth(text);
+        machine.kernel().lock();
+        try {
+            machine.allowSriov(allowed);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    private void setVirtualFunctions(PciFunction physical, String text) {
+        int number;
+        try {
+            number = Integer.decode(text.strip());
+        } catch (NumberFormatException e) {
+            number = -1;
+        }
+        if (number < 0 || number > MOST_OF_16_BITS) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        machine.drivers().setVirtualFunctions(physical, number);
+    }
+
     /** What the kernel takes for yes and no (kstrtobool). */
     private static boolean truth(String text) {
         String lower = text.toLowerCase(Locale.ROOT);
@@ -157,11 +181,13 @@ final class SimSysFs implements SysFs {
     private List<Object> state() {
         List<Object> state = new ArrayList<>(machine.drivers().loaded());
         state.add(machine.noIommuAllowed());
+        state.add(machine.sriovAllowed());
         for (PciFunction function : machine.functions()) {
             state.add(function);
             state.add(function.override);
             state.add(function.driver());
             state.add(Optional.ofNullable(function.group));
+            state.add(function.virtualFunctions);
         }
         for (VfioGroup group : machine.vfioGroups()) {
             state.add(group);
@@ -198,6 +224,8 @@ final class SimSysFs implements SysFs {
                 "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
                 machine.noIommuAllowed() ? "Y" : "N",
                 this::allowNoIommu);
+        tree.attribute(
+                "/sys/module/vfio_pci/parameters/enable_sriov", machine.sriovAllowed() ? "Y" : "N", this::allowSriov);
         String parameters = "/sys/module/vfio_iommu_type1/parameters/";
         tree.text(parameters + "allow_unsafe_interrupts", machine.unsafeInterruptsAllowed() ? "Y" : "N");
         tree.text(parameters + "dma_entry_limit", String.valueOf(machine.dmaEntryLimit()));
@@ -228,6 +256,19 @@ final class SimSysFs implements SysFs {
             addGroup(tree, function.group, home);
         }
         function.vfio().ifPresent(device -> addNode(tree, device, home));
+        if (!function.virtual.isEmpty()) {
+            tree.text(at + "sriov_totalvfs", String.valueOf(function.virtual.size()));
+            tree.attribute(
+                    at + "sriov_numvfs",
+                    String.valueOf(function.virtualFunctions),
+                    text -> setVirtualFunctions(function, text));
+            for (int i = 0; i < function.virtualFunctions; i++) {
+                tree.link(at + "virtfn" + i, "../" + function.virtual.get(i).address());
+            }
+        }
+        if (function.physical != null) {
+            tree.link(at + "physfn", "../" + function.physical.address);
+        }
     }
 
     /** Adds what tells the number of a device's own node. */

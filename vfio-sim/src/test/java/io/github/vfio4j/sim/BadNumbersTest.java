@@ -131,6 +131,7 @@ class BadNumbersTest {
             "AddressSpace.unmap(long, long)",
             "Binder.members(int)",
             "Binder.reservedRegions(int)",
+            "Binder.setVirtualFunctions(PciAddress, int)",
             "Device.irq(int)",
             "Device.region(int)",
             "DirtyBitmap.isDirty(long)",
@@ -230,6 +231,10 @@ class BadNumbersTest {
             table.argument("listing the members and drivers of group " + number, () -> binder.members(number));
             table.argument("listing the reserved regions of group " + number, () -> binder.reservedRegions(number));
             table.notFound("adopting descriptor " + number, () -> vfio.adoptKvmVm(number));
+            table.argument("making %d virtual functions".formatted(number), () -> binder.setVirtualFunctions(LiveHandles.FIRST, number));
+        }
+        for (int number : new int[] {1, LAST}) {
+            table.rule(Rule.SRIOV_TOTAL, "making %d virtual functions where there can be none".formatted(number), () -> binder.setVirtualFunctions(LiveHandles.FIRST, number));
         }
         table.notFound("listing the members of a group that is not there", () -> vfio.groupMembers(LAST));
         table.notFound("listing the members and drivers of a group that is not there", () -> binder.members(LAST));

@@ -351,7 +351,7 @@ final class Uapi {
                 V6_1,
                 "VFIO_DEVICE_FEATURE_PCI_VF_TOKEN",
                 by("Features#setVfToken"),
-                bytes("FeaturesTest#aTokenIsWrittenAsItsText", "no function of the VM can have virtual ones"));
+                linux("SriovKernelTest"));
         row(
                 V6_12,
                 "VFIO_DEVICE_FEATURE_BUS_MASTER vfio_device_feature_bus_master VFIO_DEVICE_FEATURE_{SET,CLEAR}_MASTER",
@@ -470,8 +470,8 @@ final class Uapi {
         row(
                 V7_2,
                 "VFIO_DEVICE_BIND_FLAG_TOKEN",
-                not("not yet: virtual functions whose physical function asks for a token open neither so nor through their group"),
-                nowhere());
+                by("Iommufd#openDevice"),
+                linux("SriovKernelTest"));
         row(V7_2, "VFIO_DEVICE_{ATTACH,DETACH}_PASID", not("not yet: devices are attached without a PASID"), nowhere());
     }
 

@@ -121,6 +121,10 @@ final class IommufdCases {
         calls(BIND_IOMMUFD_GROUP_CLOSED, EBUSY, OPEN_IOMMUFD, OPEN_GROUP, OPEN_DEVICE, bind(DEVICE, fd(IOMMUFD)));
         calls(BIND_IOMMUFD_ONCE, EINVAL, then(BOUND, bind(DEVICE, fd(IOMMUFD))));
         calls(BIND_IOMMUFD_ONCE, EINVAL, then(BOUND, bind(DEVICE, fd(NOT_OPEN))));
+        tested(BIND_IOMMUFD_TOKEN_TAKEN, "SriovKernelTest#byItsOwnNodeADeviceThatIsNoneOfBothTakesNoToken");
+        tested(
+                BIND_IOMMUFD_TOKEN,
+                "SriovKernelTest#byItsOwnNodeAVirtualFunctionNeedsATokenOnlyWhereTheKernelTakesOneThere");
         calls(BIND_IOMMUFD_FD_OPEN, EBADF, OPEN_DEVICE, bind(DEVICE, fd(NOT_OPEN)));
         calls(BIND_IOMMUFD_FD_KIND, EBADFD, eventfd(EVENT, 0, 0), OPEN_DEVICE, bind(DEVICE, fd(EVENT)));
         calls(

@@ -118,6 +118,11 @@ final class RuleCases {
         calls(PROBE_UNCLAIMED, EINVAL, then(cardWithoutDriver, probe(card)));
         tested(PROBE_UNCLAIMED, "BindingKernelTest#aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas");
 
+        tested(SRIOV_TOTAL, "SriovKernelTest#moreThanThereCanBeAreNotMade");
+        tested(SRIOV_DRIVER, "SriovKernelTest#aFunctionWithoutADriverMakesNone");
+        tested(SRIOV_NONE, "SriovKernelTest#anotherNumberIsMadeOnceThereAreNone");
+        tested(DEVICE_TOKEN, "SriovKernelTest#aVirtualFunctionIsNotOpenedWithAnotherTokenOrNone");
+
         unshown(CONTAINER_NODE_EXISTS, "a machine without VFIO has nothing else to test");
 
         tested(GROUP_NODE_EXISTS, "LifecycleKernelTest#aGroupWithoutAVfioDriverIsEnoentAndSaysSo");
@@ -170,6 +175,8 @@ final class RuleCases {
         tested(STATUS_GROUP_EXISTS, "GoneGroupKernelTest#aGroupWhoseLastDeviceWentHasNoStatus");
 
         calls(DEVICE_NAME, EINVAL, then(V2, getDevice(DEVICE, GROUP, text(TwinMachine.EDU + " vf_token=x"))));
+        String token = " vf_token=2ab74924-c335-45f4-9b16-8569e5b082f0";
+        calls(DEVICE_TOKEN_TAKEN, EINVAL, then(V2, getDevice(DEVICE, GROUP, text(TwinMachine.EDU + token))));
         calls(DEVICE_IN_GROUP, ENODEV, then(V2, getDevice(DEVICE, GROUP, text(TwinMachine.TESTDEV))));
         tested(DEVICE_IN_GROUP, "LifecycleKernelTest#aDeviceThatIsNotInTheGroupIsEnodevAndTheMembersAreNamed");
         simulated(
@@ -364,7 +371,6 @@ final class RuleCases {
         simulated(SET_IOMMU_APERTURE, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
         simulated(SET_IOMMU_NOTHING_LEFT, "SimGroupTypesTest#whereNothingIsLeftNoIommuIsSet", oneIommu);
         simulated(DEVICE_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
-        unshown(DEVICE_TOKEN, "the VM has no virtual function whose driver asks for a token");
         unshown(DEVICE_BUSY, RACE);
         simulated(INFO_TRANSLATED, "SimGroupTypesTest#withoutAnIommuNothingIsTranslated", noIommu);
         tested(MAP_TRANSLATED, "NoIommuKernelTest#itsDeviceIsUsedWithoutMappings");

@@ -138,6 +138,18 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     @Override
+    public PciAddress physicalFunction() {
+        PciAddress address = PciAddress.parse("0000:02:00.0"); // of vm/machine.sh
+        Path allowed = Path.of("/sys/module/vfio_pci/parameters/enable_sriov");
+        write(allowed, "Y");
+        atEnd.push(() -> write(allowed, "N"));
+        bind(address, "vfio-pci");
+        atEnd.push(() -> write(Path.of("/sys/bus/pci/devices/" + address + "/driver_override"), "\n"));
+        atEnd.push(() -> unbind(address));
+        return address;
+    }
+
+    @Override
     public boolean hasIommufd() {
         return Files.exists(Path.of("/dev/iommu"));
     }

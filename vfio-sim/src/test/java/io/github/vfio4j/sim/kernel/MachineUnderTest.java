@@ -61,6 +61,9 @@ interface MachineUnderTest extends AutoCloseable {
     /** Binds a device behind no IOMMU to vfio-pci, if the kernel lets that happen; until the machine is closed. */
     Optional<PciAddress> deviceWithoutIommu();
 
+    /** Binds a function that can have two virtual ones to vfio-pci, which may make them; until the machine is closed. */
+    PciAddress physicalFunction();
+
     /** Tells whether the kernel has an iommufd, and devices have nodes of their own. */
     boolean hasIommufd();
 

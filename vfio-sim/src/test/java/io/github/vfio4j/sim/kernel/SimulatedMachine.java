@@ -32,6 +32,7 @@ final class SimulatedMachine implements MachineUnderTest {
     private static final PciAddress BARE = PciAddress.parse("0000:41:00.0");
     private static final UUID MTTY = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
     private static final PciAddress BRIDGE = PciAddress.parse("0000:00:09.0");
+    private static final PciAddress PHYSICAL = PciAddress.parse("0000:02:00.0");
     private static final int SHARED_GROUP = 9;
 
     private final SimMachine machine = SimMachine.builder()
@@ -44,6 +45,9 @@ final class SimulatedMachine implements MachineUnderTest {
             .mediatedDevice(MTTY, new MttyModel())
             .allowNoIommu(true)
             .device(BRIDGE, new BridgeModel(), SHARED_GROUP, "")
+            .device(PHYSICAL, new Registers(), 10, SimMachine.VFIO_PCI)
+            .virtualFunction(PHYSICAL, PciAddress.parse("0000:02:00.1"), new Registers())
+            .virtualFunction(PHYSICAL, PciAddress.parse("0000:02:00.2"), new Registers())
             .build();
     private int addresses;
     private final SimProcess process = machine.startProcess();
@@ -122,6 +126,16 @@ final class SimulatedMachine implements MachineUnderTest {
     public Optional<PciAddress> deviceWithoutIommu() {
         machine.bind(BARE, SimMachine.VFIO_PCI);
         return Optional.of(BARE);
+    }
+
+    @Override
+    public PciAddress physicalFunction() {
+        try {
+            sysfs().write("/sys/module/vfio_pci/parameters/enable_sriov", "Y");
+        } catch (SysFs.Failure e) {
+            throw new IllegalStateException(e);
+        }
+        return PHYSICAL;
     }
 
     @Override
