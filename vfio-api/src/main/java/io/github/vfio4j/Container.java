@@ -30,6 +30,7 @@ public final class Container implements AutoCloseable {
     private Type1 iommu;
     private NoIommu noIommu; // one of the two at most
     private boolean groupsLost; // a group is in the kernel's container still that is none of groups
+    private volatile boolean cuts;
     private volatile boolean closed;
 
     /** @param iommufd whether it is an iommufd that stands in for a container */
@@ -137,6 +138,7 @@ public final class Container implements AutoCloseable {
         lock.lock();
         try {
             setType(type.number());
+            cuts |= iommufd && type == IommuType.TYPE1;
             iommu = new Type1(this, type);
             return iommu;
         } finally {
@@ -163,14 +165,18 @@ public final class Container implements AutoCloseable {
         }
     }
 
-    /** An iommufd cuts mappings for the first type, unlike a container; so it is not offered there. */
     private boolean offers(int type) {
-        return !(iommufd && type == IommuType.TYPE1.number()) && port.checkExtension(type) > 0;
+        return port.checkExtension(type) > 0;
     }
 
     /** Does an iommufd stand in for the container? Then its mappings are of the iommufd, and stay when groups leave. */
     boolean isIommufd() {
         return iommufd;
+    }
+
+    /** Does the kernel unmap parts of mappings? An iommufd does from the first type on, whatever type comes later. */
+    boolean cuts() {
+        return cuts;
     }
 
     private void setType(int type) {

@@ -1310,6 +1310,22 @@ public enum Rule {
             "vfio_dma_do_unmap",
             "give it its new address first",
             Facts::addressMissing),
+    /** No buffer loses a part of itself. */
+    UNMAP_PART(
+            "unmap-dma.part",
+            Operation.IOMMU_UNMAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the range would cut a buffer: an iommufd in place of a container of the first type (VFIO_TYPE1_IOMMU) "
+                    + "unmaps just that part, and a device that goes on with the buffer loses data",
+            "iopt_cut_iova",
+            "unmap what was mapped",
+            Facts::cutsPart) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
 
     // ---- VFIO_IOMMU_DIRTY_PAGES
     /** Only a container with its IOMMU tracks dirty pages. */

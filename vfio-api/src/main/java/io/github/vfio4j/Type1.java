@@ -159,7 +159,8 @@ public final class Type1 extends AddressSpace {
      * {@inheritDoc}
      *
      * <p>A type1 v1 IOMMU takes the first buffer in the range as its measure: if that starts before the range, nothing at
-     * all is unmapped; else every buffer that starts in the range goes, also the part of it that lies behind the range.
+     * all is unmapped; else every buffer that starts in the range goes, also the part of it that lies behind the range. An
+     * iommufd in place of a container would unmap a part of a buffer there, which is refused.
      * Before Linux 7 nothing is unmapped in a range that ends at the very top of the address space.
      */
     @Override
@@ -440,7 +441,7 @@ public final class Type1 extends AddressSpace {
 
     @Override
     boolean finds(long iova, long size) {
-        return !(type == IommuType.TYPE1 && startsBefore(iova))
+        return !(type == IommuType.TYPE1 && !container.cuts() && startsBefore(iova))
                 && !(losesTopMappings && iova + size == 0); // the end of the range is 0 there: nothing lies before it
     }
 
@@ -518,7 +519,12 @@ public final class Type1 extends AddressSpace {
 
         @Override
         public boolean cutsMapping() {
-            return type == IommuType.TYPE1_V2 && cuts(iova, size);
+            return type == IommuType.TYPE1_V2 && !container.cuts() && cuts(iova, size);
+        }
+
+        @Override
+        public boolean cutsPart() {
+            return container.cuts() && cuts(iova, size);
         }
 
         @Override

@@ -190,8 +190,8 @@ public final class Vfio implements AutoCloseable {
      * Opens an iommufd to stand in for a container ({@code open("/dev/iommu")}, {@code VFIO_GET_API_VERSION}): groups, a
      * {@link Type1} and all the rest are used as with a container. For programs that are to run on kernels without
      * containers; a new one opens devices by their own nodes ({@link #openIommufd}). What differs: a device takes its place
-     * in the address space when it is opened, so nothing that it cannot use may be mapped then; there is no type1 v1, no
-     * dirty tracking, and no taking and giving of addresses.
+     * in the address space when it is opened, so nothing that it cannot use may be mapped then; there is no dirty tracking,
+     * and no taking and giving of addresses; of {@link IommuType#TYPE1} it would unmap parts of buffers, which is refused.
      *
      * @return the container
      * @throws VfioException {@code ENOENT} if the kernel has no iommufd, {@code EACCES} without permission

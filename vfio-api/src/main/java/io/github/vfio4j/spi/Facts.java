@@ -169,6 +169,15 @@ public interface Facts {
     }
 
     /**
+     * Would the kernel unmap a part of a mapping? An iommufd in place of a type1 v1 container does.
+     *
+     * @return true if the range that was given cuts a mapping there
+     */
+    default boolean cutsPart() {
+        return false;
+    }
+
+    /**
      * Does the range that was given lie inside one range that the IOMMU can map?
      *
      * @return true if it does

@@ -256,6 +256,7 @@ final class RuleCases {
                         dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_VADDR()),
                         dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_VADDR())));
         tested(UNMAP_ADDRESS, "VaddrKernelTest#anAddressIsTakenOnceAndGivenOnce");
+        tested(UNMAP_PART, "IommufdContainerKernelTest#theFirstVersionOfType1WouldUnmapPartsOfBuffers");
 
         calls(
                 DIRTY_NEEDS_IOMMU,

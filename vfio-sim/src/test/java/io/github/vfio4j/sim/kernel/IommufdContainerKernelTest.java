@@ -67,11 +67,28 @@ class IommufdContainerKernelTest extends KernelTest {
     }
 
     @Test
-    void theFirstVersionOfType1IsNotOffered() {
+    void theFirstVersionOfType1WouldUnmapPartsOfBuffers() {
         assertThat(container.supports(IommuType.TYPE1_V2)).isTrue();
-        assertThat(container.supports(IommuType.TYPE1)).isFalse();
+        assertThat(container.supports(IommuType.TYPE1)).isTrue();
         container.attach(group);
-        assertRefused(Rule.SET_IOMMU_TYPE, () -> container.setIommu(IommuType.TYPE1));
+        Type1 iommu = container.setIommu(IommuType.TYPE1);
+        iommu.allocateAt(0x100000, 16384, Access.READ_WRITE);
+        assertRefused(Rule.UNMAP_PART, () -> iommu.unmap(0x100000, 8192));
+        assertRefused(Rule.UNMAP_PART, () -> iommu.unmap(0x102000, 8192));
+        assertRefused(Rule.UNMAP_PART, () -> iommu.unmap(0x101000, 4096));
+        assertThat(iommu.unmap(0xff000, 32768)).isEqualTo(16384);
+        EduDma.checkBothWays(iommu.openDevice(group, machine.loner()));
+    }
+
+    @Test
+    void theSecondVersionAfterTheFirstWouldDoSoToo() {
+        container.attach(group);
+        container.setIommu(IommuType.TYPE1);
+        container.detach(group);
+        Type1 iommu = iommu();
+        iommu.allocateAt(0x100000, 16384, Access.READ_WRITE);
+        assertRefused(Rule.UNMAP_PART, () -> iommu.unmap(0x100000, 8192));
+        assertThat(iommu.unmapAll()).isEqualTo(16384);
     }
 
     @Test
