@@ -53,6 +53,11 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     @Override
+    public Kernel kernel() {
+        return kernel;
+    }
+
+    @Override
     public Syscalls syscalls() {
         return recorder;
     }

@@ -5,6 +5,7 @@ import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
+import io.github.vfio4j.spi.Kernel;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -30,6 +31,9 @@ interface MachineUnderTest extends AutoCloseable {
 
     /** Returns the VFIO of this process under a contract. */
     Vfio open(Contract contract);
+
+    /** Returns the kernel that is behind {@link #open}: the ports, which refuse nothing by rules. */
+    Kernel kernel();
 
     /** Returns the system calls of this process. */
     Syscalls syscalls();

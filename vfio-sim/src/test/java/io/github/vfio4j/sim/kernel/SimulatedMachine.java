@@ -70,6 +70,11 @@ final class SimulatedMachine implements MachineUnderTest {
     }
 
     @Override
+    public Kernel kernel() {
+        return kernel;
+    }
+
+    @Override
     public Syscalls syscalls() {
         return recorder;
     }

@@ -1,0 +1,98 @@
+package io.github.vfio4j.sim.kernel;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+import io.github.vfio4j.Access;
+import io.github.vfio4j.AddressSpace;
+import io.github.vfio4j.Device;
+import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.Mmio;
+import io.github.vfio4j.Rule;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Memory is mapped and unmapped, also where the IOVAs end. Of the selftest's three kinds of memory this is the first, and
+ * as much of it as one of the second's huge pages has: the library hands out no huge pages.
+ */
+@DisplayName("vfio_dma_mapping_test")
+class DmaMappingSelftestKernelTest extends SelftestKernelTest {
+    private static final long PAGE = 4096;
+    private static final long LARGE_PAGE = 2 << 20;
+
+    @ParameterizedTest(name = "vfio_dma_mapping_test.{0}_anonymous.dma_map_unmap")
+    @EnumSource
+    void aPageIsMappedAndUnmapped(IommuMode mode) {
+        Device edu = open(mode, machine.loner());
+        checkMappedAndUnmapped(edu, edu.iommu().allocate(PAGE, Access.READ_WRITE));
+    }
+
+    @ParameterizedTest(name = "vfio_dma_mapping_test.{0}_anonymous, 2 MiB of it, aligned.dma_map_unmap")
+    @EnumSource
+    void asMuchAsALargePageIsMappedAndUnmapped(IommuMode mode) {
+        Device edu = open(mode, machine.loner());
+        checkMappedAndUnmapped(edu, edu.iommu().allocateAt(8 * LARGE_PAGE, LARGE_PAGE, Access.READ_WRITE));
+    }
+
+    private static void checkMappedAndUnmapped(Device edu, DmaBuffer buffer) {
+        AddressSpace iommu = edu.iommu();
+        IovaRange range = new IovaRange(buffer.iova(), buffer.iova() + buffer.size() - 1);
+        assertThat(iommu.ranges()).anyMatch(usable -> usable.contains(range));
+        checkReached(edu, buffer);
+        assertThat(iommu.unmap(buffer.iova(), buffer.size())).isEqualTo(buffer.size());
+        assertThat(iommu.unmap(buffer.iova(), range.last() - range.first() + 1)).isZero();
+        assertThatIllegalStateException().isThrownBy(() -> buffer.segment().get(JAVA_BYTE, 0));
+    }
+
+    /** The device moves data from the first bytes of a buffer to the last ones. */
+    private static void checkReached(Device edu, DmaBuffer buffer) {
+        Mmio registers = EduDma.ready(edu);
+        MemorySegment from = buffer.segment().asSlice(0, EduDma.BYTES);
+        MemorySegment to = buffer.segment().asSlice(buffer.size() - EduDma.BYTES);
+        for (int i = 0; i < EduDma.BYTES; i++) {
+            from.set(JAVA_BYTE, i, (byte) (i * 5 + 3));
+        }
+        EduDma.toDevice(registers, buffer.iova());
+        EduDma.fromDevice(registers, buffer.iova() + buffer.size() - EduDma.BYTES);
+        assertThat(to.mismatch(from)).as("the first byte that differs").isEqualTo(-1);
+    }
+
+    /** The last page that can be mapped. */
+    private static DmaBuffer mapLastPage(AddressSpace iommu) {
+        return iommu.allocateAt(iommu.ranges().getLast().last() & -PAGE, PAGE, Access.READ_WRITE);
+    }
+
+    @ParameterizedTest(name = "vfio_dma_map_limit_test.{0}.unmap_range")
+    @EnumSource
+    void theLastPageIsUnmapped(IommuMode mode) {
+        AddressSpace iommu = open(mode, machine.loner()).iommu();
+        DmaBuffer last = mapLastPage(iommu);
+        assertThat(iommu.unmap(last.iova(), PAGE)).isEqualTo(PAGE);
+    }
+
+    @ParameterizedTest(name = "vfio_dma_map_limit_test.{0}.unmap_all")
+    @EnumSource
+    void theLastPageIsUnmappedWithEverything(IommuMode mode) {
+        AddressSpace iommu = open(mode, machine.loner()).iommu();
+        mapLastPage(iommu);
+        assertThat(iommu.unmapAll()).isEqualTo(PAGE);
+    }
+
+    @ParameterizedTest(name = "vfio_dma_map_limit_test.{0}.overflow")
+    @EnumSource
+    void nothingWrapsAroundTheEnd(IommuMode mode) {
+        AddressSpace iommu = open(mode, machine.loner()).iommu();
+        boolean container = mode.type().isPresent();
+        Rule map = container ? Rule.MAP_WRAP : Rule.IOAS_MAP_WRAP;
+        Rule unmap = container ? Rule.UNMAP_WRAP : Rule.IOAS_UNMAP_WRAP;
+        assertThat(assertRefused(map, () -> iommu.allocateAt(-PAGE, 2 * PAGE, Access.READ_WRITE)).errno())
+                .isEqualTo(Errno.EOVERFLOW);
+        assertThat(assertRefused(unmap, () -> iommu.unmap(-PAGE, 2 * PAGE)).errno()).isEqualTo(Errno.EOVERFLOW);
+    }
+}
