@@ -66,6 +66,7 @@ final class FfmDevice implements DevicePort {
                 fd,
                 Operation.DEVICE_GET_REGION_INFO,
                 VFIO_DEVICE_GET_REGION_INFO(),
+                vfio_region_info.sizeof(),
                 question -> vfio_region_info.index(question, index),
                 RegionInfoDecoder::decode);
     }

@@ -47,11 +47,27 @@ final class Info {
             int request,
             Consumer<MemorySegment> prepare,
             Function<MemorySegment, T> decode) {
+        return ask(fd, operation, request, Frame.ARG_BYTES, prepare, decode);
+    }
+
+    /**
+     * Asks, first with a buffer of a given size.
+     *
+     * @param first bytes: some drivers refuse a buffer that is larger than their answer
+     */
+    static <T> T ask(
+            Fd fd,
+            Operation operation,
+            int request,
+            long first,
+            Consumer<MemorySegment> prepare,
+            Function<MemorySegment, T> decode) {
         Frame frame = fd.begin(operation);
         try {
-            long needed = ask(fd, operation, request, frame, frame.arg, prepare);
-            if (needed <= Frame.ARG_BYTES) {
-                return decode.apply(frame.arg);
+            MemorySegment small = frame.arg.asSlice(0, first);
+            long needed = ask(fd, operation, request, frame, small, prepare);
+            if (needed <= first) {
+                return decode.apply(small);
             }
             while (needed <= MOST_BYTES) { // again if the answer grew in between
                 try (Arena arena = Arena.ofConfined()) {

@@ -6,7 +6,9 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.github.vfio4j.Errno;
 import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.Type1Info;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.port.Frame;
@@ -23,8 +25,9 @@ class InfoTest {
 
     private final MemorySegment answer = Arena.ofAuto().allocate(8192, 8);
     private int asked;
+    private int most = Integer.MAX_VALUE;
 
-    /** A file whose kernel gives {@link #answer}, and nothing of the chain if the buffer is short. */
+    /** A file whose kernel gives {@link #answer}, and nothing of the chain if the buffer is short; none larger than most. */
     private final Fd file = new Fd(
             new NoSyscalls() {
                 @Override
@@ -32,6 +35,9 @@ class InfoTest {
                     asked++;
                     int room = argument.get(JAVA_INT, 0);
                     int needed = answer.get(JAVA_INT, 0);
+                    if (room > most) {
+                        return -Errno.EINVAL.number();
+                    }
                     MemorySegment.copy(answer, 0, argument, 0, Math.min(room, needed));
                     if (room < needed) {
                         argument.set(JAVA_INT, 16, 0); // cap_offset
@@ -126,6 +132,23 @@ class InfoTest {
     void anAnswerOfImpossibleSizeIsAnError() {
         answer.set(JAVA_INT, 0, 1 << 30);
         refused();
+    }
+
+    @Test
+    void aDriverThatRefusesMoreRoomThanItsAnswerNeedsIsAskedForARegion() {
+        most = 48; // as mbochs has it
+        answer.set(JAVA_INT, 0, 48);
+        answer.set(JAVA_INT, 4, 8 | 3); // CAPS | WRITE | READ
+        answer.set(JAVA_INT, 12, 32);
+        answer.set(JAVA_LONG_UNALIGNED, 16, 4096);
+        answer.set(JAVA_LONG_UNALIGNED, 24, 0x2000);
+        capability(32, 2, 0);
+        answer.set(JAVA_INT, 40, 1);
+        answer.set(JAVA_INT, 44, 1);
+        assertThat(device.regionInfo(9).type()).contains(new RegionInfo.Type(1, 1));
+        answer.set(JAVA_INT, 0, 32);
+        answer.set(JAVA_INT, 4, 3);
+        assertThat(device.regionInfo(0).type()).isEmpty();
     }
 
     @Test
