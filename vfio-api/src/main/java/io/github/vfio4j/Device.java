@@ -10,6 +10,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,6 +35,7 @@ public final class Device implements AutoCloseable {
     private static final int MOST_IO_EVENT_FDS = 1000; // VFIO_PCI_IOEVENTFD_MAX
 
     private final Features features;
+    private final Graphics graphics;
     private final AddressSpace iommu; // of the group's container, if it was opened through one
     private final Group group; // null for one of a group that this process has no handle of
     private final Iommufd iommufd; // null for one that was not opened by its own node
@@ -46,7 +48,7 @@ public final class Device implements AutoCloseable {
     private final String name;
     private final ReentrantLock lock = new ReentrantLock();
     // Guarded by lock.
-    private final Region[] regions;
+    private final Map<Integer, Region> regions = new HashMap<>(); // guarded by lock
     private final Irq[] irqs;
     private final Deque<MemorySegment> mappings = new ArrayDeque<>();
     private final List<IoEventFd> ioEventFds = new ArrayList<>();
@@ -90,9 +92,9 @@ public final class Device implements AutoCloseable {
         this.port = port;
         this.info = info;
         this.name = name;
-        this.regions = new Region[info.regions()];
         this.irqs = new Irq[info.irqs()];
         this.features = new Features(this, port.features());
+        this.graphics = new Graphics(this, port.graphics());
     }
 
     /**
@@ -261,14 +263,27 @@ public final class Device implements AutoCloseable {
         lock.lock();
         try {
             checkOpen(Operation.DEVICE_GET_REGION_INFO);
-            if (index < 0 || index >= regions.length) {
+            if (index < 0 || index >= info.regions()) {
                 throw new IndexOutOfBoundsException(
-                        name + " has regions 0 to " + (regions.length - 1) + ", not " + index);
+                        name + " has regions 0 to " + (info.regions() - 1) + ", not " + index);
             }
-            if (regions[index] == null) {
-                regions[index] = new Region(this, port.regionInfo(index));
+            return anyRegion(index);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns a region, also one of those that some drivers have and do not count. */
+    Region anyRegion(int index) {
+        lock.lock();
+        try {
+            checkOpen(Operation.DEVICE_GET_REGION_INFO);
+            Region region = regions.get(index);
+            if (region == null) {
+                region = new Region(this, port.regionInfo(index));
+                regions.put(index, region);
             }
-            return regions[index];
+            return region;
         } finally {
             lock.unlock();
         }
@@ -362,6 +377,15 @@ public final class Device implements AutoCloseable {
      */
     public Features features() {
         return features;
+    }
+
+    /**
+     * Returns the screen of a mediated graphics device.
+     *
+     * @return always the same object, also for a device without a screen
+     */
+    public Graphics graphics() {
+        return graphics;
     }
 
     /**
@@ -467,11 +491,7 @@ public final class Device implements AutoCloseable {
 
     /** Unmaps what nobody can access any more. The lock is held. */
     private void unmap(Teardown teardown) {
-        for (Region region : regions) {
-            if (region != null) {
-                region.unmapped();
-            }
-        }
+        regions.values().forEach(Region::unmapped);
         while (!mappings.isEmpty()) {
             MemorySegment mapping = mappings.pop();
             teardown.step(() -> port.unmap(mapping.address(), mapping.byteSize()));

@@ -42,6 +42,10 @@ public enum Operation {
     GET_PCI_HOT_RESET_INFO("VFIO_DEVICE_GET_PCI_HOT_RESET_INFO"),
     /** Resetting the slot or bus of a device. */
     PCI_HOT_RESET("VFIO_DEVICE_PCI_HOT_RESET"),
+    /** Asking what a graphics device shows. */
+    QUERY_GFX_PLANE("VFIO_DEVICE_QUERY_GFX_PLANE"),
+    /** Opening a picture that it shows. */
+    GET_GFX_DMABUF("VFIO_DEVICE_GET_GFX_DMABUF"),
     /** Having the kernel write a register when an eventfd is signalled. */
     IOEVENTFD("VFIO_DEVICE_IOEVENTFD"),
     /** Asking whether a device has a feature. */

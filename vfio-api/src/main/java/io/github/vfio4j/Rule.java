@@ -3325,6 +3325,66 @@ public enum Rule {
             "the device may be unusable: close it",
             null),
 
+    // ---- VFIO_DEVICE_QUERY_GFX_PLANE
+    /** Few devices have a screen. */
+    GFX_PLANE_SCREEN(
+            "gfx-plane.screen",
+            Operation.QUERY_GFX_PLANE,
+            EnforcedBy.API,
+            Errno.ENOTTY,
+            "the device has no screen",
+            "vfio_device_fops_unl_ioctl",
+            "choose a mediated device of a graphics driver; ask device.graphics().ways()",
+            f -> !f.screenPresent()),
+    /** A device shows its pictures in one way. */
+    GFX_PLANE_WAY(
+            "gfx-plane.way",
+            Operation.QUERY_GFX_PLANE,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the device does not show its pictures in this way",
+            "mdpy_query_gfx_plane",
+            "choose one of device.graphics().ways()",
+            f -> !f.planeWayOffered()),
+
+    // ---- VFIO_DEVICE_GET_GFX_DMABUF
+    /** Few devices hand out dma-bufs of what they show. */
+    GFX_DMABUF_OFFERED(
+            "gfx-dmabuf.offered",
+            Operation.GET_GFX_DMABUF,
+            EnforcedBy.API,
+            Errno.ENOTTY,
+            "the device shows no pictures as dma-bufs",
+            "vfio_device_fops_unl_ioctl",
+            "ask device.graphics().ways()",
+            f -> !f.dmaBufsOffered()),
+    /** What a device does not show has no dma-buf. */
+    GFX_DMABUF_KNOWN(
+            "gfx-dmabuf.known",
+            Operation.GET_GFX_DMABUF,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "the device shows no picture with this number (any more)",
+            "mbochs_get_gfx_dmabuf",
+            "ask for the plane again",
+            f -> !f.dmaBufKnown()),
+    /** The sample driver counts neither the files of a dma-buf nor its pages when it is opened again. */
+    GFX_DMABUF_ONCE(
+            "gfx-dmabuf.once",
+            Operation.GET_GFX_DMABUF,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "the dma-buf was opened already: the kernel's sample driver mbochs takes no reference for a second file, "
+                    + "and frees memory that is in use",
+            "mbochs_get_gfx_dmabuf",
+            "keep the one that you have as long as it may be shown",
+            Facts::dmaBufTaken) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
+
     // ---- VFIO_DEVICE_IOEVENTFD
     /** The kernel writes registers of BARs. */
     IOEVENTFD_BAR(

@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.FeaturePort;
+import io.github.vfio4j.spi.GraphicsPort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.HandoverPort;
 import io.github.vfio4j.spi.IommufdPort;
@@ -48,6 +49,9 @@ final class FakeKernel implements Kernel {
 
     /** The device's features, if a test cares. */
     FeaturePort features;
+
+    /** The device's screen, if a test cares. */
+    GraphicsPort graphics;
 
     /** A device's own node, if a test cares. */
     String deviceNode;
@@ -547,6 +551,11 @@ final class FakeKernel implements Kernel {
         @Override
         public FeaturePort features() {
             return features;
+        }
+
+        @Override
+        public GraphicsPort graphics() {
+            return graphics;
         }
 
         @Override

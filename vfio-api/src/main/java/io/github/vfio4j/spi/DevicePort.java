@@ -119,6 +119,13 @@ public interface DevicePort extends AutoCloseable {
     FeaturePort features();
 
     /**
+     * Returns the ioctls about the device's screen.
+     *
+     * @return the screen, whether there is one or not
+     */
+    GraphicsPort graphics();
+
+    /**
      * pread of the device file.
      *
      * @param offset where in the file

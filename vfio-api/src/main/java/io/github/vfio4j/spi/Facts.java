@@ -1508,4 +1508,51 @@ public interface Facts {
     default boolean deviceLocked() {
         return false;
     }
+
+    // ---- screens
+
+    /**
+     * Does the device have a screen?
+     *
+     * @return true if so
+     */
+    default boolean screenPresent() {
+        return true;
+    }
+
+    /**
+     * Does the device show its pictures in the way that was asked for?
+     *
+     * @return true if so
+     */
+    default boolean planeWayOffered() {
+        return true;
+    }
+
+    /**
+     * Does the device hand out dma-bufs of what it shows?
+     *
+     * @return true if so
+     */
+    default boolean dmaBufsOffered() {
+        return true;
+    }
+
+    /**
+     * Does the device show a picture with the number that was given?
+     *
+     * @return true if so
+     */
+    default boolean dmaBufKnown() {
+        return true;
+    }
+
+    /**
+     * Was the dma-buf with that number opened already?
+     *
+     * @return true if so
+     */
+    default boolean dmaBufTaken() {
+        return false;
+    }
 }

@@ -23,6 +23,7 @@ import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.FeaturePort;
+import io.github.vfio4j.spi.GraphicsPort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.IrqAction;
@@ -150,6 +151,11 @@ final class FfmDevice implements DevicePort {
     @Override
     public FeaturePort features() {
         return new FfmFeatures(fd);
+    }
+
+    @Override
+    public GraphicsPort graphics() {
+        return new FfmGraphics(fd);
     }
 
     @Override

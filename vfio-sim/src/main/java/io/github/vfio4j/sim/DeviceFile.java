@@ -12,6 +12,7 @@ import io.github.vfio4j.ffm.gen.vfio_region_info;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
+import java.util.Optional;
 
 /** An open device, from VFIO_GROUP_GET_DEVICE_FD. */
 final class DeviceFile extends SimFile {
@@ -19,17 +20,20 @@ final class DeviceFile extends SimFile {
         int call(DeviceFile file, SimProcess caller, UserMemory argument);
     }
 
-    private static final Map<Integer, Ioctl> IOCTLS = Map.of(
-            VFIO_DEVICE_BIND_IOMMUFD(), (file, _, argument) -> CdevFile.refuse(file.machine, argument),
-            VFIO_DEVICE_GET_INFO(), DeviceFile::getInfo,
-            VFIO_DEVICE_GET_REGION_INFO(), DeviceFile::getRegionInfo,
-            VFIO_DEVICE_GET_IRQ_INFO(), DeviceFile::getIrqInfo,
-            VFIO_DEVICE_SET_IRQS(), DeviceFile::setIrqs,
-            VFIO_DEVICE_RESET(), DeviceFile::reset,
-            VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), DeviceFile::getHotResetInfo,
-            VFIO_DEVICE_PCI_HOT_RESET(), DeviceFile::hotReset,
-            VFIO_DEVICE_IOEVENTFD(), DeviceFile::ioEventFd,
-            VFIO_DEVICE_FEATURE(), DeviceFile::feature);
+    private static final Map<Integer, Ioctl> IOCTLS = Map.ofEntries(
+            Map.entry(VFIO_DEVICE_BIND_IOMMUFD(), (file, _, argument) -> CdevFile.refuse(file.machine, argument)),
+            Map.entry(VFIO_DEVICE_GET_INFO(), DeviceFile::getInfo),
+            Map.entry(VFIO_DEVICE_GET_REGION_INFO(), DeviceFile::getRegionInfo),
+            Map.entry(VFIO_DEVICE_GET_IRQ_INFO(), DeviceFile::getIrqInfo),
+            Map.entry(VFIO_DEVICE_SET_IRQS(), DeviceFile::setIrqs),
+            Map.entry(VFIO_DEVICE_RESET(), DeviceFile::reset),
+            Map.entry(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), DeviceFile::getHotResetInfo),
+            Map.entry(VFIO_DEVICE_PCI_HOT_RESET(), DeviceFile::hotReset),
+            Map.entry(VFIO_DEVICE_QUERY_GFX_PLANE(), (file, _, argument) -> file.screen().query(argument)),
+            Map.entry(VFIO_DEVICE_GET_GFX_DMABUF(), (file, caller, argument) ->
+                    file.screen().openDmaBuf(caller, argument, file.toString())),
+            Map.entry(VFIO_DEVICE_IOEVENTFD(), DeviceFile::ioEventFd),
+            Map.entry(VFIO_DEVICE_FEATURE(), DeviceFile::feature));
 
     static final int REGION_SHIFT = 40; // VFIO_PCI_OFFSET_SHIFT
 
@@ -50,6 +54,11 @@ final class DeviceFile extends SimFile {
             throw new KernelError(Errno.ENOTTY);
         }
         return ioctl.call(this, caller, argument);
+    }
+
+    /** No function has one. */
+    private Screen screen() {
+        return new Screen(machine, Optional.empty());
     }
 
     private void wakeDevice() {

@@ -1,12 +1,10 @@
 package io.github.vfio4j.sim;
 
-import io.github.vfio4j.PciAddress;
-
 /** An open dma-buf. Nobody in the machine imports one, so it can be held and closed alone. */
 final class DmaBufFile extends SimFile {
-    private final PciAddress device;
+    private final String device;
 
-    DmaBufFile(PciAddress device) {
+    DmaBufFile(String device) {
         this.device = device;
     }
 

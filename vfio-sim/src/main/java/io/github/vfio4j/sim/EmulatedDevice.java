@@ -1,5 +1,8 @@
 package io.github.vfio4j.sim;
 
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -8,6 +11,7 @@ final class EmulatedDevice extends GroupDevice {
     final String name;
     final MediatedModel model;
     final EmulatedInterrupts interrupts;
+    private final Map<Long, Memory> memories = new HashMap<>(); // while open, by place in the file; guarded by itself
     private Migration migration; // while open; guarded by the device's lock
 
     EmulatedDevice(SimMachine machine, String name, MediatedModel model, VfioGroup group) {
@@ -34,7 +38,17 @@ final class EmulatedDevice extends GroupDevice {
 
     @Override
     void powerOn() {
-        model.powerOn(interrupts::raise);
+        model.powerOn(new MediatedBus() {
+            @Override
+            public void raise() {
+                interrupts.raise();
+            }
+
+            @Override
+            public MemorySegment memory(int index) {
+                return EmulatedDevice.this.memory(index).segment();
+            }
+        });
         migration = new Migration(this);
     }
 
@@ -43,7 +57,25 @@ final class EmulatedDevice extends GroupDevice {
         interrupts.disable();
         migration.end();
         migration = null;
-        model.powerOff();
+        try {
+            model.powerOff();
+        } finally {
+            synchronized (memories) {
+                memories.values().forEach(Memory::giveBackAll);
+                memories.clear();
+            }
+        }
+    }
+
+    /** The memory of a region that can be mapped; the device is open. */
+    Memory memory(int index) {
+        synchronized (memories) {
+            return memories.computeIfAbsent(model.offset(index), _ -> Memory.ofBar(model.size(index)));
+        }
+    }
+
+    Screen screen() {
+        return new Screen(machine(), model.screen());
     }
 
     /** The device's lock is held, and it is open. */

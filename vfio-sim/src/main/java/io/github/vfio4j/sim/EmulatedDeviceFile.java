@@ -3,14 +3,18 @@ package io.github.vfio4j.sim;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.ffm.gen.vfio_device_info;
+import io.github.vfio4j.ffm.gen.vfio_info_cap_header;
 import io.github.vfio4j.ffm.gen.vfio_region_info;
+import io.github.vfio4j.ffm.gen.vfio_region_info_cap_type;
+import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /** An open mediated device, as the kernel's sample drivers answer. */
 final class EmulatedDeviceFile extends SimFile {
-    private static final int REGION_SHIFT = 40;
-
     private final EmulatedDevice device;
 
     EmulatedDeviceFile(EmulatedDevice device) {
@@ -47,6 +51,16 @@ final class EmulatedDeviceFile extends SimFile {
                 device.lock.unlock();
             }
         }
+        if (request == VFIO_DEVICE_QUERY_GFX_PLANE() || request == VFIO_DEVICE_GET_GFX_DMABUF()) {
+            device.lock.lock();
+            try {
+                return request == VFIO_DEVICE_QUERY_GFX_PLANE()
+                        ? device.screen().query(argument)
+                        : device.screen().openDmaBuf(caller, argument, device.name);
+            } finally {
+                device.lock.unlock();
+            }
+        }
         if (request == VFIO_DEVICE_RESET()) { // which its flags do not promise
             device.lock.lock();
             try {
@@ -63,7 +77,7 @@ final class EmulatedDeviceFile extends SimFile {
         long capOffset = vfio_device_info.cap_offset$offset();
         InfoStruct info = new InfoStruct(argument, vfio_device_info.layout(), capOffset);
         vfio_device_info.flags(info.fields, VFIO_DEVICE_FLAGS_PCI());
-        vfio_device_info.num_regions(info.fields, VFIO_PCI_NUM_REGIONS());
+        vfio_device_info.num_regions(info.fields, device.model.regions());
         vfio_device_info.num_irqs(info.fields, device.interrupts.infoGiven());
         info.write();
         return 0;
@@ -72,13 +86,30 @@ final class EmulatedDeviceFile extends SimFile {
     private int getRegionInfo(UserMemory argument) {
         InfoStruct info = new InfoStruct(argument, vfio_region_info.layout());
         int index = vfio_region_info.index(info.fields);
-        if (index < 0 || index >= VFIO_PCI_NUM_REGIONS()) {
+        MediatedModel model = device.model;
+        if (!model.hasRegion(index)) {
             throw new KernelError(Errno.EINVAL);
         }
-        vfio_region_info.flags(info.fields, VFIO_REGION_INFO_FLAG_READ() | VFIO_REGION_INFO_FLAG_WRITE());
-        vfio_region_info.size(info.fields, device.model.size(index));
-        vfio_region_info.offset(info.fields, (long) index << REGION_SHIFT);
-        info.write();
+        int flags = VFIO_REGION_INFO_FLAG_READ() | VFIO_REGION_INFO_FLAG_WRITE();
+        if (model.mappable(index)) {
+            flags |= VFIO_REGION_INFO_FLAG_MMAP();
+        }
+        vfio_region_info.size(info.fields, model.size(index));
+        vfio_region_info.offset(info.fields, model.offset(index));
+        Optional<RegionInfo.Type> type = model.type(index);
+        if (type.isEmpty()) {
+            vfio_region_info.flags(info.fields, flags);
+            info.write();
+            return 0;
+        }
+        vfio_region_info.flags(info.fields, flags | VFIO_REGION_INFO_FLAG_CAPS());
+        MemorySegment capability = UserMemory.zeroed(vfio_region_info_cap_type.layout());
+        MemorySegment header = vfio_region_info_cap_type.header(capability);
+        vfio_info_cap_header.id(header, (short) VFIO_REGION_INFO_CAP_TYPE());
+        vfio_info_cap_header.version(header, (short) 1);
+        vfio_region_info_cap_type.type(capability, type.get().type());
+        vfio_region_info_cap_type.subtype(capability, type.get().subtype());
+        info.write(device.machine().profile(), vfio_region_info.cap_offset$offset(), capability);
         return 0;
     }
 
@@ -93,15 +124,20 @@ final class EmulatedDeviceFile extends SimFile {
     }
 
     private long access(MemorySegment buffer, long fileOffset, boolean write) {
-        int index = (int) (fileOffset >>> REGION_SHIFT);
-        long start = fileOffset & (1L << REGION_SHIFT) - 1;
+        int index = device.model.regionAt(fileOffset);
+        long start = fileOffset - device.model.offset(index);
         long bytes = buffer.byteSize();
-        long size = index < VFIO_PCI_NUM_REGIONS() ? device.model.size(index) : 0;
+        long size = device.model.hasRegion(index) ? device.model.size(index) : 0;
         if (start > size || bytes > size - start) {
             throw new KernelError(Errno.EFAULT);
         }
         device.lock.lock();
         try {
+            if (device.model.mappable(index)) {
+                MemorySegment memory = device.memory(index).segment();
+                MemorySegment.copy(write ? buffer : memory, write ? 0 : start, write ? memory : buffer, write ? start : 0, bytes);
+                return bytes;
+            }
             int width;
             for (long done = 0; done < bytes; done += width) {
                 long at = start + done;
@@ -120,6 +156,20 @@ final class EmulatedDeviceFile extends SimFile {
         } finally {
             device.lock.unlock();
         }
+    }
+
+    @Override
+    Vma map(long offset, long length, int prot, boolean shared) {
+        int index = device.model.regionAt(offset);
+        boolean whole = device.model.mappable(index) && device.model.offset(index) == offset;
+        KernelError.check(device.machine().profile(), Operation.REGION_MAP, new Facts() {
+            @Override
+            public boolean regionMappable() {
+                return shared && whole && length <= device.model.size(index);
+            }
+        });
+        Memory memory = device.memory(index);
+        return new Vma(memory.address(), memory.address() + length, prot, memory, 0, this);
     }
 
     @Override

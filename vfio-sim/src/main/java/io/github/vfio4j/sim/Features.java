@@ -145,7 +145,7 @@ final class Features {
         KernelError.check(machine.profile(), Operation.DMA_BUF, new Parts(bar, count, call.argument(), DATA + size));
         machine.kernel().lock();
         try {
-            return call.caller().files().add(new DmaBufFile(device.function.address));
+            return call.caller().files().add(new DmaBufFile(device.function.address.toString()));
         } finally {
             machine.kernel().unlock();
         }

@@ -1,18 +1,90 @@
 package io.github.vfio4j.sim;
 
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_PCI_NUM_REGIONS;
+import static io.github.vfio4j.sim.DeviceFile.REGION_SHIFT;
+
+import io.github.vfio4j.RegionInfo;
 import java.util.Optional;
 
 /**
  * The behaviour of a simulated mediated device: its driver plays a device, and does DMA, if any, on its behalf. It looks
- * like a PCI device with the nine regions of vfio-pci, none of which can be mapped, and has one interrupt, INTx or MSI.
+ * like a PCI device with the nine regions of vfio-pci, or more, and has one interrupt, INTx or MSI; it may have a screen.
  *
  * <p>The device is powered while it is open. One call comes at a time.
  */
 public interface MediatedModel {
     /**
+     * Returns how many regions it counts.
+     *
+     * @return 9 or more, always the same
+     */
+    default int regions() {
+        return VFIO_PCI_NUM_REGIONS();
+    }
+
+    /**
+     * Tells whether it knows a region; some drivers know more than they count.
+     *
+     * @param index the region
+     * @return true if the kernel tells of it
+     */
+    default boolean hasRegion(int index) {
+        return index >= 0 && index < regions();
+    }
+
+    /**
+     * Returns where a region starts in the device file.
+     *
+     * @param index a region
+     * @return bytes, whole pages for one that can be mapped
+     */
+    default long offset(int index) {
+        return (long) index << REGION_SHIFT;
+    }
+
+    /**
+     * Finds the region that a place in the device file is in.
+     *
+     * @param offset where in the file
+     * @return the region; for a place in none, one that ends before it
+     */
+    default int regionAt(long offset) {
+        return (int) (offset >>> REGION_SHIFT);
+    }
+
+    /**
+     * Tells whether programs can map a region: it is memory then, and {@link #read} and {@link #write} hear nothing of it.
+     *
+     * @param index the region
+     * @return true if so
+     */
+    default boolean mappable(int index) {
+        return false;
+    }
+
+    /**
+     * Returns what a region is that is the device's own ({@code VFIO_REGION_INFO_CAP_TYPE}).
+     *
+     * @param index the region
+     * @return its type, always the same; empty for none
+     */
+    default Optional<RegionInfo.Type> type(int index) {
+        return Optional.empty();
+    }
+
+    /**
+     * Returns its screen.
+     *
+     * @return the screen, or always empty
+     */
+    default Optional<ScreenModel> screen() {
+        return Optional.empty();
+    }
+
+    /**
      * Returns the size of a region.
      *
-     * @param index the region: 0 to 5 are BARs, 7 is configuration space
+     * @param index a region that it knows: 0 to 5 are BARs, 7 is configuration space
      * @return bytes, always the same; 0 for a region that it lacks
      */
     long size(int index);
@@ -20,7 +92,7 @@ public interface MediatedModel {
     /**
      * The device was opened: start from the state after a reset.
      *
-     * @param bus the way to its interrupt
+     * @param bus the way to its interrupt and its memory
      */
     void powerOn(MediatedBus bus);
 

@@ -12,6 +12,7 @@ import io.github.vfio4j.DirtyBitmap;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Features;
+import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.Ioas;
@@ -346,6 +347,7 @@ class BadNumbersTest {
         for (int index : new int[] {-1, Integer.MIN_VALUE, device.info().regions(), LAST}) {
             table.index("region " + index, () -> device.region(index));
         }
+        table.argument("region -1 with a picture", () -> new GraphicsPlane.InRegion(-1));
         Features features = LIVE.the(Features.class, LiveHandles.BY_GROUP);
         for (RegionInfo.Area part : List.of(
                 new RegionInfo.Area(-PAGE, PAGE),

@@ -11,8 +11,11 @@ import io.github.vfio4j.DirtyBitmap;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuf;
 import io.github.vfio4j.DmaLogging;
+import io.github.vfio4j.Edid;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Features;
+import io.github.vfio4j.Graphics;
+import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.Hwpt;
 import io.github.vfio4j.Interrupt;
@@ -80,7 +83,7 @@ class ClosedHandleTest {
     /** What ends with what it was made of. */
     private static final Map<Class<?>, Set<Class<?>>> ENDS_WITH = Map.of(
             Device.class,
-                    Set.of(Region.class, Mmio.class, IoEventFd.class, PciConfig.class, Features.class, DmaBuf.class, Irq.class,
+                    Set.of(Region.class, Mmio.class, IoEventFd.class, PciConfig.class, Features.class, Graphics.class, Edid.class, DmaBuf.class, Irq.class,
                             Interrupts.class, Interrupt.class),
             Interrupts.class, Set.of(Interrupt.class, UnmaskEvent.class),
             Container.class, Set.of(Device.class, Type1.class, Region.class, Interrupts.class),
@@ -109,6 +112,7 @@ class ClosedHandleTest {
                 || Throwable.class.isAssignableFrom(type)
                 || type.isInterface() && !type.isSealed() // programs implement it
                 || type == DeviceCapability.class // records
+                || type == GraphicsPlane.Storage.class // records
                 || type == DirtyBitmap.class // a snapshot
                 || type == DmaLogging.class; // no simulated device logs its DMA; FeaturesTest of vfio-api closes one
     }

@@ -9,7 +9,10 @@ import io.github.vfio4j.DeviceCapability;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DirtyTrackingInfo;
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.Edid;
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.Graphics;
+import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.GroupMember;
 import io.github.vfio4j.Handover;
@@ -61,6 +64,7 @@ final class LiveHandles implements AutoCloseable {
     static final PciAddress FREE = PciAddress.parse("0000:05:00.0");
     static final PciAddress BARE = PciAddress.parse("0000:06:00.0");
     static final UUID MEDIATED = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+    private static final UUID WITH_A_SCREEN = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
     static final int PAGE = 4096;
 
     /** A handle and the way of opening devices that it belongs to, so that what is handed to it fits. */
@@ -75,6 +79,7 @@ final class LiveHandles implements AutoCloseable {
     static final String BY_IOMMUFD = "by an iommufd";
     private static final String ASLEEP = "in low power";
     private static final String OF_MEDIATED = "of a mediated device";
+    private static final String WITH_SCREEN = "with a screen";
     private static final String WITHOUT_IOMMU = "without an IOMMU";
     private static final String HANDED_OVER = "handed over";
 
@@ -87,6 +92,7 @@ final class LiveHandles implements AutoCloseable {
             .allowNoIommu(true)
             .deviceWithoutIommu(BARE, new TestModel(), SimMachine.VFIO_PCI)
             .mediatedDevice(MEDIATED, new MttyModel())
+            .mediatedDevice(WITH_A_SCREEN, new MbochsModel())
             .iommu(29, new SimIommu(0x7f_ffff_ffffL, 0x4020_1000L, false, List.of(), true))
             .build();
     private final SimProcess process = machine.startProcess();
@@ -114,6 +120,7 @@ final class LiveHandles implements AutoCloseable {
         openByIommufd(vfio);
         openAsleep(vfio);
         openMediated(vfio);
+        openWithScreen(vfio);
         openWithoutIommu(vfio);
         handOver(vfio);
         Binder binder = add("", vfio.binder());
@@ -202,6 +209,23 @@ final class LiveHandles implements AutoCloseable {
         Device device = container.setIommu(IommuType.TYPE1_V2).openDevice(group, MEDIATED);
         Migration migration = add(OF_MEDIATED, device.features().migration());
         add(OF_MEDIATED, migration.change(MigrationState.STOP_COPY).orElseThrow());
+    }
+
+    private void openWithScreen(Vfio vfio) {
+        Container container = vfio.openContainer();
+        Group group = vfio.openGroup(vfio.groupOf(WITH_A_SCREEN).orElseThrow());
+        container.attach(group);
+        Device device = add(WITH_SCREEN, container.setIommu(IommuType.TYPE1_V2).openDevice(group, WITH_A_SCREEN));
+        Graphics graphics = add(WITH_SCREEN, device.graphics());
+        graphics.ways(); // asked once
+        Edid edid = add(WITH_SCREEN, graphics.edid().orElseThrow());
+        values.add(edid.limits());
+        GraphicsPlane.Storage storage = new GraphicsPlane.InRegion(0);
+        values.add(storage);
+        values.add(new GraphicsPlane.InDmaBuf(1));
+        values.add(new GraphicsPlane.Hotspot(1, 1));
+        values.add(new GraphicsPlane(
+                GraphicsPlane.Kind.PRIMARY, 0x34325258, 0, 640, 480, 2560, 2560 * 480, 0, 0, Optional.empty(), storage));
     }
 
     private void openWithoutIommu(Vfio vfio) {

@@ -196,12 +196,11 @@ final class Uapi {
                 "VFIO_REGION_INFO_CAP_SPARSE_MMAP vfio_region_info_cap_sparse_mmap vfio_region_sparse_mmap_area",
                 by("RegionInfo#areas"),
                 bytes("DeviceInfoTest", "vfio-pci makes none on the devices of the VM"));
-        String mbochs = "no test opens a device that has such a region; the sample mbochs of the VM's own kernels would";
         row(
                 V6_1,
                 "VFIO_REGION_INFO_CAP_TYPE vfio_region_info_cap_type",
                 by("RegionInfo#type"),
-                bytes("DeviceInfoTest", mbochs));
+                linux("GraphicsKernelTest"));
         row(
                 V6_1,
                 "VFIO_REGION_TYPE_PCI_VENDOR_{TYPE,MASK}",
@@ -220,13 +219,13 @@ final class Uapi {
         row(
                 V6_1,
                 "VFIO_REGION_TYPE_GFX VFIO_REGION_SUBTYPE_GFX_EDID",
-                number("RegionInfo.Type"),
-                bytes("DeviceInfoTest#aTypeOfTheHeaderHasNoVendor", mbochs));
+                number("RegionInfo.Type Graphics#edid"),
+                linux("GraphicsKernelTest"));
         row(
                 V6_1,
                 "vfio_region_gfx_edid VFIO_DEVICE_GFX_LINK_STATE_{UP,DOWN}",
-                not("not yet: a program reads and writes the region's bytes itself, with `Region#read` and `Region#write`"),
-                nowhere());
+                number("Edid"),
+                linux("GraphicsKernelTest"));
         row(
                 V6_1,
                 """
@@ -325,10 +324,10 @@ final class Uapi {
                 V6_1,
                 """
                 VFIO_DEVICE_QUERY_GFX_PLANE vfio_device_gfx_plane_info VFIO_GFX_PLANE_TYPE_{PROBE,DMABUF,REGION}
-                VFIO_DEVICE_GET_GFX_DMABUF
                 """,
-                not("not yet: of the devices with a screen the library reaches the regions alone"),
-                nowhere());
+                by("Graphics#ways Graphics#plane"),
+                linux("GraphicsKernelTest RuleCases"));
+        row(V6_1, "VFIO_DEVICE_GET_GFX_DMABUF", by("Graphics#dmaBuf"), linux("GraphicsKernelTest RuleCases"));
     }
 
     private static void features() {

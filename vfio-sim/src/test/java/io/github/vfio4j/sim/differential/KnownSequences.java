@@ -127,6 +127,19 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void aMediatedDeviceWhoseDriverMapsNothingRefuses() {
+        assumeTrue(twins.scope().mediated(), "this kernel has mediated devices");
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$mtty"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text(TwinMachine.MTTYS.getFirst())),
+                map(0, 3, 0x1000L, 3, 1, 0),
+                map(0, 3, 0x1000L, 3, 2, 0));
+    }
+
+    @Test
     void throughAClosedContainerNothingIsAsked() {
         agreeThroughTheApi(
                 open(0, "/dev/vfio/vfio"),

@@ -427,6 +427,16 @@ final class RuleCases {
         unshown(HOT_RESET_BUSY, RACE);
         unshown(HOT_RESET_LINK, "no device that programs get is below a root port");
 
+        // ---- screens
+        calls(GFX_PLANE_SCREEN, ENOTTY, then(OPEN, gfxPlane(VFIO_GFX_PLANE_TYPE_PROBE() | VFIO_GFX_PLANE_TYPE_REGION())));
+        calls(GFX_PLANE_SCREEN, ENOTTY, then(OPEN, gfxPlane(VFIO_GFX_PLANE_TYPE_DMABUF())));
+        tested(GFX_PLANE_SCREEN, "GraphicsKernelTest#otherDevicesHaveNoScreen");
+        tested(GFX_PLANE_WAY, "GraphicsKernelTest#aPictureInARegionIsNoDmaBuf");
+        calls(GFX_DMABUF_OFFERED, ENOTTY, then(OPEN, ioctl(DEVICE, VFIO_DEVICE_GET_GFX_DMABUF(), u32(1))));
+        tested(GFX_DMABUF_OFFERED, "GraphicsKernelTest#aPictureInARegionIsNoDmaBuf");
+        tested(GFX_DMABUF_KNOWN, "GraphicsKernelTest#aPictureThatIsNotThereHasNoDmaBuf");
+        tested(GFX_DMABUF_ONCE, "GraphicsKernelTest#eachPictureHasADmaBufThatIsOpenedOnce");
+
         // ---- eventfds that write registers
         calls(IOEVENTFD_BAR, EINVAL, then(OPEN, eventfd(EVENT, 0, 0), ioEventFd(CONFIG, fd(EVENT))));
         tested(IOEVENTFD_BAR, "IoEventFdKernelTest#theRegisterMustBeInABar");
@@ -579,6 +589,13 @@ final class RuleCases {
 
     static Step[] then(Step[] first, Step... more) {
         return Stream.concat(Stream.of(first), Stream.of(more)).toArray(Step[]::new);
+    }
+
+    private static Step gfxPlane(int flags) {
+        return ioctl(
+                DEVICE,
+                VFIO_DEVICE_QUERY_GFX_PLANE(),
+                u32(64), u32(flags), u32(1), u32(0), u64(0), u64(0), u64(0), u64(0), u64(0), u64(0));
     }
 
     private static Step dmaMap(long iova, long size, int flags) {

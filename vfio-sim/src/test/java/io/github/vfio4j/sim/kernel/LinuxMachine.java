@@ -116,8 +116,8 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     @Override
-    public Optional<UUID> mediatedDevice() {
-        Path create = Path.of("/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-2/create");
+    public Optional<UUID> mediatedDevice(String driver, String type) {
+        Path create = Path.of("/sys/devices/virtual/%1$s/%1$s/mdev_supported_types/%1$s-%2$s/create".formatted(driver, type));
         if (!Files.exists(create)) {
             return Optional.empty();
         }
@@ -270,7 +270,7 @@ final class LinuxMachine implements MachineUnderTest {
             for (Path file : files.toList()) {
                 if (Files.isSymbolicLink(file)) {
                     String target = Files.readSymbolicLink(file).toString();
-                    if (target.matches(".*(vfio|iommu|kvm|\\[event|socket:).*")) {
+                    if (target.matches(".*(vfio|iommu|kvm|dmabuf|\\[event|socket:).*")) {
                         found.add(file + ": " + target);
                     }
                 }

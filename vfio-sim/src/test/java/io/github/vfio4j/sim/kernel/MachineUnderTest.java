@@ -60,7 +60,12 @@ interface MachineUnderTest extends AutoCloseable {
     List<PciAddress> siblings();
 
     /** Makes a mediated device without DMA, if the kernel has such a thing; it goes with the machine. */
-    Optional<UUID> mediatedDevice();
+    default Optional<UUID> mediatedDevice() {
+        return mediatedDevice("mtty", "2");
+    }
+
+    /** Makes a mediated device of one of the kernel's sample drivers, if the kernel has it; it goes with the machine. */
+    Optional<UUID> mediatedDevice(String driver, String type);
 
     /** Binds a device behind no IOMMU to vfio-pci, if the kernel lets that happen; until the machine is closed. */
     Optional<PciAddress> deviceWithoutIommu();

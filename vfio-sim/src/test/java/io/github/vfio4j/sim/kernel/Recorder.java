@@ -25,6 +25,7 @@ final class Recorder implements Syscalls {
             vfio_h.VFIO_DEVICE_GET_INFO(),
             vfio_h.VFIO_DEVICE_GET_REGION_INFO(),
             vfio_h.VFIO_DEVICE_GET_IRQ_INFO(),
+            vfio_h.VFIO_DEVICE_QUERY_GFX_PLANE(),
             vfio_h.VFIO_IOMMU_GET_INFO(),
             iommufd_h.IOMMU_IOAS_IOVA_RANGES(),
             iommufd_h.IOMMU_GET_HW_INFO());

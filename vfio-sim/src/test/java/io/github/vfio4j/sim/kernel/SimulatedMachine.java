@@ -7,6 +7,8 @@ import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.sim.BridgeModel;
+import io.github.vfio4j.sim.MbochsModel;
+import io.github.vfio4j.sim.MdpyModel;
 import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
@@ -19,6 +21,7 @@ import io.github.vfio4j.sim.nvme.NvmeModel;
 import io.github.vfio4j.spi.Kernel;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -30,7 +33,10 @@ final class SimulatedMachine implements MachineUnderTest {
             List.of(PciAddress.parse("0000:01:01.0"), PciAddress.parse("0000:01:02.0"));
     private static final PciAddress THIRD = PciAddress.parse("0000:01:03.0");
     private static final PciAddress BARE = PciAddress.parse("0000:41:00.0");
-    private static final UUID MTTY = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
+    private static final Map<String, UUID> MEDIATED = Map.of(
+            "mtty", UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"),
+            "mdpy", UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1002"),
+            "mbochs", UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1003"));
     private static final PciAddress BRIDGE = PciAddress.parse("0000:00:09.0");
     private static final PciAddress PHYSICAL = PciAddress.parse("0000:02:00.0");
     private static final int SHARED_GROUP = 9;
@@ -42,7 +48,9 @@ final class SimulatedMachine implements MachineUnderTest {
             .device(SIBLINGS.getLast(), new EduModel(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .device(THIRD, new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
             .deviceWithoutIommu(BARE, new EduModel(), "")
-            .mediatedDevice(MTTY, new MttyModel())
+            .mediatedDevice(MEDIATED.get("mtty"), new MttyModel())
+            .mediatedDevice(MEDIATED.get("mdpy"), new MdpyModel())
+            .mediatedDevice(MEDIATED.get("mbochs"), new MbochsModel())
             .allowNoIommu(true)
             .device(BRIDGE, new BridgeModel(), SHARED_GROUP, "")
             .device(PHYSICAL, new Registers(), 10, SimMachine.VFIO_PCI)
@@ -123,8 +131,8 @@ final class SimulatedMachine implements MachineUnderTest {
     }
 
     @Override
-    public Optional<UUID> mediatedDevice() {
-        return Optional.of(MTTY);
+    public Optional<UUID> mediatedDevice(String driver, String type) {
+        return Optional.ofNullable(MEDIATED.get(driver));
     }
 
     @Override
