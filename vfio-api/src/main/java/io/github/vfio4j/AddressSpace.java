@@ -116,7 +116,23 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
      *     a free mapping or a free range of IOVAs
      */
     public DmaBuffer allocate(long bytes, Access access) {
-        return allocate(OptionalLong.empty(), bytes, access);
+        return allocate(bytes, access, PageSize.BASE);
+    }
+
+    /**
+     * Gets memory of given pages; otherwise as {@link #allocate(long, Access)}. Of huge pages, the size is rounded up to whole
+     * ones, and the IOVA is aligned as they are.
+     *
+     * @param bytes the size
+     * @param access what the devices may do
+     * @param pages what the memory is made of
+     * @return the buffer
+     * @throws RuleViolation as {@link #allocate(long, Access)}
+     * @throws VfioException besides, {@code ENOMEM} if too few huge pages are reserved, {@code EINVAL} if the machine has none
+     *     of that size
+     */
+    public DmaBuffer allocate(long bytes, Access access, PageSize pages) {
+        return allocate(OptionalLong.empty(), bytes, access, pages);
     }
 
     /**
@@ -131,11 +147,28 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
      * @throws VfioException as {@link #allocate(long, Access)}
      */
     public DmaBuffer allocateAt(long iova, long bytes, Access access) {
-        return allocate(OptionalLong.of(iova), bytes, access);
+        return allocateAt(iova, bytes, access, PageSize.BASE);
     }
 
-    private DmaBuffer allocate(OptionalLong wantedIova, long bytes, Access access) {
+    /**
+     * Gets memory of given pages at a given IOVA; otherwise as {@link #allocateAt(long, long, Access)}. Only where the IOVA is
+     * aligned as the pages are does the IOMMU profit from huge ones.
+     *
+     * @param iova the devices' address, a multiple of the IOMMU's smallest page
+     * @param bytes the size
+     * @param access what the devices may do
+     * @param pages what the memory is made of
+     * @return the buffer
+     * @throws RuleViolation as {@link #allocateAt(long, long, Access)}
+     * @throws VfioException as {@link #allocate(long, Access, PageSize)}
+     */
+    public DmaBuffer allocateAt(long iova, long bytes, Access access, PageSize pages) {
+        return allocate(OptionalLong.of(iova), bytes, access, pages);
+    }
+
+    private DmaBuffer allocate(OptionalLong wantedIova, long bytes, Access access, PageSize pages) {
         Objects.requireNonNull(access, "access");
+        Objects.requireNonNull(pages, "pages");
         if (bytes < 0 || bytes > Long.MAX_VALUE / 2) {
             throw new IllegalArgumentException("a size in bytes between 1 and 2^62, not " + bytes);
         }
@@ -145,11 +178,11 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
             if (bytes == 0) {
                 Rule.check(contract, map, request(wantedIova.orElse(0), 0));
             }
-            long granule = Math.max(kernel.pageSize(), smallestPage());
-            long size = (bytes + granule - 1) / granule * granule;
-            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(size);
+            long unit = Math.max(pages.hugeBytes(), Math.max(kernel.pageSize(), smallestPage()));
+            long size = (bytes + unit - 1) / unit * unit;
+            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(size, unit);
             Rule.check(contract, map, request(iova, size));
-            DmaBuffer buffer = DmaBuffer.allocate(kernel, this, iova, size, access);
+            DmaBuffer buffer = DmaBuffer.allocate(kernel, this, iova, size, access, pages);
             return keep(buffer, () -> mapInKernel(iova, buffer.segment().address(), size, access));
         } finally {
             lock.unlock();
@@ -169,8 +202,12 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
         return buffer;
     }
 
-    /** The lock is held. */
-    long freeIova(long size) {
+    /**
+     * Finds a free range; the lock is held.
+     *
+     * @param unit what its start is a multiple of, a power of two
+     */
+    long freeIova(long size, long unit) {
         List<IovaRange> ranges = places();
         for (IovaRange range : ranges.isEmpty() ? List.of(EVERYTHING) : ranges) {
             long candidate = Long.compareUnsigned(range.first(), LOWEST_IOVA) < 0 ? LOWEST_IOVA : range.first();
@@ -178,16 +215,23 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
             if (below != null && Long.compareUnsigned(end(below.getValue()), candidate) > 0) {
                 candidate = end(below.getValue());
             }
+            candidate = alignUp(candidate, unit);
             while (fits(candidate, size, range)) {
                 Map.Entry<Long, DmaBuffer> next = mappings.ceilingEntry(candidate);
                 if (next == null || Long.compareUnsigned(next.getKey() - candidate, size) >= 0) {
                     return candidate;
                 }
-                candidate = end(next.getValue());
+                candidate = alignUp(end(next.getValue()), unit);
             }
         }
         throw new VfioException(
                 map, Errno.ENOSPC, "no %d bytes of free IOVAs in a row in %s".formatted(size, ranges));
+    }
+
+    /** Returns -1, where nothing fits, if there is no multiple any more. */
+    private static long alignUp(long at, long unit) {
+        long aligned = at + unit - 1 & -unit;
+        return Long.compareUnsigned(aligned, at) < 0 ? -1 : aligned;
     }
 
     private static boolean fits(long start, long size, IovaRange range) {

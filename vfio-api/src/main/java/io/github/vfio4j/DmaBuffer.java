@@ -32,10 +32,11 @@ public final class DmaBuffer implements AutoCloseable {
         this.access = access;
     }
 
-    static DmaBuffer allocate(Kernel kernel, AddressSpace iommu, long iova, long size, Access access) {
+    static DmaBuffer allocate(
+            Kernel kernel, AddressSpace iommu, long iova, long size, Access access, PageSize pages) {
         Arena arena = Arena.ofShared();
         try {
-            DmaMemory.Seen seen = DmaMemory.allocate(kernel, size, arena);
+            DmaMemory.Seen seen = DmaMemory.allocate(kernel, size, pages, arena);
             return new DmaBuffer(seen.memory(), iommu, seen.segment(), arena, iova, access);
         } catch (RuntimeException e) {
             arena.close();

@@ -22,8 +22,8 @@ final class DmaMemory {
     record Seen(DmaMemory memory, MemorySegment segment) {}
 
     /** Gets zeroed memory for a first user. */
-    static Seen allocate(Kernel kernel, long size, Arena arena) {
-        MemorySegment segment = kernel.allocate(size, arena);
+    static Seen allocate(Kernel kernel, long size, PageSize pages, Arena arena) {
+        MemorySegment segment = kernel.allocate(size, pages, arena);
         return new Seen(new DmaMemory(kernel, segment.address(), size), segment);
     }
 

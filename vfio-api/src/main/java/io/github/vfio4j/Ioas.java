@@ -146,7 +146,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
         try {
             Rule.check(contract, Operation.IOAS_COPY, alive());
             source.checkMapped(buffer);
-            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(buffer.size());
+            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(buffer.size(), smallestPage());
             Rule.check(contract, Operation.IOAS_COPY, new Request(iova, buffer.size()) {
                 @Override
                 public long sourceIova() {

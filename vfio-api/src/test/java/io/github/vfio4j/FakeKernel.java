@@ -241,7 +241,7 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
-    public MemorySegment allocate(long bytes, Arena arena) {
+    public MemorySegment allocate(long bytes, PageSize pages, Arena arena) {
         called(Operation.MEMORY_ALLOCATE, "allocate %x".formatted(bytes));
         return arena.allocate(bytes, 4096);
     }

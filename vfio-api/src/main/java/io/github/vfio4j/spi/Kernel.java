@@ -1,5 +1,6 @@
 package io.github.vfio4j.spi;
 
+import io.github.vfio4j.PageSize;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
 import java.lang.foreign.Arena;
@@ -90,10 +91,11 @@ public interface Kernel {
      * Gets zeroed memory from the kernel that can be pinned: page-aligned and outside the Java heap and the C heap.
      *
      * @param bytes the size, a multiple of the page size
+     * @param pages what it is made of
      * @param arena what the segment lives by; closing it does not give the memory back
      * @return the memory
      */
-    MemorySegment allocate(long bytes, Arena arena);
+    MemorySegment allocate(long bytes, PageSize pages, Arena arena);
 
     /**
      * Makes another segment of memory of {@link #allocate}.

@@ -2,6 +2,7 @@ package io.github.vfio4j.ffm;
 
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Operation;
+import io.github.vfio4j.PageSize;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.VfioException;
@@ -121,16 +122,20 @@ public final class FfmKernel implements Kernel {
     }
 
     @Override
-    public MemorySegment allocate(long bytes, Arena arena) {
+    public MemorySegment allocate(long bytes, PageSize pages, Arena arena) {
         long address = syscalls.mmap(
                 new Frame(),
                 bytes,
                 Syscalls.PROT_READ | Syscalls.PROT_WRITE,
-                Syscalls.MAP_PRIVATE | Syscalls.MAP_ANONYMOUS,
+                Syscalls.MAP_PRIVATE | Syscalls.MAP_ANONYMOUS | hugePages(pages),
                 -1,
                 0);
         if (address < 0) {
-            throw new VfioException(Operation.MEMORY_ALLOCATE, new Errno((int) -address), bytes + " bytes");
+            String reserve = pages == PageSize.BASE
+                    ? ""
+                    : " of huge pages: reserve some first, in /sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages"
+                            .formatted(pages.hugeBytes() >> 10);
+            throw new VfioException(Operation.MEMORY_ALLOCATE, new Errno((int) -address), bytes + " bytes" + reserve);
         }
         MemorySegment memory = segment(address, bytes, arena);
         // A page that nobody wrote yet is the kernel's page of zeros. Before Linux 6.2 it stays pinned as that when it is
@@ -139,6 +144,12 @@ public final class FfmKernel implements Kernel {
             memory.set(ValueLayout.JAVA_BYTE, page, (byte) 0);
         }
         return memory;
+    }
+
+    private static int hugePages(PageSize pages) {
+        return pages == PageSize.BASE
+                ? 0
+                : Syscalls.MAP_HUGETLB | Long.numberOfTrailingZeros(pages.hugeBytes()) << Syscalls.MAP_HUGE_SHIFT;
     }
 
     @Override

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 
 /**
  * The address space of one process, as far as mmap made it. Guarded by the kernel's lock.
@@ -26,15 +27,27 @@ final class AddressSpace {
 
     /** Maps zeroed memory and returns its address. */
     long mapAnonymous(long length, int prot) {
+        return mapAnonymous(length, prot, () -> Memory.ofProgram(length));
+    }
+
+    /** Maps zeroed memory that is made on the way, and returns its address. */
+    long mapAnonymous(long length, int prot, Supplier<Memory> made) {
         Memory memory;
         try {
-            memory = Memory.ofProgram(length);
+            memory = made.get();
         } catch (OutOfMemoryError | IllegalArgumentException e) {
             throw new KernelError(Errno.ENOMEM);
         }
         long start = memory.address();
         anonymous.put(start, new Vma(start, start + length, prot, memory, 0, null));
         return start;
+    }
+
+    /** Would unmapping whole pages cut a huge one? */
+    boolean cutsHugePage(long address, long length) {
+        return anonymousIn(address, address + length).stream()
+                .mapToLong(vma -> vma.memory().pageSize())
+                .anyMatch(page -> (address | length) % page != 0);
     }
 
     /** Adds the mapping of a file, which it keeps open, and returns its address. */

@@ -16,13 +16,17 @@ final class Memory {
     private final Arena arena;
     private final MemorySegment segment;
     private final boolean ram;
+    private final long alignment;
+    private final Runnable end;
     private final BitSet gone = new BitSet(); // by page; guarded by this
 
-    private Memory(long bytes, boolean ram) {
+    private Memory(long bytes, boolean ram, long alignment, Runnable end) {
         this.arena = Arena.ofShared();
         this.ram = ram;
+        this.alignment = alignment;
+        this.end = end;
         try {
-            this.segment = arena.allocate(bytes, PAGE);
+            this.segment = arena.allocate(bytes, alignment);
         } catch (RuntimeException | Error e) {
             arena.close();
             throw e;
@@ -31,12 +35,22 @@ final class Memory {
 
     /** Allocates zeroed memory of a program. */
     static Memory ofProgram(long bytes) {
-        return new Memory(bytes, true);
+        return new Memory(bytes, true, PAGE, () -> {});
+    }
+
+    /**
+     * Allocates zeroed memory of a program, made of huge pages.
+     *
+     * @param page the size of one
+     * @param end what to do when it has all been given back
+     */
+    static Memory ofHugePages(long bytes, long page, Runnable end) {
+        return new Memory(bytes, true, page, end);
     }
 
     /** Allocates the zeroed memory of a BAR. */
     static Memory ofBar(long bytes) {
-        return new Memory(bytes, false);
+        return new Memory(bytes, false, PAGE, () -> {});
     }
 
     /** Is it RAM, which counts when it is pinned? */
@@ -63,7 +77,13 @@ final class Memory {
         gone.set(Math.toIntExact(offset / PAGE), Math.toIntExact((offset + bytes + PAGE - 1) / PAGE));
         if (gone.cardinality() == (segment.byteSize() + PAGE - 1) / PAGE && arena.scope().isAlive()) {
             arena.close();
+            end.run();
         }
+    }
+
+    /** The size of the pages that it is made of. */
+    long pageSize() {
+        return alignment;
     }
 
     void giveBackAll() {

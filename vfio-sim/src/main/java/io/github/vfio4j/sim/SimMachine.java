@@ -18,6 +18,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A simulated computer: a kernel with VFIO, an IOMMU, and PCI devices that {@linkplain PciModel models} play. It answers
@@ -34,10 +35,14 @@ public final class SimMachine implements AutoCloseable {
     /** The driver that gives a function to programs. */
     public static final String VFIO_PCI = "vfio-pci";
 
+    /** Bytes of a huge page. */
+    static final long HUGE_PAGE = 1L << 21;
+
     private static final int MOST_FAULTS = 1000;
     private final KernelProfile profile;
     private final boolean interruptRemapping;
     private final boolean unsafeInterruptsAllowed;
+    private final AtomicLong freeHugePages;
     private final long memlockLimit;
     private final int dmaEntryLimit;
     private final KernelLock kernel = new KernelLock();
@@ -62,6 +67,7 @@ public final class SimMachine implements AutoCloseable {
         interruptRemapping = builder.interruptRemapping;
         unsafeInterruptsAllowed = builder.unsafeInterruptsAllowed;
         memlockLimit = builder.memlockLimit;
+        freeHugePages = new AtomicLong(builder.hugePages);
         dmaEntryLimit = builder.dmaEntryLimit;
         noIommuAllowed = builder.noIommuAllowed;
         Map<Integer, IommuGroup> groups = new HashMap<>();
@@ -398,6 +404,16 @@ public final class SimMachine implements AutoCloseable {
         return memlockLimit;
     }
 
+    /** Takes huge pages, if so many are left. */
+    boolean takeHugePages(long number) {
+        long before = freeHugePages.getAndUpdate(free -> free >= number ? free - number : free);
+        return before >= number;
+    }
+
+    void giveHugePages(long number) {
+        freeHugePages.addAndGet(number);
+    }
+
     int dmaEntryLimit() {
         return dmaEntryLimit;
     }
@@ -441,6 +457,7 @@ public final class SimMachine implements AutoCloseable {
         private boolean interruptRemapping = true;
         private boolean unsafeInterruptsAllowed;
         private long memlockLimit = 8 << 20;
+        private int hugePages;
         private int dmaEntryLimit = 65535;
         private boolean noIommuAllowed;
         private final List<Slot> slots = new ArrayList<>();
@@ -491,6 +508,17 @@ public final class SimMachine implements AutoCloseable {
          */
         public Builder memlockLimit(long bytes) {
             memlockLimit = bytes;
+            return this;
+        }
+
+        /**
+         * Reserves huge pages of 2 MiB for programs ({@code vm.nr_hugepages}); otherwise there are none.
+         *
+         * @param number how many
+         * @return this
+         */
+        public Builder hugePages(int number) {
+            hugePages = number;
             return this;
         }
 

@@ -130,7 +130,9 @@ final class SimSyscalls implements Syscalls {
             if (!shared && type != MAP_PRIVATE) {
                 throw new KernelError(Errno.EINVAL);
             }
-            if (anonymous) {
+            if (anonymous && (flags & MAP_HUGETLB) != 0) {
+                return mapHugePages(length, prot, flags);
+            } else if (anonymous) {
                 return process.memory().mapAnonymous(size, prot);
             }
             boolean withoutNode = file.deviceNumber().equals(DeviceNumber.NONE);
@@ -141,11 +143,38 @@ final class SimSyscalls implements Syscalls {
         });
     }
 
+    /** Pages of 2 MiB alone may be reserved here; of those of 1 GiB there are none. */
+    private long mapHugePages(long length, int prot, int flags) {
+        long page = 1L << (flags >>> MAP_HUGE_SHIFT);
+        if (page != 1L << 21 && page != 1L << 30) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        SimMachine machine = process.machine();
+        long number = (length + page - 1) / page;
+        if (page != SimMachine.HUGE_PAGE || !machine.takeHugePages(number)) {
+            throw new KernelError(Errno.ENOMEM);
+        }
+        Memory[] made = {null};
+        try {
+            return process.memory().mapAnonymous(number * page, prot, () -> {
+                made[0] = Memory.ofHugePages(number * page, page, () -> machine.giveHugePages(number));
+                return made[0];
+            });
+        } finally {
+            if (made[0] == null) {
+                machine.giveHugePages(number);
+            }
+        }
+    }
+
     @Override
     public int munmap(Frame frame, long address, long length) {
         return (int) locked(() -> {
             long size = pages(length);
             if (address % Memory.PAGE != 0 || size <= 0 || address < 0 || address + size < 0) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            if (process.memory().cutsHugePage(address, size)) {
                 throw new KernelError(Errno.EINVAL);
             }
             process.memory().unmap(address, size);

@@ -20,6 +20,7 @@ import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Irq;
 import io.github.vfio4j.MigrationStream;
 import io.github.vfio4j.Mmio;
+import io.github.vfio4j.PageSize;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciConfig;
 import io.github.vfio4j.PciIrq;
@@ -128,7 +129,9 @@ class BadNumbersTest {
     /** What takes a number and has rows here, unless it says where else. */
     private static final Set<String> IN_THE_TABLES = Set.of(
             "AddressSpace.allocate(long, Access)",
+            "AddressSpace.allocate(long, Access, PageSize)",
             "AddressSpace.allocateAt(long, long, Access)",
+            "AddressSpace.allocateAt(long, long, Access, PageSize)",
             "AddressSpace.unmap(long, long)",
             "Binder.members(int)",
             "Binder.reservedRegions(int)",
@@ -278,11 +281,22 @@ class BadNumbersTest {
             table.argument("allocating %d bytes %s".formatted(bytes, way), () -> space.allocate(bytes, Access.READ));
             table.argument(
                     "allocating %d bytes at an IOVA %s".formatted(bytes, way), () -> space.allocateAt(FREE, bytes, Access.READ));
+            for (PageSize pages : PageSize.values()) {
+                table.argument(
+                        "allocating %d bytes of %s %s".formatted(bytes, pages, way),
+                        () -> space.allocate(bytes, Access.READ, pages));
+                table.argument(
+                        "allocating %d bytes of %s at an IOVA %s".formatted(bytes, pages, way),
+                        () -> space.allocateAt(FREE, bytes, Access.READ, pages));
+            }
         }
         table.rule(empty, "allocating nothing " + way, () -> space.allocate(0, Access.READ));
         table.rule(empty, "allocating nothing at an IOVA " + way, () -> space.allocateAt(FREE, 0, Access.READ));
         table.notFound("allocating more than all IOVAs " + way, () -> space.allocate(MOST / 2, Access.READ));
         table.rule(outside, "allocating more than all IOVAs at one " + way, () -> space.allocateAt(FREE, MOST / 2, Access.READ));
+        table.notFound(
+                "allocating more huge pages than all IOVAs " + way,
+                () -> space.allocate(MOST / 2, Access.READ, PageSize.HUGE_1G));
         table.rule(aligned, "allocating at a misaligned IOVA " + way, () -> space.allocateAt(FREE + 1, PAGE, Access.READ));
         table.rule(wraps, "allocating over the top " + way, () -> space.allocateAt(TOP, 2 * PAGE, Access.READ));
         table.rule(outside, "allocating at the top " + way, () -> space.allocateAt(TOP - PAGE, PAGE, Access.READ));

@@ -32,6 +32,10 @@ public interface Syscalls {
     int MAP_PRIVATE = 2;
     /** {@code MAP_ANONYMOUS}. */
     int MAP_ANONYMOUS = 0x20;
+    /** Of mmap: huge pages that are reserved. */
+    int MAP_HUGETLB = 0x40000;
+    /** Of mmap: where the flags have the size of huge pages, as a power of two. */
+    int MAP_HUGE_SHIFT = 26;
     /** {@code EFD_CLOEXEC}. */
     int EFD_CLOEXEC = 0x80000;
     /** {@code EFD_NONBLOCK}. */

@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.differential;
 
+import io.github.vfio4j.PageSize;
 import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Notes;
@@ -47,7 +48,7 @@ final class Side implements Partner {
         Arrays.fill(descriptors, NONE);
         FfmKernel kernel = new FfmKernel(name, calls, SysFs.linux(), Notes.linux());
         for (Region region : List.of(Region.RAM, Region.HOLE)) {
-            MemorySegment own = kernel.allocate(region.bytes(), Arena.ofAuto());
+            MemorySegment own = kernel.allocate(region.bytes(), PageSize.BASE, Arena.ofAuto());
             memory.put(region, own);
             regions.put(region, own.address());
         }

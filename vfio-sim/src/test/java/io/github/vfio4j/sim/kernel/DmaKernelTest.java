@@ -4,14 +4,19 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.vfio4j.Access;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.Errno;
 import io.github.vfio4j.IommuType;
 import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.PageSize;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.Type1;
+import io.github.vfio4j.VfioException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -98,6 +103,26 @@ class DmaKernelTest extends KernelTest {
         assertRefused(Rule.MAP_SIZE, () -> iommu.allocate(0, Access.READ));
         assertThatIllegalArgumentException().isThrownBy(() -> iommu.allocate(-1, Access.READ));
         assertThatIllegalArgumentException().isThrownBy(() -> iommu.allocate(Long.MAX_VALUE, Access.READ));
+    }
+
+    @Test
+    void hugePagesAreThoseThatAreReserved() {
+        int reserved = machine.reserveHugePages();
+        assumeTrue(reserved > 0, "this kernel has no huge pages to reserve");
+        long size = PageSize.HUGE_2M.hugeBytes();
+        iommu.allocateAt(size, 4096, Access.READ); // in the way
+        DmaBuffer all = iommu.allocate(reserved * size - 1, Access.READ_WRITE, PageSize.HUGE_2M);
+        assertThat(all.size()).isEqualTo(reserved * size);
+        assertThat(all.iova() % size).isZero();
+        assertThat(all.segment().toArray(JAVA_BYTE)).containsOnly(0);
+        VfioException e = catchThrowableOfType(
+                VfioException.class, () -> iommu.allocate(1, Access.READ, PageSize.HUGE_2M));
+        assertThat(e.errno()).isEqualTo(Errno.ENOMEM);
+        assertThat(e).hasMessageContaining("hugepages-2048kB/nr_hugepages");
+        all.close();
+        DmaBuffer placed = iommu.allocateAt(0x1000_0000, 1, Access.READ, PageSize.HUGE_2M);
+        assertThat(placed.size()).isEqualTo(size);
+        assertThat(iommu.unmap(0x1000_0000, size)).isEqualTo(size);
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.github.vfio4j.sim.kernel;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.vfio4j.Access;
 import io.github.vfio4j.AddressSpace;
@@ -11,20 +12,19 @@ import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Mmio;
+import io.github.vfio4j.Operation;
+import io.github.vfio4j.PageSize;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.VfioException;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/**
- * Memory is mapped and unmapped, also where the IOVAs end. Of the selftest's three kinds of memory this is the first, and
- * as much of it as one of the second's huge pages has: the library hands out no huge pages.
- */
+/** Memory is mapped and unmapped, of pages of every size, also where the IOVAs end. */
 @DisplayName("vfio_dma_mapping_test")
 class DmaMappingSelftestKernelTest extends SelftestKernelTest {
     private static final long PAGE = 4096;
-    private static final long LARGE_PAGE = 2 << 20;
 
     @ParameterizedTest(name = "vfio_dma_mapping_test.{0}_anonymous.dma_map_unmap")
     @EnumSource
@@ -33,11 +33,34 @@ class DmaMappingSelftestKernelTest extends SelftestKernelTest {
         checkMappedAndUnmapped(edu, edu.iommu().allocate(PAGE, Access.READ_WRITE));
     }
 
-    @ParameterizedTest(name = "vfio_dma_mapping_test.{0}_anonymous, 2 MiB of it, aligned.dma_map_unmap")
+    @ParameterizedTest(name = "vfio_dma_mapping_test.{0}_anonymous_hugetlb_2mb.dma_map_unmap")
     @EnumSource
-    void asMuchAsALargePageIsMappedAndUnmapped(IommuMode mode) {
+    void aHugePageIsMappedAndUnmapped(IommuMode mode) {
+        assumeTrue(machine.reserveHugePages() > 0, "this kernel has no huge pages to reserve");
+        checkHugePage(mode, PageSize.HUGE_2M);
+    }
+
+    @ParameterizedTest(name = "vfio_dma_mapping_test.{0}_anonymous_hugetlb_1gb.dma_map_unmap")
+    @EnumSource
+    void aGiganticPageIsMappedAndUnmapped(IommuMode mode) {
+        checkHugePage(mode, PageSize.HUGE_1G);
+    }
+
+    /** Like the selftest, this needs pages that are reserved. */
+    private void checkHugePage(IommuMode mode, PageSize pages) {
         Device edu = open(mode, machine.loner());
-        checkMappedAndUnmapped(edu, edu.iommu().allocateAt(8 * LARGE_PAGE, LARGE_PAGE, Access.READ_WRITE));
+        DmaBuffer buffer;
+        try {
+            buffer = edu.iommu().allocate(1, Access.READ_WRITE, pages);
+        } catch (VfioException e) {
+            assertThat(e.operation()).isEqualTo(Operation.MEMORY_ALLOCATE);
+            assumeTrue(false, e.getMessage());
+            return;
+        }
+        assertThat(buffer.size()).isEqualTo(pages.hugeBytes());
+        assertThat(buffer.iova() % pages.hugeBytes()).isZero();
+        assertThat(buffer.segment().address() % pages.hugeBytes()).isZero();
+        checkMappedAndUnmapped(edu, buffer);
     }
 
     private static void checkMappedAndUnmapped(Device edu, DmaBuffer buffer) {

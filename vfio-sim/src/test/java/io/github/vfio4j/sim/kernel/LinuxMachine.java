@@ -155,6 +155,21 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     @Override
+    public int reserveHugePages() {
+        Path number = Path.of("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages");
+        if (!Files.exists(number)) {
+            return 0;
+        }
+        write(number, "4");
+        atEnd.push(() -> write(number, "0"));
+        try {
+            return Integer.parseInt(Files.readString(number).strip());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
     public boolean hasIommufd() {
         return Files.exists(Path.of("/dev/iommu"));
     }

@@ -73,6 +73,9 @@ interface MachineUnderTest extends AutoCloseable {
     /** Binds a function that can have two virtual ones to vfio-pci, which may make them; until the machine is closed. */
     PciAddress physicalFunction();
 
+    /** Reserves some huge pages of 2 MiB, as long as the machine lives; says how many there are then. */
+    int reserveHugePages();
+
     /** Tells whether the kernel has an iommufd, and devices have nodes of their own. */
     boolean hasIommufd();
 

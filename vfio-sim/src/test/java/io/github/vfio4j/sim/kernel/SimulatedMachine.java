@@ -40,6 +40,7 @@ final class SimulatedMachine implements MachineUnderTest {
     private static final PciAddress BRIDGE = PciAddress.parse("0000:00:09.0");
     private static final PciAddress PHYSICAL = PciAddress.parse("0000:02:00.0");
     private static final int SHARED_GROUP = 9;
+    private static final int HUGE_PAGES = 4;
 
     private final SimMachine machine = SimMachine.builder()
             .device(LONER, new EduModel(), 4, SimMachine.VFIO_PCI)
@@ -52,6 +53,7 @@ final class SimulatedMachine implements MachineUnderTest {
             .mediatedDevice(MEDIATED.get("mdpy"), new MdpyModel())
             .mediatedDevice(MEDIATED.get("mbochs"), new MbochsModel())
             .allowNoIommu(true)
+            .hugePages(HUGE_PAGES)
             .device(BRIDGE, new BridgeModel(), SHARED_GROUP, "")
             .device(PHYSICAL, new Registers(), 10, SimMachine.VFIO_PCI)
             .virtualFunction(PHYSICAL, PciAddress.parse("0000:02:00.1"), new Registers())
@@ -61,6 +63,11 @@ final class SimulatedMachine implements MachineUnderTest {
     private final SimProcess process = machine.startProcess();
     private final Recorder recorder = new Recorder(SimPorts.syscalls(process));
     private final Kernel kernel = new FfmKernel("simulated", recorder, SimPorts.sysfs(machine), SimPorts.notes(process));
+
+    @Override
+    public int reserveHugePages() {
+        return HUGE_PAGES;
+    }
 
     @Override
     public boolean hasIommufd() {
