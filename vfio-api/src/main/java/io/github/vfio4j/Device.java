@@ -3,8 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.Facts;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import io.github.vfio4j.spi.Kernel;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -50,10 +49,9 @@ public final class Device implements AutoCloseable {
     // Guarded by lock.
     private final Map<Integer, Region> regions = new HashMap<>(); // guarded by lock
     private final Irq[] irqs;
-    private final Deque<MemorySegment> mappings = new ArrayDeque<>();
+    private final Deque<Mapping> mappings = new ArrayDeque<>();
     private final List<IoEventFd> ioEventFds = new ArrayList<>();
     private final List<AutoCloseable> handles = new ArrayList<>(); // what else ends with the device
-    private Arena arena;
     private List<Runnable> owned = List.of(); // what to do after its close
     private PciConfig config;
     private volatile DeviceWatch watch; // null for one that is not watched
@@ -466,13 +464,11 @@ public final class Device implements AutoCloseable {
      *
      * @throws RuleViolation if the device is closed
      * @throws VfioException if the kernel does not unmap one; the others are unmapped all the same
-     * @throws IllegalStateException if a native call keeps using a mapped region for 10 seconds; nothing has changed then
      */
     public void unmapRegions() {
         lock.lock();
         try {
             checkOpen(Operation.REGION_UNMAP);
-            endArena();
             Teardown teardown = new Teardown();
             unmap(teardown);
             teardown.finish();
@@ -481,20 +477,20 @@ public final class Device implements AutoCloseable {
         }
     }
 
-    /** Ends access to what is mapped, or throws and has changed nothing. The lock is held. */
-    private void endArena() {
-        if (arena != null) {
-            Teardown.close(arena); // throws while a native call uses a mapping
-            arena = null;
-        }
+    /** Ends access to what is mapped. The lock is held. */
+    private void endAccess() {
+        mappings.forEach(Mapping::end);
     }
 
-    /** Unmaps what nobody can access any more. The lock is held. */
+    /** Ends access to what is mapped, and unmaps it. The lock is held. */
     private void unmap(Teardown teardown) {
+        endAccess();
         regions.values().forEach(Region::unmapped);
         while (!mappings.isEmpty()) {
-            MemorySegment mapping = mappings.pop();
-            teardown.step(() -> port.unmap(mapping.address(), mapping.byteSize()));
+            AddressRange range = mappings.pop().range;
+            if (teardown.step(() -> port.unmap(range.address, range.size))) {
+                range.release();
+            }
         }
     }
 
@@ -508,7 +504,6 @@ public final class Device implements AutoCloseable {
      * last close of a device in the machine turns bus mastering off and resets it. Idempotent.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
-     * @throws IllegalStateException if a native call keeps using a mapped region for 10 seconds; close again then
      */
     @Override
     public void close() {
@@ -533,7 +528,7 @@ public final class Device implements AutoCloseable {
             if (closed) {
                 return;
             }
-            endArena();
+            endAccess();
             closed = true;
             if (watch != null) {
                 watch.end();
@@ -679,7 +674,7 @@ public final class Device implements AutoCloseable {
         teardown.step(one.event::close);
     }
 
-    MemorySegment map(RegionInfo region, long offset, long size) {
+    Mmio map(RegionInfo region, long offset, long size) {
         lock.lock();
         try {
             Rule.check(vfio().contract(), Operation.REGION_MAP, new Facts() {
@@ -713,12 +708,11 @@ public final class Device implements AutoCloseable {
                     return info.pci() && (features().inLowPower() || config().inD3());
                 }
             });
-            if (arena == null) {
-                arena = Arena.ofShared();
-            }
-            MemorySegment mapping = port.map(region.offset() + offset, size, region.writable(), arena);
+            Kernel kernel = vfio().kernel();
+            long address = port.map(region.offset() + offset, size, region.writable());
+            Mapping mapping = new Mapping(kernel, new AddressRange(kernel, address, size), size, region.writable());
             mappings.push(mapping);
-            return mapping;
+            return new MappedMmio(mapping);
         } finally {
             lock.unlock();
         }

@@ -22,8 +22,15 @@ package io.github.vfio4j;
  *
  * <p>Safe from any thread; no method locks or allocates. All throw {@link IndexOutOfBoundsException} for an offset
  * outside the mapping, {@link IllegalArgumentException} for a misaligned one and {@link IllegalStateException} once the
- * device is closed. Held in a {@code static final} field, a mapping is a constant of the JIT: an access is then one
- * instruction and the check that the device is open. Held in a field of a driver it costs some loads more.
+ * device is closed; writes throw {@link UnsupportedOperationException} if the region can only be read. Held in a {@code
+ * static final} field, a mapping is a constant of the JIT: an access is then one instruction and the check that the device
+ * is open. Held in a field of a driver it costs some loads more.
+ *
+ * <p>An access that comes at the same moment as the close of the device either reaches the device before, or throws, or,
+ * for the last one of a thread, reaches memory that the kernel has put in the device's place: such a read gives 0 and such
+ * a write goes nowhere. After the close the device is free for others, and nothing is left but that range of addresses of
+ * this process, with one page of memory for each page that a late write found. It is given back when the garbage collector
+ * finds that no {@code Mmio} of it is reachable: never, for one in a {@code static final} field.
  */
 public sealed interface Mmio permits MappedMmio {
     /**

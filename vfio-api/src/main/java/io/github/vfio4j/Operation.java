@@ -87,7 +87,7 @@ public enum Operation {
     /** Mapping a device region into the program. */
     REGION_MAP("mmap of a VFIO device region"),
     /** Unmapping a device region from the program. */
-    REGION_UNMAP("munmap of a VFIO device region"),
+    REGION_UNMAP("mmap over a VFIO device region"),
     /** Making the counter that an interrupt raises. */
     EVENTFD_CREATE("eventfd"),
     /** Taking what it counted. */

@@ -39,7 +39,7 @@ public final class Region {
         try {
             device.checkOpen(Operation.REGION_MAP);
             if (mapping == null) {
-                mapping = new MappedMmio(device.map(info, 0, info.size()));
+                mapping = device.map(info, 0, info.size());
             }
             return mapping;
         } finally {
@@ -58,7 +58,7 @@ public final class Region {
      * @throws VfioException if the kernel does not map it
      */
     public Mmio map(long offset, long size) {
-        return new MappedMmio(device.map(info, offset, size));
+        return device.map(info, offset, size);
     }
 
     /**

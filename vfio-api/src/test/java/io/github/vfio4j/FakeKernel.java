@@ -26,7 +26,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntFunction;
 
 /** A kernel that agrees to everything, writes down what it is asked, and fails where a test says so. */
@@ -39,6 +41,9 @@ final class FakeKernel implements Kernel {
     final Map<Operation, Errno> failures = new HashMap<>();
     List<IovaRange> ranges = List.of(new IovaRange(0, -1));
     boolean readOnly; // regions other than configuration space
+    /** Addresses that may be used again. */
+    final Set<Long> givenBack = ConcurrentHashMap.newKeySet();
+
     long unmapsLess;
     long unmapsAll;
     boolean keepsTopMappings = true;
@@ -254,6 +259,17 @@ final class FakeKernel implements Kernel {
     @Override
     public void free(long address, long bytes) {
         called(Operation.MEMORY_FREE, "free %x".formatted(bytes));
+    }
+
+    @Override
+    @SuppressWarnings("restricted")
+    public MemorySegment memory() {
+        return MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    }
+
+    @Override
+    public void giveBack(long address, long bytes) {
+        givenBack.add(address);
     }
 
     @Override
@@ -598,9 +614,10 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
-        public MemorySegment map(long offset, long size, boolean writable, Arena arena) {
+        public long map(long offset, long size, boolean writable) {
             called(Operation.REGION_MAP, "map bar");
-            return arena.allocate(size, 4096);
+            MemorySegment bar = Arena.global().allocate(size, 4096); // a page or few, for as long as the tests run
+            return bar.address();
         }
 
         @Override

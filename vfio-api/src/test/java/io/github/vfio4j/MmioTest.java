@@ -11,10 +11,13 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.lang.ref.Reference;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -27,9 +30,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 class MmioTest {
     private static final long BYTES = 64;
     private static final long VALUE = 0x8877_6655_4433_2211L;
+    private static final long[] FAR_OUT = {
+        Long.MIN_VALUE, Long.MIN_VALUE + 1, Long.MIN_VALUE + 8, -1L << 47, -1L << 32, -9, -8, -7, -6, -5, -4, -3, -2, -1,
+        BYTES, 1L << 32, 1L << 47, 1L << 48, 1L << 61, Long.MAX_VALUE - 7, Long.MAX_VALUE - 3, Long.MAX_VALUE - 1,
+        Long.MAX_VALUE
+    };
 
     private final MemorySegment memory = Arena.ofAuto().allocate(BYTES, 8);
-    private final Mmio registers = new MappedMmio(memory);
+    private final Mmio registers = registers(memory);
 
     /** A method that reads: its name, its width in bytes, the alignment that it asks for. */
     record Read(String name, int width, int alignment, Reader call) {
@@ -165,6 +173,86 @@ class MmioTest {
         assertThatThrownBy(() -> write.call().at(closed(), 0, VALUE)).isInstanceOf(IllegalStateException.class);
     }
 
+    @ParameterizedTest
+    @MethodSource("reads")
+    void noOffsetIsSoFarOutThatAReadOfItIsInside(Read read) {
+        for (long offset : FAR_OUT) {
+            assertThatThrownBy(() -> read.call().at(registers, offset))
+                    .isInstanceOfAny(IndexOutOfBoundsException.class, IllegalArgumentException.class);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("writes")
+    void noOffsetIsSoFarOutThatAWriteThereIsInside(Write write) {
+        for (long offset : FAR_OUT) {
+            assertThatThrownBy(() -> write.call().at(registers, offset, VALUE))
+                    .isInstanceOfAny(IndexOutOfBoundsException.class, IllegalArgumentException.class);
+        }
+        assertThat(memory.mismatch(Arena.ofAuto().allocate(BYTES))).isEqualTo(-1);
+    }
+
+    @ParameterizedTest
+    @MethodSource("writes")
+    void aWriteToARegionThatCanOnlyBeReadIsRefusedAndChangesNothing(Write write) {
+        Mmio readOnly = new MappedMmio(mapping(memory, false));
+        assertThatThrownBy(() -> write.call().at(readOnly, 0, VALUE)).isInstanceOf(UnsupportedOperationException.class);
+        assertThat(memory.mismatch(Arena.ofAuto().allocate(BYTES))).isEqualTo(-1);
+    }
+
+    /** The JIT must not take the check out of a loop. */
+    @Test
+    void aThreadThatDoesNothingElseSeesTheEnd() throws InterruptedException {
+        for (int round = 0; round < 20; round++) {
+            Mapping mapping = mapping(memory, true);
+            Mmio doomed = new MappedMmio(mapping);
+            AtomicReference<Throwable> end = new AtomicReference<>();
+            CountDownLatch atWork = new CountDownLatch(1);
+            Thread thread = Thread.ofPlatform().start(() -> {
+                try {
+                    touchEverything(doomed, 10_000);
+                    atWork.countDown();
+                    touchEverything(doomed, Integer.MAX_VALUE);
+                } catch (IllegalStateException e) {
+                    end.set(e);
+                }
+            });
+            atWork.await();
+            mapping.end();
+            thread.join();
+            assertThat(end.get()).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
+    void theAddressesOfAClosedMappingAreUsedAgainOnlyWhenNobodyHasIt() {
+        FakeKernel kernel = new FakeKernel();
+        long address = memory.address();
+        Mmio held = endedAndReleased(kernel, address);
+        for (int i = 0; i < 3; i++) {
+            endedAndReleased(kernel, address + 8); // what nobody has is given back
+            awaitGarbageCollection(kernel, address + 8);
+            assertThat(kernel.givenBack).doesNotContain(address);
+        }
+        Reference.reachabilityFence(held);
+        held = null;
+        awaitGarbageCollection(kernel, address);
+    }
+
+    private static Mmio endedAndReleased(FakeKernel kernel, long address) {
+        Mapping mapping = new Mapping(kernel, new AddressRange(kernel, address, 8), 8, true);
+        mapping.end();
+        mapping.range.release();
+        return new MappedMmio(mapping);
+    }
+
+    /** Ends by the test's timeout if the addresses never come. */
+    private static void awaitGarbageCollection(FakeKernel kernel, long address) {
+        while (!kernel.givenBack.remove(address)) {
+            System.gc();
+        }
+    }
+
     @Test
     void noAccessAllocates() {
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
@@ -203,7 +291,7 @@ class MmioTest {
     @Test
     void theJitKeepsAFlushWhoseValueNobodyUses(@TempDir Path directory) throws IOException {
         try (Arena arena = Arena.ofShared()) {
-            Mmio small = new MappedMmio(hole(directory.resolve("warm"), 4096, arena));
+            Mmio small = registers(hole(directory.resolve("warm"), 4096, arena));
             long start = System.nanoTime();
             while (System.nanoTime() - start < 1_000_000_000) { // until the JIT has long done its best
                 flushEveryPage(small, 1000, 0);
@@ -211,7 +299,7 @@ class MmioTest {
             int pages = 512;
             MemorySegment untouched = hole(directory.resolve("untouched"), pages * 4096L, arena);
             assertThat(untouched.isLoaded()).as("before").isFalse();
-            flushEveryPage(new MappedMmio(untouched), pages, 4096);
+            flushEveryPage(registers(untouched), pages, 4096);
             assertThat(untouched.isLoaded()).as("after").isTrue();
         }
     }
@@ -233,7 +321,7 @@ class MmioTest {
     @Test
     void noReadPassesAFencedWrite() throws InterruptedException {
         int most = 1_000_000;
-        Mmio registers = new MappedMmio(Arena.ofAuto().allocate(4096, 4096)); // of two cache lines, far apart
+        Mmio registers = registers(Arena.global().allocate(4096, 4096)); // of two cache lines, far apart
         Rounds rounds = new Rounds(new AtomicInteger(), new AtomicInteger(most));
         int[] seen = new int[most];
         int[] seenByOther = new int[most];
@@ -295,8 +383,19 @@ class MmioTest {
     }
 
     private static Mmio closed() {
-        try (Arena arena = Arena.ofShared()) {
-            return new MappedMmio(arena.allocate(JAVA_LONG));
-        }
+        Mapping mapping = mapping(Arena.global().allocate(JAVA_LONG), true);
+        mapping.end();
+        return new MappedMmio(mapping);
+    }
+
+    /** The memory must outlive the registers. */
+    private static Mmio registers(MemorySegment memory) {
+        return new MappedMmio(mapping(memory, true));
+    }
+
+    private static Mapping mapping(MemorySegment memory, boolean writable) {
+        FakeKernel kernel = new FakeKernel();
+        return new Mapping(
+                kernel, new AddressRange(kernel, memory.address(), memory.byteSize()), memory.byteSize(), writable);
     }
 }

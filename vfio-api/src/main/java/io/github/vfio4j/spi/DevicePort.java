@@ -4,7 +4,6 @@ import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.DeviceInfo;
 import io.github.vfio4j.IrqInfo;
 import io.github.vfio4j.RegionInfo;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.UUID;
@@ -149,13 +148,13 @@ public interface DevicePort extends AutoCloseable {
      * @param offset where in the file
      * @param size bytes
      * @param writable whether it may be written as well as read
-     * @param arena what the segment lives by; closing it does not unmap
-     * @return the mapping
+     * @return the mapping's address
      */
-    MemorySegment map(long offset, long size, boolean writable, Arena arena);
+    long map(long offset, long size, boolean writable);
 
     /**
-     * Unmaps what {@link #map} made. The arena is closed by then.
+     * Puts memory without meaning in the place of what {@link #map} mapped, in one step: a thread that accesses it
+     * meanwhile meets the one or the other. The addresses stay in use until {@link Kernel#giveBack}.
      *
      * @param address the mapping's address
      * @param size bytes

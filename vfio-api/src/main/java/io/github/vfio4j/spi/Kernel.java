@@ -116,6 +116,21 @@ public interface Kernel {
     void free(long address, long bytes);
 
     /**
+     * Returns all memory of the process as one segment, which takes native access to make.
+     *
+     * @return from address 0 on; it never ends
+     */
+    MemorySegment memory();
+
+    /**
+     * Lets addresses be used again for anything. Nothing but memory without meaning is mapped there.
+     *
+     * @param address the first
+     * @param bytes how many
+     */
+    void giveBack(long address, long bytes);
+
+    /**
      * Makes an eventfd that counts from 0 and does not block.
      *
      * @return the eventfd

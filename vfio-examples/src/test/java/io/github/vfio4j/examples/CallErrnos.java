@@ -36,6 +36,7 @@ final class CallErrnos {
                     "mmap",
                     List.of(Errno.EINVAL, Errno.ENOMEM, Errno.EAGAIN, Errno.EBUSY, Errno.ENODEV, Errno.EPERM)),
             Map.entry("munmap", List.of(Errno.EINVAL, Errno.ENOMEM)), // ENOMEM: a mapping had to be split
+            Map.entry("vacate", List.of(Errno.ENOMEM)), // mmap(2) with MAP_FIXED
             // eventfd(2); EIO is none of its own, but what if?
             Map.entry("read", List.of(Errno.EINTR, Errno.EAGAIN, Errno.EIO)),
             Map.entry("write", List.of(Errno.EINTR, Errno.EAGAIN, Errno.EIO)),

@@ -27,7 +27,6 @@ import io.github.vfio4j.spi.GraphicsPort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.IrqAction;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.UUID;
@@ -187,14 +186,13 @@ final class FfmDevice implements DevicePort {
     }
 
     @Override
-    public MemorySegment map(long offset, long size, boolean writable, Arena arena) {
+    public long map(long offset, long size, boolean writable) {
         Frame frame = fd.begin(Operation.REGION_MAP);
         try {
             int prot = Syscalls.PROT_READ | (writable ? Syscalls.PROT_WRITE : 0);
-            long address = fd.check(
+            return fd.check(
                     Operation.REGION_MAP,
                     fd.syscalls.mmap(frame, size, prot, Syscalls.MAP_SHARED, fd.number, offset));
-            return FfmKernel.segment(address, size, arena);
         } finally {
             fd.end(frame);
         }
@@ -204,7 +202,7 @@ final class FfmDevice implements DevicePort {
     public void unmap(long address, long size) {
         Frame frame = fd.begin(Operation.REGION_UNMAP);
         try {
-            fd.check(Operation.REGION_UNMAP, fd.syscalls.munmap(frame, address, size));
+            fd.check(Operation.REGION_UNMAP, fd.syscalls.vacate(frame, address, size));
         } finally {
             fd.end(frame);
         }

@@ -166,6 +166,17 @@ public final class FfmKernel implements Kernel {
     }
 
     @Override
+    @SuppressWarnings("restricted") // reinterpret: who accesses memory by it sees to it that there is some
+    public MemorySegment memory() {
+        return MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+    }
+
+    @Override
+    public void giveBack(long address, long bytes) {
+        syscalls.giveBack(address, bytes);
+    }
+
+    @Override
     public EventPort openEvent() {
         return FfmEvent.open(syscalls);
     }

@@ -49,6 +49,14 @@ class NoSyscalls implements Syscalls {
     }
 
     @Override
+    public int vacate(Frame frame, long address, long length) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public void giveBack(long address, long length) {}
+
+    @Override
     public long read(Frame frame, int fd, MemorySegment target) {
         return -ENOSYS;
     }

@@ -12,12 +12,14 @@ import java.util.function.Supplier;
  * The address space of one process, as far as mmap made it. Guarded by the kernel's lock.
  *
  * <p>Anonymous mappings never overlap. Mappings of a BAR are views of one memory and may lie at the same address twice,
- * so they are kept apart, each one counted for itself.
+ * so they are kept apart, each one counted for itself. When one is vacated, its file is let go; the memory is the BAR's
+ * still, and lives on for a thread that touches it too late.
  */
 final class AddressSpace {
     private final KernelLock kernel;
     private final TreeMap<Long, Vma> anonymous = new TreeMap<>();
     private final List<Vma> ofFiles = new ArrayList<>();
+    private final List<Vma> vacated = new ArrayList<>(); // what the program may still touch, and nobody else
     private long pinnedPages;
     private long pinnedForUser;
 
@@ -85,6 +87,30 @@ final class AddressSpace {
         }
     }
 
+    /** Puts memory without meaning in the place of one whole mapping. */
+    void vacate(long address, long length) {
+        for (int i = ofFiles.size() - 1; i >= 0; i--) {
+            Vma vma = ofFiles.get(i);
+            if (vma.start() == address && vma.size() == length) {
+                ofFiles.remove(i);
+                vacated.add(vma);
+                kernel.put(vma.file());
+                return;
+            }
+        }
+        throw new KernelError(Errno.ENOMEM); // a simulated kernel gives memory at no address but its own
+    }
+
+    /** Lets go of memory that was vacated. */
+    void giveBack(long address, long length) {
+        for (int i = 0; i < vacated.size(); i++) {
+            if (vacated.get(i).start() == address && vacated.get(i).size() == length) {
+                vacated.remove(i);
+                return;
+            }
+        }
+    }
+
     /** Returns what is mapped from an address on, in order and without gaps, up to an end. */
     List<Vma> mapped(long address, long end) {
         List<Vma> parts = new ArrayList<>();
@@ -140,6 +166,7 @@ final class AddressSpace {
     /** The process ends: files are let go. */
     void dropFiles() {
         ofFiles.forEach(vma -> kernel.put(vma.file()));
+        vacated.addAll(ofFiles); // threads of the program may run on
         ofFiles.clear();
     }
 

@@ -16,6 +16,9 @@ final class FilteredCalls {
     static Syscalls of(Syscalls calls, CallFilter filter) {
         return (Syscalls) Proxy.newProxyInstance(
                 Syscalls.class.getClassLoader(), new Class<?>[] {Syscalls.class}, (_, method, arguments) -> {
+                    if (method.getName().equals("giveBack")) { // no call of the program's: the garbage collector's
+                        return call(calls, method, arguments);
+                    }
                     int errno = filter.errno(name(method), request(method, arguments), descriptor(method, arguments));
                     if (errno == CallFilter.PASS) {
                         return call(calls, method, arguments);

@@ -8,7 +8,9 @@ import java.util.Optional;
 /**
  * Physical memory of the machine: what an anonymous mmap got, or the memory of a BAR. Pages that were given back are
  * gone: devices that still reach for them fault. (Linux would keep pinned pages for the device; but a driver that gives
- * memory back under its device has a bug, and shall hear of it.) All methods are safe from any thread.
+ * memory back under its device has a bug, and shall hear of it.) The memory of a BAR that is gone stays for as long as this
+ * object is reachable: a program that closes its device may have threads that are about to touch it. All methods are safe
+ * from any thread.
  */
 final class Memory {
     static final long PAGE = 4096;
@@ -21,14 +23,16 @@ final class Memory {
     private final BitSet gone = new BitSet(); // by page; guarded by this
 
     private Memory(long bytes, boolean ram, long alignment, Runnable end) {
-        this.arena = Arena.ofShared();
+        this.arena = ram ? Arena.ofShared() : Arena.ofAuto();
         this.ram = ram;
         this.alignment = alignment;
         this.end = end;
         try {
             this.segment = arena.allocate(bytes, alignment);
         } catch (RuntimeException | Error e) {
-            arena.close();
+            if (ram) {
+                arena.close();
+            }
             throw e;
         }
     }
@@ -75,7 +79,7 @@ final class Memory {
     /** Gives whole pages back; the memory ends with its last page. */
     synchronized void giveBack(long offset, long bytes) {
         gone.set(Math.toIntExact(offset / PAGE), Math.toIntExact((offset + bytes + PAGE - 1) / PAGE));
-        if (gone.cardinality() == (segment.byteSize() + PAGE - 1) / PAGE && arena.scope().isAlive()) {
+        if (ram && gone.cardinality() == (segment.byteSize() + PAGE - 1) / PAGE && arena.scope().isAlive()) {
             arena.close();
             end.run();
         }

@@ -183,6 +183,24 @@ final class SimSyscalls implements Syscalls {
     }
 
     @Override
+    public int vacate(Frame frame, long address, long length) {
+        return (int) locked(() -> {
+            process.memory().vacate(address, pages(length));
+            return 0;
+        });
+    }
+
+    @Override
+    public void giveBack(long address, long length) {
+        kernel.lock();
+        try {
+            process.memory().giveBack(address, pages(length));
+        } finally {
+            kernel.unlock();
+        }
+    }
+
+    @Override
     public long read(Frame frame, int fd, MemorySegment target) {
         checkNative(target);
         return onFile(fd, file -> file.read(process, target));

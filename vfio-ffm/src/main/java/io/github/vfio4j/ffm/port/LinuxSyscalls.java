@@ -86,6 +86,8 @@ final class LinuxSyscalls implements Syscalls {
     private static final int AF_UNIX = 1;
     private static final int SOCK_CLOEXEC = 0x80000;
     private static final int SHUT_RDWR = 2;
+    private static final int MAP_FIXED = 0x10;
+    private static final int MAP_NORESERVE = 0x4000;
     private static final int MSG_DONTWAIT = 0x40;
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int MSG_CMSG_CLOEXEC = 0x40000000;
@@ -172,6 +174,28 @@ final class LinuxSyscalls implements Syscalls {
         } catch (Throwable t) {
             throw unexpected(t);
         }
+    }
+
+    @Override
+    public int vacate(Frame frame, long address, long length) {
+        try {
+            long result = (long) MMAP.invokeExact(
+                    frame.errno,
+                    address,
+                    length,
+                    PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+                    -1,
+                    0L);
+            return result != -1 ? 0 : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public void giveBack(long address, long length) {
+        munmap(new Frame(), address, length);
     }
 
     @Override

@@ -148,6 +148,25 @@ public interface Syscalls {
     int munmap(Frame frame, long address, long length);
 
     /**
+     * mmap(2) of anonymous memory that reserves no swap ({@code MAP_NORESERVE}) in the place of what is mapped
+     * ({@code MAP_FIXED}). The kernel does it in one step: no access finds nothing there.
+     *
+     * @param frame memory of this call
+     * @param address what mmap returned
+     * @param length bytes
+     * @return 0 or -errno
+     */
+    int vacate(Frame frame, long address, long length);
+
+    /**
+     * munmap(2) of what {@link #vacate} put there. Comes at any time, from a thread that has nobody to tell of a failure.
+     *
+     * @param address what mmap returned
+     * @param length bytes
+     */
+    void giveBack(long address, long length);
+
+    /**
      * read(2).
      *
      * @param frame memory of this call

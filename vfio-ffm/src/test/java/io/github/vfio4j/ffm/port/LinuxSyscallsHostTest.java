@@ -1,6 +1,7 @@
 package io.github.vfio4j.ffm.port;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
@@ -9,14 +10,19 @@ import io.github.vfio4j.Errno;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The system calls against this machine's kernel; none of this needs VFIO. */
 class LinuxSyscallsHostTest {
     private static final int FIONREAD = 0x541b;
+    private static final VarHandle ACCESS = JAVA_INT.varHandle();
 
     private final Syscalls linux = Syscalls.linux();
     private final Frame frame = new Frame();
@@ -189,6 +195,72 @@ class LinuxSyscallsHostTest {
                 0);
         assertThat(address).isPositive().matches(a -> a % 4096 == 0);
         assertThat(linux.munmap(frame, address, 8192)).isZero();
+    }
+
+    @Test
+    void whatIsVacatedIsMemoryThatTheFileKnowsNothingOf(@TempDir Path directory) throws IOException {
+        Path file = Files.write(directory.resolve("file"), new byte[8192]);
+        int fd = linux.open(frame, file.toString(), Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        long address = mapped(fd);
+        MemorySegment memory = at(address);
+        memory.set(JAVA_INT, 4096, 7);
+        assertThat(linux.vacate(frame, address, 8192)).isZero();
+        assertThat(memory.get(JAVA_INT, 4096)).isZero();
+        memory.set(JAVA_INT, 0, 8);
+        assertThat(memory.get(JAVA_INT, 0)).isEqualTo(8);
+        assertThat(linux.close(frame, fd)).isZero();
+        assertThat(MemorySegment.ofArray(Files.readAllBytes(file)).get(JAVA_INT_UNALIGNED, 4096)).isEqualTo(7);
+        assertThat(Files.readAllBytes(file)).startsWith(0, 0, 0, 0);
+        assertThat(maps()).noneMatch(line -> line.contains(file.toString()));
+        linux.giveBack(address, 8192);
+        assertThat(maps()).noneMatch(line -> line.startsWith(Long.toHexString(address) + "-"));
+    }
+
+    /** A thread that found nothing there would end the JVM. */
+    @Test
+    void aThreadThatAccessesWhatIsVacatedMeetsTheFileOrThatMemory(@TempDir Path directory) throws Exception {
+        byte[] fives = new byte[8192];
+        Arrays.fill(fives, (byte) 5);
+        Path file = Files.write(directory.resolve("file"), fives);
+        int fd = linux.open(frame, file.toString(), Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        for (int round = 0; round < 200; round++) {
+            long address = mapped(fd);
+            MemorySegment memory = at(address);
+            CountDownLatch atWork = new CountDownLatch(1);
+            Thread reader = Thread.ofPlatform().start(() -> {
+                while ((int) ACCESS.getOpaque(memory, 4096L) != 0) {
+                    atWork.countDown();
+                    ACCESS.setOpaque(memory, 0L, 0x05050505);
+                }
+            });
+            atWork.await();
+            assertThat(linux.vacate(frame, address, 8192)).isZero();
+            reader.join();
+            linux.giveBack(address, 8192);
+        }
+        assertThat(linux.close(frame, fd)).isZero();
+        assertThat(Files.readAllBytes(file)).containsOnly(5);
+    }
+
+    @Test
+    void vacatingAnImpossibleAddressIsAnErrno() {
+        assertThat(linux.vacate(frame, 1, 4096)).isEqualTo(-Errno.EINVAL.number());
+    }
+
+    private long mapped(int fd) {
+        long address = linux.mmap(
+                frame, 8192, Syscalls.PROT_READ | Syscalls.PROT_WRITE, Syscalls.MAP_SHARED, fd, 0);
+        assertThat(address).isPositive();
+        return address;
+    }
+
+    @SuppressWarnings("restricted")
+    private static MemorySegment at(long address) {
+        return MemorySegment.ofAddress(address).reinterpret(8192);
+    }
+
+    private static List<String> maps() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/maps"));
     }
 
     @Test

@@ -146,6 +146,25 @@ final class Recorder implements Syscalls {
     }
 
     @Override
+    public int vacate(Frame frame, long address, long length) {
+        calls.incrementAndGet();
+        change("vacate(" + length + ")");
+        synchronized (this) {
+            int result = kernel.vacate(frame, address, length);
+            if (result == 0) {
+                mappings.remove(address);
+            }
+            return result;
+        }
+    }
+
+    /** Comes when the garbage collector finds that nobody can use the addresses, and changes nothing that was mapped. */
+    @Override
+    public void giveBack(long address, long length) {
+        kernel.giveBack(address, length);
+    }
+
+    @Override
     public long read(Frame frame, int fd, MemorySegment target) {
         calls.incrementAndGet();
         change("read(" + fd + ")");

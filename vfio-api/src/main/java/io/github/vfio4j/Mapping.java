@@ -1,0 +1,90 @@
+package io.github.vfio4j;
+
+import io.github.vfio4j.spi.Kernel;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What accesses to mapped memory are checked against. They touch absolute addresses, and no lock, count or handshake of
+ * threads holds off who ends the mapping meanwhile. It ends in three steps that make this safe:
+ *
+ * <ol>
+ *   <li>{@link #end}: there are 0 bytes to access from now on, so that every later check refuses.
+ *   <li>The kernel puts memory without meaning in the place of what was mapped, in one step. A thread that has passed its
+ *       check and not made its access touches that.
+ *   <li>The addresses stay so until no thread can be between the two: every access keeps this object, and with it the
+ *       {@link AddressRange}, reachable up to its end ({@link java.lang.ref.Reference#reachabilityFence}).
+ * </ol>
+ */
+final class Mapping {
+    private static final int UNUSED_BITS = 16; // of an address of the program
+    private static final int ALIGNMENT_BITS = 3; // of every mapping's address
+    private static final long OFFSETS = (1L << 47) - 1;
+
+    private static volatile MemorySegment memory;
+
+    final AddressRange range;
+    final long size;
+    /** How many bytes may be read: {@link #size}, or 0 after the end. */
+    volatile long readable;
+    /** How many bytes may be written. */
+    volatile long writable;
+
+    Mapping(Kernel kernel, AddressRange range, long size, boolean writable) {
+        if (address(known(range.address), 0) != range.address) {
+            throw new IllegalArgumentException("memory at 0x%x".formatted(range.address));
+        }
+        if (memory == null) {
+            memory = kernel.memory();
+        }
+        this.range = range;
+        this.size = size;
+        this.readable = size;
+        this.writable = writable ? size : 0;
+    }
+
+    /** All memory of the process: a constant of the JIT, which leaves no check of its own for addresses that it knows. */
+    static final class Memory {
+        static final MemorySegment ALL = memory; // first looked at by an access, after a mapping was made
+
+        private Memory() {}
+    }
+
+    /**
+     * Puts an address into the form that {@link #address} takes: shifted, so that the JIT sees from the shift back that
+     * it is positive and aligned.
+     */
+    static long known(long address) {
+        return address << UNUSED_BITS;
+    }
+
+    /** Adds an offset that was checked; the JIT sees that the sum is positive, too. */
+    static long address(long known, long offset) {
+        return (known >>> UNUSED_BITS + ALIGNMENT_BITS << ALIGNMENT_BITS) + (offset & OFFSETS);
+    }
+
+    /**
+     * Tells whether an access is outside. An offset just below 0 may pass as inside, but no aligned one: the access
+     * itself refuses that, for it is misaligned.
+     */
+    static boolean outside(long offset, int width, long bytes) {
+        return Long.compareUnsigned(offset + (width - 1), bytes) >= 0;
+    }
+
+    /** Refuses every access from now on. */
+    void end() {
+        readable = 0;
+        writable = 0;
+    }
+
+    /** Says why an access was refused. */
+    RuntimeException refusal(long offset, int width) {
+        if (readable == 0) {
+            return new IllegalStateException("what was mapped is closed");
+        }
+        if (outside(offset, width, readable)) {
+            return new IndexOutOfBoundsException(
+                    "%d bytes at offset %d of a mapping of %d bytes".formatted(width, offset, size));
+        }
+        return new UnsupportedOperationException("the region can only be read");
+    }
+}
