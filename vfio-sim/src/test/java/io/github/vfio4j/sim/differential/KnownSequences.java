@@ -325,6 +325,21 @@ class KnownSequences extends DifferentialCase {
     }
 
     @Test
+    void anEventThatUnmaskedLosesItsCountWithTheDevice() {
+        agree(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$edu"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                getDevice(3, 2, text("0000:00:04.0")),
+                eventfd(5, 1, 0x0),
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(28), u32(36), u32(0), u32(0), u32(1), fd(5)),
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(20), u32(0), u32(0), u32(1), fd(5)),
+                close(3),
+                read(5, 9));
+    }
+
+    @Test
     void aGroupThatIsGoneIsNotViableForKvm() {
         agreeThroughTheApi(
                 open(0, "/dev/vfio/vfio"),
