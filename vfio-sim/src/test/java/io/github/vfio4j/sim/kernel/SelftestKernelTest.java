@@ -9,6 +9,7 @@ import io.github.vfio4j.Ioas;
 import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Type1;
+import java.util.UUID;
 
 /**
  * The cases of the kernel's selftests for VFIO (tools/testing/selftests/vfio of Linux 7.2), through the library. A class is
@@ -18,7 +19,12 @@ import io.github.vfio4j.Type1;
 abstract class SelftestKernelTest extends KernelTest {
     /** One IO address space for many devices. Safe from any thread. */
     interface Opener {
-        Device open(PciAddress address);
+        default Device open(PciAddress address) {
+            return open(address, null);
+        }
+
+        /** Opens it with a token, if that is not null. */
+        Device open(PciAddress address, UUID vfToken);
     }
 
     /** Opens what a mode needs before the first device. */
@@ -29,8 +35,8 @@ abstract class SelftestKernelTest extends KernelTest {
         }
         Iommufd iommufd = vfio.openIommufd();
         Ioas ioas = iommufd.allocateIoas();
-        return address -> {
-            Device device = iommufd.openDevice(address);
+        return (address, token) -> {
+            Device device = token == null ? iommufd.openDevice(address) : iommufd.openDevice(address, token);
             device.attach(ioas);
             return device;
         };
@@ -51,10 +57,10 @@ abstract class SelftestKernelTest extends KernelTest {
         }
 
         @Override
-        public Device open(PciAddress address) {
+        public Device open(PciAddress address, UUID token) {
             Group group = openGroupOf(address);
             container.attach(group);
-            return iommu().openDevice(group, address);
+            return token == null ? iommu().openDevice(group, address) : iommu().openDevice(group, address, token);
         }
 
         /** Whoever comes first with a group sets the IOMMU. */
