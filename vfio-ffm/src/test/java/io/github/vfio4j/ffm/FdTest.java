@@ -1,5 +1,6 @@
 package io.github.vfio4j.ffm;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
@@ -9,8 +10,11 @@ import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.port.Frame;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -91,6 +95,56 @@ class FdTest {
         assertThat(first.arg.address()).isNotEqualTo(second.arg.address());
         fd.end(first);
         fd.end(second);
+    }
+
+    @Test
+    void threadsShareNoMemoryAndNoneIsInACallWhenTheNumberIsFreed() throws InterruptedException {
+        for (int round = 0; round < 200; round++) {
+            AtomicInteger inCalls = new AtomicInteger();
+            AtomicInteger inCallsAtClose = new AtomicInteger(-1);
+            Fd shared = new Fd(
+                    new NoSyscalls() {
+                        @Override
+                        public int close(Frame frame, int number) {
+                            inCallsAtClose.set(inCalls.get());
+                            return 0;
+                        }
+                    },
+                    7,
+                    "/dev/vfio/26");
+            CountDownLatch atWork = new CountDownLatch(3);
+            Queue<Throwable> ends = new ConcurrentLinkedQueue<>();
+            List<Thread> threads = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                long own = i;
+                threads.add(Thread.ofPlatform().start(() -> {
+                    try {
+                        while (true) {
+                            Frame frame = shared.begin(Operation.SET_IOMMU);
+                            inCalls.incrementAndGet();
+                            frame.arg.set(JAVA_LONG, 0, own);
+                            Thread.onSpinWait();
+                            assertThat(frame.arg.get(JAVA_LONG, 0)).isEqualTo(own);
+                            inCalls.decrementAndGet();
+                            shared.end(frame);
+                            atWork.countDown();
+                        }
+                    } catch (Throwable e) {
+                        ends.add(e);
+                        atWork.countDown();
+                    }
+                }));
+            }
+            atWork.await();
+            shared.close();
+            assertThat(inCallsAtClose).hasValue(0);
+            for (Thread thread : threads) {
+                thread.join();
+            }
+            assertThat(ends).hasSize(3).allSatisfy(e -> assertThat(e)
+                    .isInstanceOfSatisfying(
+                            VfioException.class, refusal -> assertThat(refusal.errno()).isEqualTo(Errno.EBADF)));
+        }
     }
 
     @Test
