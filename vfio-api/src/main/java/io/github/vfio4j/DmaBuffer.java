@@ -10,7 +10,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * the IOMMU first, then ends the segment, then gives the memory back.
  *
  * <p>The segment may be used from any thread. What a device writes or reads while the program runs (rings, completions)
- * needs ordered accesses ({@code VarHandle.getAcquire}, {@code setRelease}), never plain ones; ring the doorbell with
+ * needs ordered accesses, never plain ones: a {@link #slice} has them. Ring the doorbell with
  * {@link Mmio#write32Release}.
  */
 public final class DmaBuffer implements AutoCloseable {
@@ -21,7 +21,9 @@ public final class DmaBuffer implements AutoCloseable {
     private final long iova;
     private final Access access;
     private final ReentrantLock lock = new ReentrantLock();
-    private boolean freed; // guarded by lock
+    // Guarded by lock.
+    private Mapping mapping; // what the slices are parts of; null without any
+    private boolean freed;
 
     private DmaBuffer(DmaMemory memory, AddressSpace iommu, MemorySegment segment, Arena arena, long iova, Access access) {
         this.memory = memory;
@@ -82,6 +84,36 @@ public final class DmaBuffer implements AutoCloseable {
         return segment.byteSize();
     }
 
+    /**
+     * Returns a part of the memory for a program and a device to use at the same time. What is kept of it lasts as long
+     * as the buffer: make slices when a driver starts, not for each packet.
+     *
+     * @param offset where it begins, a multiple of 8
+     * @param size bytes
+     * @return the slice
+     * @throws IndexOutOfBoundsException if the buffer ends before
+     * @throws IllegalArgumentException if the offset is misaligned
+     * @throws IllegalStateException if the buffer is closed
+     */
+    public DmaSlice slice(long offset, long size) {
+        lock.lock();
+        try {
+            if (!arena.scope().isAlive()) {
+                throw new IllegalStateException(this + " is closed");
+            }
+            MemorySegment part = segment.asSlice(offset, size);
+            if (offset % Long.BYTES != 0) {
+                throw new IllegalArgumentException("a slice begins at a multiple of 8, not at " + offset);
+            }
+            if (mapping == null) {
+                mapping = memory.map();
+            }
+            return new DmaSlice(part, iova + offset, mapping.part(size));
+        } finally {
+            lock.unlock();
+        }
+    }
+
     AddressSpace space() {
         return iommu;
     }
@@ -117,6 +149,9 @@ public final class DmaBuffer implements AutoCloseable {
                 return;
             }
             Teardown.close(arena);
+            if (mapping != null) {
+                mapping.end();
+            }
             memory.release();
             freed = true;
             iommu.freed(this);

@@ -9,7 +9,9 @@ final class DmaMemory {
     private final Kernel kernel;
     private final long address;
     private final long size;
-    private int users; // guarded by this
+    // Guarded by this.
+    private int users;
+    private AddressRange range; // null if nobody accesses the memory by its address
 
     private DmaMemory(Kernel kernel, long address, long size) {
         this.kernel = kernel;
@@ -36,11 +38,25 @@ final class DmaMemory {
         return segment;
     }
 
+    /** Lets a user access the memory by its address. */
+    synchronized Mapping map() {
+        if (range == null) {
+            range = new AddressRange(kernel, address, size);
+        }
+        return new Mapping(kernel, range, size, true);
+    }
+
     /** A user ends; no device reaches the memory by it any more. */
     void release() {
         synchronized (this) {
             if (users > 1) {
                 users--;
+                return;
+            }
+            if (range != null) {
+                kernel.vacate(address, size);
+                range.release();
+                range = null; // we do not keep it reachable
                 return;
             }
         }

@@ -10,6 +10,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
 import java.nio.ByteOrder;
+import java.util.Objects;
 
 /**
  * Registers at an address, which lasts as {@link Mapping} says. Every access checks, touches the address, and keeps the
@@ -49,6 +50,15 @@ record MappedMmio(long known, Mapping mapping) implements Mmio {
     @Override
     public long size() {
         return mapping.size;
+    }
+
+    @Override
+    public Mmio part(long offset, long size) {
+        Objects.checkFromIndexSize(offset, size, mapping.size);
+        if (offset % Long.BYTES != 0) {
+            throw new IllegalArgumentException("a part begins at a multiple of 8, not at " + offset);
+        }
+        return new MappedMmio(Mapping.known(Mapping.address(known, offset)), mapping.part(size));
     }
 
     /** Returns the address of a register that may be read. */

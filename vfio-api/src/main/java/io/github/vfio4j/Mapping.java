@@ -2,6 +2,8 @@ package io.github.vfio4j;
 
 import io.github.vfio4j.spi.Kernel;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * What accesses to mapped memory are checked against. They touch absolute addresses, and no lock, count or handshake of
@@ -29,6 +31,8 @@ final class Mapping {
     /** How many bytes may be written. */
     volatile long writable;
 
+    private final List<Mapping> parts = new ArrayList<>(0); // guarded by this
+
     Mapping(Kernel kernel, AddressRange range, long size, boolean writable) {
         if (address(known(range.address), 0) != range.address) {
             throw new IllegalArgumentException("memory at 0x%x".formatted(range.address));
@@ -36,10 +40,24 @@ final class Mapping {
         if (memory == null) {
             memory = kernel.memory();
         }
+        this(range, size, writable);
+    }
+
+    private Mapping(AddressRange range, long size, boolean writable) {
         this.range = range;
         this.size = size;
         this.readable = size;
         this.writable = writable ? size : 0;
+    }
+
+    /** Makes a part of it, which ends with it. */
+    synchronized Mapping part(long bytes) {
+        if (ended()) {
+            throw refusal(0, 0);
+        }
+        Mapping part = new Mapping(range, bytes, writable != 0);
+        parts.add(part);
+        return part;
     }
 
     /** All memory of the process: a constant of the JIT, which leaves no check of its own for addresses that it knows. */
@@ -50,8 +68,8 @@ final class Mapping {
     }
 
     /**
-     * Puts an address into the form that {@link #address} takes: shifted, so that the JIT sees from the shift back that
-     * it is positive and aligned.
+     * Puts an address, a multiple of 8, into the form that {@link #address} takes: shifted, so that the JIT sees from the
+     * shift back that it is positive and aligned.
      */
     static long known(long address) {
         return address << UNUSED_BITS;
@@ -71,17 +89,23 @@ final class Mapping {
     }
 
     /** Refuses every access from now on. */
-    void end() {
+    synchronized void end() {
         readable = 0;
         writable = 0;
+        parts.forEach(Mapping::end);
+        parts.clear();
+    }
+
+    private boolean ended() {
+        return readable < size;
     }
 
     /** Says why an access was refused. */
     RuntimeException refusal(long offset, int width) {
-        if (readable == 0) {
+        if (ended()) {
             return new IllegalStateException("what was mapped is closed");
         }
-        if (outside(offset, width, readable)) {
+        if (offset < 0 || outside(offset, width, readable)) {
             return new IndexOutOfBoundsException(
                     "%d bytes at offset %d of a mapping of %d bytes".formatted(width, offset, size));
         }

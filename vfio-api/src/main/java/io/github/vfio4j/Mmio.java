@@ -20,7 +20,7 @@ package io.github.vfio4j;
  * These are orders of Java's memory model, which x86-64 keeps towards devices, too, for registers that are mapped
  * uncached. A mapping that combines writes (a prefetchable BAR on some machines) needs the fenced write.
  *
- * <p>Safe from any thread; no method locks or allocates. All throw {@link IndexOutOfBoundsException} for an offset
+ * <p>Safe from any thread; no access locks or allocates. All throw {@link IndexOutOfBoundsException} for an offset
  * outside the mapping, {@link IllegalArgumentException} for a misaligned one and {@link IllegalStateException} once the
  * device is closed; writes throw {@link UnsupportedOperationException} if the region can only be read. Held in a {@code
  * static final} field, a mapping is a constant of the JIT: an access is then one instruction and the check that the device
@@ -39,6 +39,18 @@ public sealed interface Mmio permits MappedMmio {
      * @return bytes
      */
     long size();
+
+    /**
+     * Returns a part of the registers, such as those of one queue; offset 0 is its start. It ends with the mapping. An
+     * access costs the least at an offset that the JIT knows, which makes a part worth its while for a register that is
+     * used all the time, such as a doorbell. What is kept of a part lasts as long as the mapping: make parts when a driver
+     * starts.
+     *
+     * @param offset bytes from the start, a multiple of 8
+     * @param size bytes
+     * @return the part
+     */
+    Mmio part(long offset, long size);
 
     /**
      * Reads 8 bits, opaque.

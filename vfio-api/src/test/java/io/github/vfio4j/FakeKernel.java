@@ -262,6 +262,11 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
+    public void vacate(long address, long bytes) {
+        called(Operation.MEMORY_FREE, "vacate %x".formatted(bytes));
+    }
+
+    @Override
     @SuppressWarnings("restricted")
     public MemorySegment memory() {
         return MemorySegment.NULL.reinterpret(Long.MAX_VALUE);

@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -30,9 +31,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 class MmioTest {
     private static final long BYTES = 64;
     private static final long VALUE = 0x8877_6655_4433_2211L;
-    private static final long[] FAR_OUT = {
-        Long.MIN_VALUE, Long.MIN_VALUE + 1, Long.MIN_VALUE + 8, -1L << 47, -1L << 32, -9, -8, -7, -6, -5, -4, -3, -2, -1,
-        BYTES, 1L << 32, 1L << 47, 1L << 48, 1L << 61, Long.MAX_VALUE - 7, Long.MAX_VALUE - 3, Long.MAX_VALUE - 1,
+    static final long[] FAR_OUT = {
+        Long.MIN_VALUE, Long.MIN_VALUE + 1, Long.MIN_VALUE + 8, -1L << 47, -1L << 32, -64, -63, -56, -48, -40, -32, -24, -16, -9, -8, -7, -6, -5, -4, -3, -2, -1,
+        BYTES, BYTES + 8, 1L << 32, 1L << 47, 1L << 48, 1L << 61, Long.MAX_VALUE - 7, Long.MAX_VALUE - 3, Long.MAX_VALUE - 1,
         Long.MAX_VALUE
     };
 
@@ -200,6 +201,48 @@ class MmioTest {
         assertThat(memory.mismatch(Arena.ofAuto().allocate(BYTES))).isEqualTo(-1);
     }
 
+    @Test
+    void aPartHasItsOwnOffsets() {
+        for (int i = 0; i < BYTES; i++) {
+            memory.set(JAVA_BYTE, i, (byte) i);
+        }
+        Mmio part = registers.part(16, 24);
+        assertThat(part.size()).isEqualTo(24);
+        assertThat(part.read8Opaque(0)).isEqualTo((byte) 16);
+        assertThat(part.part(8, 8).read8Opaque(7)).isEqualTo((byte) 31);
+        part.write32Release(20, -1);
+        assertThat(memory.get(JAVA_INT_UNALIGNED, 36)).isEqualTo(-1);
+        assertThatThrownBy(() -> part.read32Opaque(24)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> part.read32Opaque(-4)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    @Test
+    void aPartIsInsideTheMappingAndBeginsAtAMultipleOf8() {
+        for (long[] bad : new long[][] {{-8, 8}, {BYTES, 8}, {0, BYTES + 1}, {8, BYTES}, {8, Long.MAX_VALUE}, {0, -1}}) {
+            assertThatThrownBy(() -> registers.part(bad[0], bad[1])).isInstanceOf(IndexOutOfBoundsException.class);
+        }
+        assertThatThrownBy(() -> registers.part(4, 8)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> registers.part(BYTES, 0).read8Opaque(0)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    @Test
+    void aPartEndsWithTheMappingAndKeepsItsAddresses() {
+        FakeKernel kernel = new FakeKernel();
+        long address = memory.address();
+        Mapping mapping = new Mapping(kernel, new AddressRange(kernel, address, BYTES), BYTES, true);
+        Mmio part = new MappedMmio(mapping).part(8, 8).part(0, 4);
+        mapping.end();
+        assertThatThrownBy(() -> part.read32Opaque(0)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> part.part(0, 4)).isInstanceOf(IllegalStateException.class);
+        mapping.range.release();
+        mapping = null;
+        for (int i = 0; i < 3; i++) {
+            System.gc();
+        }
+        assertThat(kernel.givenBack).isEmpty();
+        assertThat(part.size()).isEqualTo(4); // reachable up to here
+    }
+
     /** The JIT must not take the check out of a loop. */
     @Test
     void aThreadThatDoesNothingElseSeesTheEnd() throws InterruptedException {
@@ -247,7 +290,7 @@ class MmioTest {
     }
 
     /** Ends by the test's timeout if the addresses never come. */
-    private static void awaitGarbageCollection(FakeKernel kernel, long address) {
+    static void awaitGarbageCollection(FakeKernel kernel, long address) {
         while (!kernel.givenBack.remove(address)) {
             System.gc();
         }
@@ -393,7 +436,7 @@ class MmioTest {
         return new MappedMmio(mapping(memory, true));
     }
 
-    private static Mapping mapping(MemorySegment memory, boolean writable) {
+    static Mapping mapping(MemorySegment memory, boolean writable) {
         FakeKernel kernel = new FakeKernel();
         return new Mapping(
                 kernel, new AddressRange(kernel, memory.address(), memory.byteSize()), memory.byteSize(), writable);

@@ -116,6 +116,15 @@ public interface Kernel {
     void free(long address, long bytes);
 
     /**
+     * Gives memory of {@link #allocate} back and puts memory without meaning in its place, in one step: a thread that
+     * accesses it meanwhile meets the one or the other. The addresses stay in use until {@link #giveBack}.
+     *
+     * @param address the memory's address
+     * @param bytes the size
+     */
+    void vacate(long address, long bytes);
+
+    /**
      * Returns all memory of the process as one segment, which takes native access to make.
      *
      * @return from address 0 on; it never ends

@@ -1,6 +1,6 @@
 package io.github.vfio4j.examples;
 
-import io.github.vfio4j.examples.driver.DmaSlice;
+import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.examples.nvme.NvmeNamespace;
 import io.github.vfio4j.examples.nvme.NvmeQueue;
 import java.util.SplittableRandom;

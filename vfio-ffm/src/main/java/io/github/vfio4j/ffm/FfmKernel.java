@@ -159,7 +159,15 @@ public final class FfmKernel implements Kernel {
 
     @Override
     public void free(long address, long bytes) {
-        int result = syscalls.munmap(new Frame(), address, bytes);
+        checkFreed(syscalls.munmap(new Frame(), address, bytes), bytes);
+    }
+
+    @Override
+    public void vacate(long address, long bytes) {
+        checkFreed(syscalls.vacate(new Frame(), address, bytes), bytes);
+    }
+
+    private static void checkFreed(int result, long bytes) {
         if (result < 0) {
             throw new VfioException(Operation.MEMORY_FREE, new Errno(-result), bytes + " bytes");
         }

@@ -99,7 +99,7 @@ class FdTest {
 
     @Test
     void threadsShareNoMemoryAndNoneIsInACallWhenTheNumberIsFreed() throws InterruptedException {
-        for (int round = 0; round < 200; round++) {
+        for (int round = 0; round < 50; round++) {
             AtomicInteger inCalls = new AtomicInteger();
             AtomicInteger inCallsAtClose = new AtomicInteger(-1);
             Fd shared = new Fd(

@@ -98,6 +98,13 @@ final class AddressSpace {
                 return;
             }
         }
+        Vma vma = anonymous.get(address);
+        if (vma != null && vma.size() == length) {
+            anonymous.remove(address);
+            vacated.add(vma);
+            vma.memory().leave(vma.offset(), length);
+            return;
+        }
         throw new KernelError(Errno.ENOMEM); // a simulated kernel gives memory at no address but its own
     }
 
@@ -105,7 +112,7 @@ final class AddressSpace {
     void giveBack(long address, long length) {
         for (int i = 0; i < vacated.size(); i++) {
             if (vacated.get(i).start() == address && vacated.get(i).size() == length) {
-                vacated.remove(i);
+                vacated.remove(i).memory().free();
                 return;
             }
         }

@@ -78,10 +78,27 @@ final class Memory {
 
     /** Gives whole pages back; the memory ends with its last page. */
     synchronized void giveBack(long offset, long bytes) {
+        leave(offset, bytes);
+        free();
+    }
+
+    /** Takes whole pages from the program and its devices, and keeps them for a thread that touches them too late. */
+    synchronized void leave(long offset, long bytes) {
+        boolean before = allGone();
         gone.set(Math.toIntExact(offset / PAGE), Math.toIntExact((offset + bytes + PAGE - 1) / PAGE));
-        if (ram && gone.cardinality() == (segment.byteSize() + PAGE - 1) / PAGE && arena.scope().isAlive()) {
-            arena.close();
+        if (!before && allGone()) {
             end.run();
+        }
+    }
+
+    private boolean allGone() {
+        return gone.cardinality() == (segment.byteSize() + PAGE - 1) / PAGE;
+    }
+
+    /** Frees the memory if all of it is gone. */
+    synchronized void free() {
+        if (ram && allGone() && arena.scope().isAlive()) {
+            arena.close();
         }
     }
 

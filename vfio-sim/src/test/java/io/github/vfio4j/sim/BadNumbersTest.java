@@ -11,6 +11,7 @@ import io.github.vfio4j.DeviceRequest;
 import io.github.vfio4j.DirtyBitmap;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Interrupt;
@@ -143,6 +144,7 @@ class BadNumbersTest {
             "DirtyBitmap.word(int)",
             "DirtyTracking.read(long, long)",
             "DmaLogging.report(long, long)", // FeaturesTest of vfio-api: no simulated device logs its DMA
+            "DmaBuffer.slice(long, long)",
             "Features.startDmaLogging(long, List)",
             "Interrupts.add(int, int)",
             "Interrupts.get(int)",
@@ -170,11 +172,12 @@ class BadNumbersTest {
             "new IovaRange(long, long)",
             "new PciAddress(int, int, int, int)");
 
-    /** The other records hold what a kernel said, whatever it was, and MmioTest of vfio-api has all accesses to registers. */
+    /** The other records hold what a kernel said, whatever it was, and MmioTest and DmaSliceTest of vfio-api have all accesses. */
     private static boolean isElsewhere(Executable member) {
         boolean checked = member.getDeclaringClass() == PciAddress.class || member.getDeclaringClass() == IovaRange.class;
         return member instanceof Constructor && member.getDeclaringClass().isRecord() && !checked
-                || member.getDeclaringClass() == Mmio.class;
+                || member.getDeclaringClass() == Mmio.class
+                || member.getDeclaringClass() == DmaSlice.class;
     }
 
     @Test
@@ -290,6 +293,12 @@ class BadNumbersTest {
                         () -> space.allocateAt(FREE, bytes, Access.READ, pages));
             }
         }
+        table.index("slicing before the start " + way, () -> buffer.slice(-8, 8));
+        table.index("slicing over the end " + way, () -> buffer.slice(PAGE - 8, 16));
+        table.index("slicing beyond the end " + way, () -> buffer.slice(2 * PAGE, 0));
+        table.index("slicing a negative size " + way, () -> buffer.slice(0, -8));
+        table.index("slicing more than there can be " + way, () -> buffer.slice(8, Long.MAX_VALUE));
+        table.argument("slicing at a misaligned offset " + way, () -> buffer.slice(4, 8));
         table.rule(empty, "allocating nothing " + way, () -> space.allocate(0, Access.READ));
         table.rule(empty, "allocating nothing at an IOVA " + way, () -> space.allocateAt(FREE, 0, Access.READ));
         table.notFound("allocating more than all IOVAs " + way, () -> space.allocate(MOST / 2, Access.READ));

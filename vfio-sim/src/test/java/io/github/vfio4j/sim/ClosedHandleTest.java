@@ -10,7 +10,9 @@ import io.github.vfio4j.DeviceCapability;
 import io.github.vfio4j.DirtyBitmap;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuf;
+import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.DmaLogging;
+import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Edid;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Features;
@@ -90,7 +92,8 @@ class ClosedHandleTest {
             Group.class, Set.of(Device.class, Type1.class, Region.class, Interrupts.class),
             Iommufd.class, Set.of(Device.class, Ioas.class, Hwpt.class, DirtyTracking.class),
             Ioas.class, Set.of(Hwpt.class, DirtyTracking.class),
-            Hwpt.class, Set.of(DirtyTracking.class));
+            Hwpt.class, Set.of(DirtyTracking.class),
+            DmaBuffer.class, Set.of(DmaSlice.class));
 
     private final List<LiveHandles> opened = new ArrayList<>();
 

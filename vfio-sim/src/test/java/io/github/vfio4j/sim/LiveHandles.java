@@ -176,6 +176,7 @@ final class LiveHandles implements AutoCloseable {
         Interrupt interrupt = add(BY_GROUP, interrupts.get(0));
         add(BY_GROUP, vfio.openWaiter()).add(interrupt);
         DmaBuffer buffer = add(BY_GROUP, iommu.allocate(PAGE, Access.READ_WRITE));
+        add(BY_GROUP, buffer.slice(0, PAGE));
         DirtyTracking tracking = add(BY_GROUP, iommu.trackDirtyPages());
         values.add(tracking.read(buffer));
         KvmVm vm = add(BY_GROUP, vfio.openKvmVm());

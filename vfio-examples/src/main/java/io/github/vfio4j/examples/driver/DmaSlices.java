@@ -1,7 +1,7 @@
 package io.github.vfio4j.examples.driver;
 
 import io.github.vfio4j.DmaBuffer;
-import java.lang.foreign.MemorySegment;
+import io.github.vfio4j.DmaSlice;
 
 /** Cuts a DMA buffer into aligned, zeroed slices, from its start to its end. For one thread. */
 public final class DmaSlices {
@@ -13,7 +13,7 @@ public final class DmaSlices {
      * Starts at the beginning of a buffer. Whoever gives it closes it.
      *
      * @param buffer the memory
-     * @param alignment what each slice's IOVA is a multiple of, a power of two
+     * @param alignment what each slice's IOVA is a multiple of, a power of two, at least 8
      */
     public DmaSlices(DmaBuffer buffer, int alignment) {
         this.buffer = buffer;
@@ -35,8 +35,8 @@ public final class DmaSlices {
                     .formatted(buffer.size(), start, bytes));
         }
         used = start + bytes;
-        MemorySegment slice = buffer.segment().asSlice(start, bytes);
-        slice.fill((byte) 0);
-        return new DmaSlice(slice, iova);
+        DmaSlice slice = buffer.slice(start, bytes);
+        slice.segment().fill((byte) 0);
+        return slice;
     }
 }

@@ -1,7 +1,7 @@
 package io.github.vfio4j.examples.e1000e;
 
+import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Mmio;
-import io.github.vfio4j.examples.driver.DmaSlice;
 import io.github.vfio4j.examples.driver.DmaSlices;
 import io.github.vfio4j.examples.net.NetException;
 import io.github.vfio4j.examples.net.NetPort;

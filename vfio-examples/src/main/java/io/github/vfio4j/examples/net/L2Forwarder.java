@@ -1,6 +1,7 @@
 package io.github.vfio4j.examples.net;
 
-import io.github.vfio4j.examples.driver.DmaSlice;
+import io.github.vfio4j.DmaSlice;
+
 
 /**
  * DPDK's l2fwd: what arrives at one port of a pair leaves by the other, with new addresses; a single port sends back what

@@ -1,7 +1,7 @@
 package io.github.vfio4j.examples.net;
 
 import io.github.vfio4j.DmaBuffer;
-import io.github.vfio4j.examples.driver.DmaSlice;
+import io.github.vfio4j.DmaSlice;
 
 /**
  * Packets in memory that devices reach, each a buffer of 2 KiB, numbered from 0. Room for a device's own header is before
@@ -31,7 +31,7 @@ public final class PacketPool {
      * @param memory memory that the devices may read and write; whoever gives it closes it, after the ports
      */
     public PacketPool(DmaBuffer memory) {
-        this.data = new DmaSlice(memory.segment(), memory.iova());
+        this.data = memory.slice(0, memory.size());
         int count = (int) (memory.size() >>> BUFFER_SHIFT);
         this.lengths = new int[count];
         this.free = new int[count];

@@ -1,6 +1,7 @@
 package io.github.vfio4j.examples.net;
 
-import io.github.vfio4j.examples.driver.DmaSlice;
+import io.github.vfio4j.DmaSlice;
+
 
 /**
  * Numbered packets that one port sends and a port, the same or another, should receive: counts what is lost, out of order

@@ -5,9 +5,9 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Mmio;
-import io.github.vfio4j.examples.driver.DmaSlice;
 import io.github.vfio4j.examples.driver.DmaSlices;
 import io.github.vfio4j.examples.nvme.NvmeException.Kind;
 import java.lang.foreign.MemorySegment;

@@ -1,8 +1,8 @@
 package io.github.vfio4j.examples.nvme;
 
+import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Mmio;
-import io.github.vfio4j.examples.driver.DmaSlice;
 import io.github.vfio4j.examples.driver.DmaSlices;
 import io.github.vfio4j.examples.nvme.NvmeException.Kind;
 import java.time.Duration;
@@ -32,12 +32,11 @@ public final class NvmeQueue {
     private static final Duration LOOK = Duration.ofMillis(500);
 
     private final NvmeController controller;
-    private final Mmio registers;
+    private final Mmio doorbells; // first that of the tail
     private final int id;
     private final int entries;
     private final int pageBytes;
     private final int maxTransferBytes;
-    private final long tailDoorbell;
     private final long headDoorbell;
     private final DmaSlice submissions;
     private final DmaSlice completions;
@@ -57,7 +56,7 @@ public final class NvmeQueue {
     private boolean tailMoved;
     private boolean headMoved;
     private int status;
-    private int result;
+    private long reaped; // where the completion that was reaped last is in the ring
 
     /**
      * Makes the driver's side of a queue pair; the controller does not know of it yet.
@@ -74,13 +73,13 @@ public final class NvmeQueue {
             int maxTransferBytes,
             Interrupt interrupt) {
         this.controller = controller;
-        this.registers = controller.registers();
         this.id = id;
         this.entries = entries;
         this.pageBytes = controller.pageBytes();
         this.maxTransferBytes = maxTransferBytes;
-        this.tailDoorbell = controller.doorbell(2 * id);
-        this.headDoorbell = controller.doorbell(2 * id + 1);
+        long tailDoorbell = controller.doorbell(2 * id);
+        this.headDoorbell = controller.doorbell(2 * id + 1) - tailDoorbell;
+        this.doorbells = controller.registers().part(tailDoorbell, headDoorbell + Integer.BYTES);
         this.submissions = memory.take((long) entries * SUBMISSION_BYTES);
         this.completions = memory.take((long) entries * COMPLETION_BYTES);
         // Each identifier has a list of its own, for all pages but the first. A power of two never crosses a page.
@@ -96,7 +95,7 @@ public final class NvmeQueue {
 
     /** Back to the state before the first command. The controller does not use the queue now. */
     void clear() {
-        submissions.segment().fill((byte) 0); // what no command sets stays 0
+        submissions.segment().fill((byte) 0);
         completions.segment().fill((byte) 0);
         for (int i = 0; i < freeIds.length; i++) {
             freeIds[i] = freeIds.length - 1 - i;
@@ -169,24 +168,36 @@ public final class NvmeQueue {
      */
     public int submit(int opcode, int namespace, long iova, int bytes, int dword10, int dword11, int dword12) {
         if (freeCount == 0) {
-            throw new IllegalStateException("queue " + id + " is full: reap before submitting more");
+            throw full();
         }
         if ((iova & 3) != 0 || bytes < 0 || bytes > maxTransferBytes) {
-            throw new IllegalArgumentException("%d bytes at IOVA 0x%x: a command moves up to %d, from a multiple of 4"
-                    .formatted(bytes, iova, maxTransferBytes));
+            throw noCommandMoves(bytes, iova);
         }
         int command = freeIds[--freeCount];
         underWay[command] = true;
         // Plain: the controller does not look at the entry before the doorbell rings, which is a release.
-        long entry = (long) tail * SUBMISSION_BYTES;
-        submissions.write64Plain(entry, (long) namespace << 32 | command << 16 | opcode);
-        submissions.write64Plain(entry + 24, bytes == 0 ? 0L : iova);
-        submissions.write64Plain(entry + 32, secondPage(command, iova, bytes));
-        submissions.write64Plain(entry + 40, (long) dword11 << 32 | Integer.toUnsignedLong(dword10));
-        submissions.write64Plain(entry + 48, Integer.toUnsignedLong(dword12));
+        submissions.write64BytesPlain(
+                (long) tail * SUBMISSION_BYTES,
+                (long) namespace << 32 | command << 16 | opcode,
+                0, // reserved
+                0, // metadata
+                bytes == 0 ? 0 : iova,
+                secondPage(command, iova, bytes),
+                (long) dword11 << 32 | Integer.toUnsignedLong(dword10),
+                Integer.toUnsignedLong(dword12),
+                0);
         tail = tail + 1 == entries ? 0 : tail + 1;
         tailMoved = true;
         return command;
+    }
+
+    private IllegalStateException full() {
+        return new IllegalStateException("queue " + id + " is full: reap before submitting more");
+    }
+
+    private IllegalArgumentException noCommandMoves(int bytes, long iova) {
+        return new IllegalArgumentException("%d bytes at IOVA 0x%x: a command moves up to %d, from a multiple of 4"
+                .formatted(bytes, iova, maxTransferBytes));
     }
 
     /**
@@ -199,14 +210,14 @@ public final class NvmeQueue {
         if (rest <= 0) {
             return 0;
         }
-        if (rest <= pageBytes) {
-            return second;
-        }
+        return rest <= pageBytes ? second : list(command, second, rest);
+    }
+
+    /** Lists the pages of the rest of the data; returns where the controller finds the list. */
+    private long list(int command, long page, long rest) {
         long list = (long) command * listBytes;
-        for (long slot = list; rest > 0; slot += LIST_ENTRY_BYTES) {
-            lists.write64Plain(slot, second);
-            second += pageBytes;
-            rest -= pageBytes;
+        for (long done = 0; done < rest; done += pageBytes) {
+            lists.write64Plain(list + done / pageBytes * LIST_ENTRY_BYTES, page + done);
         }
         return lists.iova() + list;
     }
@@ -217,11 +228,11 @@ public final class NvmeQueue {
      */
     public void ring() {
         if (headMoved) {
-            registers.write32Release(headDoorbell, head);
+            doorbells.write32Release(headDoorbell, head);
             headMoved = false;
         }
         if (tailMoved) {
-            registers.write32Release(tailDoorbell, tail);
+            doorbells.write32Release(0, tail);
             tailMoved = false;
         }
     }
@@ -245,7 +256,7 @@ public final class NvmeQueue {
         }
         underWay[command] = false;
         status = last >>> 17;
-        result = completions.read32Plain(entry);
+        reaped = entry;
         freeIds[freeCount++] = command;
         head++;
         if (head == entries) {
@@ -276,12 +287,13 @@ public final class NvmeQueue {
     }
 
     /**
-     * Returns dword 0 of the completion that was reaped last.
+     * Returns dword 0 of the completion that was reaped last. It stands in the ring until {@link #ring} gives the
+     * controller that entry back: ask before.
      *
      * @return what it means depends on the command
      */
     public int result() {
-        return result;
+        return completions.read32Opaque(reaped);
     }
 
     private NvmeException notUnderWay(int command) {
@@ -368,6 +380,6 @@ public final class NvmeQueue {
         if (status != 0) {
             throw NvmeException.refused(name, status);
         }
-        return result;
+        return result();
     }
 }

@@ -1,0 +1,254 @@
+package io.github.vfio4j;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import io.github.vfio4j.Mapping.Memory;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.Reference;
+import java.nio.ByteOrder;
+
+/**
+ * A part of a {@link DmaBuffer} that a program and a device use at the same time, such as a ring: where each finds it, and
+ * little-endian accesses with the memory order in their names, as in {@link Mmio}. Offsets are bytes from the start and
+ * multiples of the width. A slice costs an object; make it when the driver starts.
+ *
+ * <p><em>Plain</em> accesses are for what the other side does not look at now: an entry that is filled before a release
+ * hands it over, or what came with an entry that an acquire found. The JIT may merge and reorder them between the two.
+ *
+ * <p>Safe from any thread; no access locks or allocates. All throw {@link IndexOutOfBoundsException} for an offset outside
+ * the slice, {@link IllegalArgumentException} for a misaligned one and {@link IllegalStateException} once the buffer is
+ * closed. A write that comes at the same moment as the close may go to memory that no device reaches any more and that
+ * nobody reads. The addresses of a closed buffer are used again when the garbage collector finds that no slice of it is
+ * reachable.
+ */
+public final class DmaSlice {
+    private static final VarHandle INT16 =
+            JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    private static final VarHandle INT32 =
+            JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    private static final VarHandle INT64 =
+            JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    private static final int ENTRY_BYTES = 64;
+
+    private final MemorySegment segment;
+    private final long iova;
+    private final Mapping mapping;
+    private final long known; // the address, as Mapping makes it
+
+    DmaSlice(MemorySegment segment, long iova, Mapping mapping) {
+        this.segment = segment;
+        this.iova = iova;
+        this.mapping = mapping;
+        this.known = Mapping.known(segment.address());
+    }
+
+    /**
+     * Returns the memory as the program sees it.
+     *
+     * @return a segment that ends with the buffer
+     */
+    public MemorySegment segment() {
+        return segment;
+    }
+
+    /**
+     * Returns the address of the first byte as devices see it.
+     *
+     * @return the IOVA, unsigned
+     */
+    public long iova() {
+        return iova;
+    }
+
+    /** Returns the address of a number that may be accessed now. */
+    private long address(long offset, int width) {
+        if (Mapping.outside(offset, width, mapping.writable)) {
+            throw mapping.refusal(offset, width);
+        }
+        return Mapping.address(known, offset);
+    }
+
+    /**
+     * Reads 16 bits, opaque.
+     *
+     * @param offset where
+     * @return 0 to 65535
+     */
+    public int read16Opaque(long offset) {
+        short value = (short) INT16.getOpaque(Memory.ALL, address(offset, Short.BYTES));
+        Reference.reachabilityFence(mapping);
+        return Short.toUnsignedInt(value);
+    }
+
+    /**
+     * Reads 16 bits, acquire.
+     *
+     * @param offset where
+     * @return 0 to 65535
+     */
+    public int read16Acquire(long offset) {
+        short value = (short) INT16.getAcquire(Memory.ALL, address(offset, Short.BYTES));
+        Reference.reachabilityFence(mapping);
+        return Short.toUnsignedInt(value);
+    }
+
+    /**
+     * Reads 32 bits, opaque.
+     *
+     * @param offset where
+     * @return the value
+     */
+    public int read32Opaque(long offset) {
+        int value = (int) INT32.getOpaque(Memory.ALL, address(offset, Integer.BYTES));
+        Reference.reachabilityFence(mapping);
+        return value;
+    }
+
+    /**
+     * Reads 32 bits, plain.
+     *
+     * @param offset where
+     * @return the value
+     */
+    public int read32Plain(long offset) {
+        try {
+            return (int) INT32.get(segment, offset); // the JIT may read later, when no check would protect an address
+        } catch (IndexOutOfBoundsException _) {
+            throw mapping.refusal(offset, Integer.BYTES);
+        }
+    }
+
+    /**
+     * Reads 32 bits, acquire: what the device wrote before is seen after it.
+     *
+     * @param offset where
+     * @return the value
+     */
+    public int read32Acquire(long offset) {
+        int value = (int) INT32.getAcquire(Memory.ALL, address(offset, Integer.BYTES));
+        Reference.reachabilityFence(mapping);
+        return value;
+    }
+
+    /**
+     * Reads 64 bits, plain.
+     *
+     * @param offset where
+     * @return the value
+     */
+    public long read64Plain(long offset) {
+        try {
+            return (long) INT64.get(segment, offset); // as above
+        } catch (IndexOutOfBoundsException _) {
+            throw mapping.refusal(offset, Long.BYTES);
+        }
+    }
+
+    /**
+     * Reads 64 bits, acquire: what the device wrote before is seen after it.
+     *
+     * @param offset where
+     * @return the value
+     */
+    public long read64Acquire(long offset) {
+        long value = (long) INT64.getAcquire(Memory.ALL, address(offset, Long.BYTES));
+        Reference.reachabilityFence(mapping);
+        return value;
+    }
+
+    /**
+     * Writes 16 bits, plain.
+     *
+     * @param offset where
+     * @param value the lower 16 bits count
+     */
+    public void write16Plain(long offset, int value) {
+        INT16.set(Memory.ALL, address(offset, Short.BYTES), (short) value);
+        Reference.reachabilityFence(mapping);
+    }
+
+    /**
+     * Writes 16 bits, opaque.
+     *
+     * @param offset where
+     * @param value the lower 16 bits count
+     */
+    public void write16Opaque(long offset, int value) {
+        INT16.setOpaque(Memory.ALL, address(offset, Short.BYTES), (short) value);
+        Reference.reachabilityFence(mapping);
+    }
+
+    /**
+     * Writes 16 bits, release: a device that sees it sees what was written before.
+     *
+     * @param offset where
+     * @param value the lower 16 bits count
+     */
+    public void write16Release(long offset, int value) {
+        INT16.setRelease(Memory.ALL, address(offset, Short.BYTES), (short) value);
+        Reference.reachabilityFence(mapping);
+    }
+
+    /**
+     * Writes 32 bits, plain.
+     *
+     * @param offset where
+     * @param value the value
+     */
+    public void write32Plain(long offset, int value) {
+        INT32.set(Memory.ALL, address(offset, Integer.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
+
+    /**
+     * Writes 64 bits, plain.
+     *
+     * @param offset where
+     * @param value the value
+     */
+    public void write64Plain(long offset, long value) {
+        INT64.set(Memory.ALL, address(offset, Long.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
+
+    /**
+     * Writes 64 bytes, plain: an entry of a queue, with one check for all of it.
+     *
+     * @param offset where, a multiple of 8
+     * @param word0 the first 8 bytes
+     * @param word1 the bytes from 8 on
+     * @param word2 the bytes from 16 on
+     * @param word3 the bytes from 24 on
+     * @param word4 the bytes from 32 on
+     * @param word5 the bytes from 40 on
+     * @param word6 the bytes from 48 on
+     * @param word7 the bytes from 56 on
+     */
+    public void write64BytesPlain(
+            long offset,
+            long word0,
+            long word1,
+            long word2,
+            long word3,
+            long word4,
+            long word5,
+            long word6,
+            long word7) {
+        if (offset < 0) { // the check below is for aligned numbers alone
+            throw mapping.refusal(offset, ENTRY_BYTES);
+        }
+        long address = address(offset, ENTRY_BYTES);
+        INT64.set(Memory.ALL, address, word0); // a misaligned one throws here: nothing is half done
+        INT64.set(Memory.ALL, address + 8, word1);
+        INT64.set(Memory.ALL, address + 16, word2);
+        INT64.set(Memory.ALL, address + 24, word3);
+        INT64.set(Memory.ALL, address + 32, word4);
+        INT64.set(Memory.ALL, address + 40, word5);
+        INT64.set(Memory.ALL, address + 48, word6);
+        INT64.set(Memory.ALL, address + 56, word7);
+        Reference.reachabilityFence(mapping);
+    }
+}
