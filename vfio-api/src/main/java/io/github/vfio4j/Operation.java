@@ -138,7 +138,7 @@ public enum Operation {
     HWPT_SET_DIRTY_TRACKING("IOMMU_HWPT_SET_DIRTY_TRACKING"),
     /** Asking which pages they wrote. */
     HWPT_GET_DIRTY_BITMAP("IOMMU_HWPT_GET_DIRTY_BITMAP"),
-    /** Asking what an iommufd that stands in for a container can do; nothing in the library uses one so. */
+    /** Asking what an iommufd that stands in for a container can do. */
     COMPAT_CHECK_EXTENSION("VFIO_CHECK_EXTENSION of an iommufd"),
     /** Giving such an iommufd its IOMMU. */
     COMPAT_SET_IOMMU("VFIO_SET_IOMMU of an iommufd"),
