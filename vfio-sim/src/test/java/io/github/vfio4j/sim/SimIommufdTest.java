@@ -127,9 +127,10 @@ class SimIommufdTest {
     @Test
     void aDeviceIsClosedBeforeItsDriverLetsItGo() throws InterruptedException {
         Thread unbind = Thread.ofVirtual().start(() -> machine.unbind(PciAddress.parse(ADDRESS)));
-        while (raw.open("/dev/vfio/devices/vfio0") != -ENOENT) { // the node goes first
+        while (unbind.getState() != Thread.State.TIMED_WAITING) { // for the device to be closed
             Thread.onSpinWait();
         }
+        assertThat(raw.open("/dev/vfio/devices/vfio0")).as("the node goes first").isEqualTo(-ENOENT);
         assertThat(raw.bind(device, iommufd)).as("an open file can still be bound").isPositive();
         assertThat(unbind.isAlive()).isTrue();
 
