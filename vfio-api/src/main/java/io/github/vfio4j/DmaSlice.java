@@ -1,14 +1,12 @@
 package io.github.vfio4j;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+import static io.github.vfio4j.Mapping.INT16;
+import static io.github.vfio4j.Mapping.INT32;
+import static io.github.vfio4j.Mapping.INT64;
 
 import io.github.vfio4j.Mapping.Memory;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
-import java.nio.ByteOrder;
 
 /**
  * A part of a {@link DmaBuffer} that a program and a device use at the same time, such as a ring: where each finds it, and
@@ -25,12 +23,6 @@ import java.nio.ByteOrder;
  * reachable.
  */
 public final class DmaSlice {
-    private static final VarHandle INT16 =
-            JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
-    private static final VarHandle INT32 =
-            JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
-    private static final VarHandle INT64 =
-            JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
     private static final int ENTRY_BYTES = 64;
 
     private final MemorySegment segment;
@@ -63,8 +55,16 @@ public final class DmaSlice {
         return iova;
     }
 
-    /** Returns the address of a number that may be accessed now. */
-    private long address(long offset, int width) {
+    /** Returns the address of a number to be read; whether that was right is known after the read. */
+    private long readable(long offset, int width) {
+        if (Mapping.outside(offset, width, mapping.size)) {
+            throw mapping.refusal(offset, width);
+        }
+        return Mapping.address(known, offset);
+    }
+
+    /** Returns the address of a number that may be written now. */
+    private long writable(long offset, int width) {
         if (Mapping.outside(offset, width, mapping.writable)) {
             throw mapping.refusal(offset, width);
         }
@@ -78,8 +78,8 @@ public final class DmaSlice {
      * @return 0 to 65535
      */
     public int read16Opaque(long offset) {
-        short value = (short) INT16.getOpaque(Memory.ALL, address(offset, Short.BYTES));
-        Reference.reachabilityFence(mapping);
+        short value = (short) INT16.getOpaque(Memory.ALL, readable(offset, Short.BYTES));
+        mapping.checkNotEnded();
         return Short.toUnsignedInt(value);
     }
 
@@ -90,8 +90,8 @@ public final class DmaSlice {
      * @return 0 to 65535
      */
     public int read16Acquire(long offset) {
-        short value = (short) INT16.getAcquire(Memory.ALL, address(offset, Short.BYTES));
-        Reference.reachabilityFence(mapping);
+        short value = (short) INT16.getAcquire(Memory.ALL, readable(offset, Short.BYTES));
+        mapping.checkNotEnded();
         return Short.toUnsignedInt(value);
     }
 
@@ -102,8 +102,8 @@ public final class DmaSlice {
      * @return the value
      */
     public int read32Opaque(long offset) {
-        int value = (int) INT32.getOpaque(Memory.ALL, address(offset, Integer.BYTES));
-        Reference.reachabilityFence(mapping);
+        int value = (int) INT32.getOpaque(Memory.ALL, readable(offset, Integer.BYTES));
+        mapping.checkNotEnded();
         return value;
     }
 
@@ -128,8 +128,8 @@ public final class DmaSlice {
      * @return the value
      */
     public int read32Acquire(long offset) {
-        int value = (int) INT32.getAcquire(Memory.ALL, address(offset, Integer.BYTES));
-        Reference.reachabilityFence(mapping);
+        int value = (int) INT32.getAcquire(Memory.ALL, readable(offset, Integer.BYTES));
+        mapping.checkNotEnded();
         return value;
     }
 
@@ -154,8 +154,8 @@ public final class DmaSlice {
      * @return the value
      */
     public long read64Acquire(long offset) {
-        long value = (long) INT64.getAcquire(Memory.ALL, address(offset, Long.BYTES));
-        Reference.reachabilityFence(mapping);
+        long value = (long) INT64.getAcquire(Memory.ALL, readable(offset, Long.BYTES));
+        mapping.checkNotEnded();
         return value;
     }
 
@@ -166,7 +166,7 @@ public final class DmaSlice {
      * @param value the lower 16 bits count
      */
     public void write16Plain(long offset, int value) {
-        INT16.set(Memory.ALL, address(offset, Short.BYTES), (short) value);
+        INT16.set(Memory.ALL, writable(offset, Short.BYTES), (short) value);
         Reference.reachabilityFence(mapping);
     }
 
@@ -177,7 +177,7 @@ public final class DmaSlice {
      * @param value the lower 16 bits count
      */
     public void write16Opaque(long offset, int value) {
-        INT16.setOpaque(Memory.ALL, address(offset, Short.BYTES), (short) value);
+        INT16.setOpaque(Memory.ALL, writable(offset, Short.BYTES), (short) value);
         Reference.reachabilityFence(mapping);
     }
 
@@ -188,7 +188,7 @@ public final class DmaSlice {
      * @param value the lower 16 bits count
      */
     public void write16Release(long offset, int value) {
-        INT16.setRelease(Memory.ALL, address(offset, Short.BYTES), (short) value);
+        INT16.setRelease(Memory.ALL, writable(offset, Short.BYTES), (short) value);
         Reference.reachabilityFence(mapping);
     }
 
@@ -199,7 +199,7 @@ public final class DmaSlice {
      * @param value the value
      */
     public void write32Plain(long offset, int value) {
-        INT32.set(Memory.ALL, address(offset, Integer.BYTES), value);
+        INT32.set(Memory.ALL, writable(offset, Integer.BYTES), value);
         Reference.reachabilityFence(mapping);
     }
 
@@ -210,7 +210,7 @@ public final class DmaSlice {
      * @param value the value
      */
     public void write64Plain(long offset, long value) {
-        INT64.set(Memory.ALL, address(offset, Long.BYTES), value);
+        INT64.set(Memory.ALL, writable(offset, Long.BYTES), value);
         Reference.reachabilityFence(mapping);
     }
 
@@ -240,7 +240,7 @@ public final class DmaSlice {
         if (offset < 0) { // the check below is for aligned numbers alone
             throw mapping.refusal(offset, ENTRY_BYTES);
         }
-        long address = address(offset, ENTRY_BYTES);
+        long address = writable(offset, ENTRY_BYTES);
         INT64.set(Memory.ALL, address, word0); // a misaligned one throws here: nothing is half done
         INT64.set(Memory.ALL, address + 8, word1);
         INT64.set(Memory.ALL, address + 16, word2);

@@ -1,7 +1,14 @@
 package io.github.vfio4j;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
 import io.github.vfio4j.spi.Kernel;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -10,14 +17,23 @@ import java.util.List;
  * threads holds off who ends the mapping meanwhile. It ends in three steps that make this safe:
  *
  * <ol>
- *   <li>{@link #end}: there are 0 bytes to access from now on, so that every later check refuses.
- *   <li>The kernel puts memory without meaning in the place of what was mapped, in one step. A thread that has passed its
- *       check and not made its access touches that.
- *   <li>The addresses stay so until no thread can be between the two: every access keeps this object, and with it the
- *       {@link AddressRange}, reachable up to its end ({@link java.lang.ref.Reference#reachabilityFence}).
+ *   <li>{@link #end}: every later check refuses.
+ *   <li>The kernel puts memory without meaning in the place of what was mapped, in one step. A thread that was about to
+ *       access touches that. A write is lost there; a read is checked when it is done, so that nobody gets to see it.
+ *   <li>The addresses stay so until no thread can be about to access them: every access keeps this object, and with it the
+ *       {@link AddressRange}, reachable up to its end.
  * </ol>
  */
 final class Mapping {
+    // How it is accessed: little-endian, at addresses in Memory.ALL or offsets in a segment.
+    static final VarHandle INT8 = JAVA_BYTE.varHandle().withInvokeExactBehavior();
+    static final VarHandle INT16 =
+            JAVA_SHORT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    static final VarHandle INT32 =
+            JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    static final VarHandle INT64 =
+            JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+
     private static final int UNUSED_BITS = 16; // of an address of the program
     private static final int ALIGNMENT_BITS = 3; // of every mapping's address
     private static final long OFFSETS = (1L << 47) - 1;
@@ -26,10 +42,9 @@ final class Mapping {
 
     final AddressRange range;
     final long size;
-    /** How many bytes may be read: {@link #size}, or 0 after the end. */
-    volatile long readable;
-    /** How many bytes may be written. */
+    /** How many bytes may be written: {@link #size}, or 0 if none or after the end. */
     volatile long writable;
+    private volatile boolean ended;
 
     private final List<Mapping> parts = new ArrayList<>(0); // guarded by this
 
@@ -46,15 +61,12 @@ final class Mapping {
     private Mapping(AddressRange range, long size, boolean writable) {
         this.range = range;
         this.size = size;
-        this.readable = size;
         this.writable = writable ? size : 0;
     }
 
     /** Makes a part of it, which ends with it. */
     synchronized Mapping part(long bytes) {
-        if (ended()) {
-            throw refusal(0, 0);
-        }
+        checkNotEnded();
         Mapping part = new Mapping(range, bytes, writable != 0);
         parts.add(part);
         return part;
@@ -90,22 +102,26 @@ final class Mapping {
 
     /** Refuses every access from now on. */
     synchronized void end() {
-        readable = 0;
+        ended = true;
         writable = 0;
         parts.forEach(Mapping::end);
         parts.clear();
     }
 
-    private boolean ended() {
-        return readable < size;
+    /** Ends a read: refuses its value if that may come from memory without meaning. No instruction but the check. */
+    void checkNotEnded() {
+        VarHandle.loadLoadFence(); // the check comes after an opaque read, too
+        if (ended) {
+            throw refusal(0, 0);
+        }
     }
 
     /** Says why an access was refused. */
     RuntimeException refusal(long offset, int width) {
-        if (ended()) {
+        if (ended) {
             return new IllegalStateException("what was mapped is closed");
         }
-        if (offset < 0 || outside(offset, width, readable)) {
+        if (offset < 0 || outside(offset, width, size)) {
             return new IndexOutOfBoundsException(
                     "%d bytes at offset %d of a mapping of %d bytes".formatted(width, offset, size));
         }

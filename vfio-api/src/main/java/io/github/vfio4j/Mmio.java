@@ -27,8 +27,7 @@ package io.github.vfio4j;
  * is open. Held in a field of a driver it costs some loads more.
  *
  * <p>An access that comes at the same moment as the close of the device either reaches the device before, or throws, or,
- * for the last one of a thread, reaches memory that the kernel has put in the device's place: such a read gives 0 and such
- * a write goes nowhere. After the close the device is free for others, and nothing is left but that range of addresses of
+ * for the last write of a thread, goes nowhere: into memory that the kernel has put in the device's place. After the close the device is free for others, and nothing is left but that range of addresses of
  * this process, with one page of memory for each page that a late write found. It is given back when the garbage collector
  * finds that no {@code Mmio} of it is reachable: never, for one in a {@code static final} field.
  */

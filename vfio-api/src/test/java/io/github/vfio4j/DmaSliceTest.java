@@ -165,6 +165,27 @@ class DmaSliceTest {
         assertThatThrownBy(() -> write.call().at(closed, 0, VALUE)).isInstanceOf(IllegalStateException.class);
     }
 
+    @ParameterizedTest
+    @MethodSource("reads")
+    void aReadDuringTheCloseGivesWhatTheBufferHeldOrThrows(Read read) throws InterruptedException {
+        long held = -1L >>> 64 - 8 * read.width(); // unsigned
+        for (int round = 0; round < 25; round++) {
+            memory.fill((byte) -1);
+            Arena arena = Arena.ofShared(); // closed as a buffer's is
+            Mapping mapping = MmioTest.mapping(memory, true);
+            DmaSlice doomed = new DmaSlice(seen(memory, arena), 0, mapping);
+            assertThat(MmioTest.readUntilTheEnd(() -> read.call().at(doomed, 0), () -> {
+                arena.close();
+                mapping.end();
+            }, memory)).containsOnly(held);
+        }
+    }
+
+    @SuppressWarnings("restricted")
+    private static MemorySegment seen(MemorySegment memory, Arena arena) {
+        return memory.reinterpret(arena, null);
+    }
+
     @Test
     void aBufferWithASliceLeavesItsAddressesToThoseWhoHaveTheSlice() {
         FakeKernel kernel = new FakeKernel();

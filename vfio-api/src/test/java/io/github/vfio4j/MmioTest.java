@@ -11,15 +11,21 @@ import com.sun.management.ThreadMXBean;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
 import java.lang.management.ManagementFactory;
 import java.lang.ref.Reference;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -265,6 +271,57 @@ class MmioTest {
             thread.join();
             assertThat(end.get()).isInstanceOf(IllegalStateException.class);
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("reads")
+    void aReadDuringTheCloseGivesWhatWasMappedOrThrows(Read read) throws InterruptedException {
+        for (int round = 0; round < 25; round++) {
+            memory.fill((byte) -1);
+            Mapping mapping = mapping(memory, true);
+            Mmio doomed = new MappedMmio(mapping);
+            assertThat(readUntilTheEnd(() -> read.call().at(doomed, 0), mapping::end, memory)).containsOnly(-1L);
+        }
+    }
+
+    /**
+     * Has threads read until what was mapped has ended and zeros are in its place, as the kernel leaves them. They are more
+     * than there are processors, so that some are interrupted halfway.
+     *
+     * @return all values that were read
+     */
+    static Set<Long> readUntilTheEnd(LongSupplier read, Runnable end, MemorySegment memory)
+            throws InterruptedException {
+        Set<Long> values = ConcurrentHashMap.newKeySet();
+        List<Thread> threads = new ArrayList<>();
+        int number = 2 * Runtime.getRuntime().availableProcessors() + 2;
+        CountDownLatch atWork = new CountDownLatch(number);
+        for (int i = 0; i < number; i++) {
+            threads.add(Thread.ofPlatform().start(() -> {
+                long last = read.getAsLong();
+                values.add(last);
+                atWork.countDown();
+                try {
+                    while (true) {
+                        long value = read.getAsLong();
+                        if (value != last) {
+                            values.add(value);
+                            last = value;
+                        }
+                    }
+                } catch (IllegalStateException _) {
+                    // the end
+                }
+            }));
+        }
+        atWork.await();
+        end.run();
+        VarHandle.fullFence(); // as a system call is one
+        memory.fill((byte) 0);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        return values;
     }
 
     @Test
