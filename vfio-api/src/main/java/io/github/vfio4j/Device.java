@@ -47,7 +47,7 @@ public final class Device implements AutoCloseable {
     private final String name;
     private final ReentrantLock lock = new ReentrantLock();
     // Guarded by lock.
-    private final Map<Integer, Region> regions = new HashMap<>(); // guarded by lock
+    private final Map<Integer, Region> regions = new HashMap<>();
     private final Irq[] irqs;
     private final Deque<Mapping> mappings = new ArrayDeque<>();
     private final List<IoEventFd> ioEventFds = new ArrayList<>();
@@ -469,6 +469,7 @@ public final class Device implements AutoCloseable {
         lock.lock();
         try {
             checkOpen(Operation.REGION_UNMAP);
+            endAccess();
             Teardown teardown = new Teardown();
             unmap(teardown);
             teardown.finish();
@@ -482,9 +483,8 @@ public final class Device implements AutoCloseable {
         mappings.forEach(Mapping::end);
     }
 
-    /** Ends access to what is mapped, and unmaps it. The lock is held. */
+    /** Unmaps what nobody can access any more. The lock is held. */
     private void unmap(Teardown teardown) {
-        endAccess();
         regions.values().forEach(Region::unmapped);
         while (!mappings.isEmpty()) {
             AddressRange range = mappings.pop().range;

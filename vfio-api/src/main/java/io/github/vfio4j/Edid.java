@@ -45,7 +45,7 @@ public final class Edid {
      * @throws VfioException {@code EPROTO} if the description would not lie inside the region
      */
     public Limits limits() {
-        return new Limits(mostBytes(), field(MAX_XRES), field(MAX_YRES));
+        return new Limits(place().most(), field(MAX_XRES), field(MAX_YRES));
     }
 
     /**
@@ -76,14 +76,14 @@ public final class Edid {
      * @throws VfioException {@code EPROTO} if the device says that it is longer than it can be
      */
     public synchronized byte[] read() {
-        int most = mostBytes();
+        Place place = place();
         int size = field(EDID_SIZE);
-        if (size < 0 || size > most) {
-            throw broken("a description of " + Integer.toUnsignedString(size) + " bytes, and takes " + most);
+        if (size < 0 || size > place.most()) {
+            throw broken("a description of " + Integer.toUnsignedString(size) + " bytes, and takes " + place.most());
         }
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment bytes = arena.allocate(size);
-            region.read(start(), bytes);
+            region.read(place.start(), bytes);
             return bytes.toArray(ValueLayout.JAVA_BYTE);
         }
     }
@@ -99,33 +99,30 @@ public final class Edid {
      */
     public synchronized void write(byte[] description) {
         byte[] given = Objects.requireNonNull(description, "description").clone();
-        int most = mostBytes();
-        if (given.length == 0 || given.length > most) {
+        Place place = place();
+        if (given.length == 0 || given.length > place.most()) {
             throw new IllegalArgumentException(
-                    "a description has 1 to %d bytes here, not %d".formatted(most, given.length));
+                    "a description has 1 to %d bytes here, not %d".formatted(place.most(), given.length));
         }
-        long start = start();
         setLink(false);
         try (Arena arena = Arena.ofConfined()) {
-            region.write(start, arena.allocateFrom(ValueLayout.JAVA_BYTE, given));
+            region.write(place.start(), arena.allocateFrom(ValueLayout.JAVA_BYTE, given));
         }
         field(EDID_SIZE, given.length);
         setLink(true);
     }
 
-    /** Where the description starts in the region, which was looked at. */
-    private long start() {
-        return Integer.toUnsignedLong(field(EDID_OFFSET));
-    }
+    /** Where a description of at most so many bytes lies in the region. */
+    private record Place(long start, int most) {}
 
-    private int mostBytes() {
-        long start = start();
+    private Place place() {
+        long start = Integer.toUnsignedLong(field(EDID_OFFSET));
         int most = field(EDID_MAX_SIZE);
         if (start < HEADER || most < 0 || start + most > region.info().size()) {
             throw broken("a description of %s bytes at %d in a region of %d bytes"
                     .formatted(Integer.toUnsignedString(most), start, region.info().size()));
         }
-        return most;
+        return new Place(start, most);
     }
 
     private static VfioException broken(String what) {

@@ -52,8 +52,7 @@ public final class Iommufd implements AutoCloseable {
      *     {@code EBUSY} if another process has the device or its group
      */
     public Device openDevice(PciAddress address) {
-        Objects.requireNonNull(address, "address");
-        return openDevice(address.toString(), null, vfio.pciDevice(address).iommuGroup(), true);
+        return open(address, null, true);
     }
 
     /**
@@ -69,9 +68,7 @@ public final class Iommufd implements AutoCloseable {
      *     and as {@link #openDevice(PciAddress)}, which is refused with {@code EACCES} where a token is needed
      */
     public Device openDevice(PciAddress address, UUID vfToken) {
-        Objects.requireNonNull(address, "address");
-        Objects.requireNonNull(vfToken, "vfToken");
-        return openDevice(address.toString(), vfToken, vfio.pciDevice(address).iommuGroup(), true);
+        return open(address, Objects.requireNonNull(vfToken, "vfToken"), true);
     }
 
     /**
@@ -83,8 +80,17 @@ public final class Iommufd implements AutoCloseable {
      * @throws VfioException as {@link #openDevice(PciAddress)}
      */
     public Device openDeviceUnwatched(PciAddress address) {
+        return open(address, null, false);
+    }
+
+    /**
+     * Opens a PCI device.
+     *
+     * @param vfToken the token of the physical function; null for none
+     */
+    Device open(PciAddress address, UUID vfToken, boolean watched) {
         Objects.requireNonNull(address, "address");
-        return openDevice(address.toString(), null, vfio.pciDevice(address).iommuGroup(), false);
+        return openDevice(address.toString(), vfToken, vfio.pciDevice(address).iommuGroup(), watched);
     }
 
     /**

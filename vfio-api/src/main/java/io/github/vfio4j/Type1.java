@@ -69,9 +69,7 @@ public final class Type1 extends AddressSpace {
      * @throws VfioException {@code ENODEV} if the group has no such device on a VFIO driver, or what opening it gives
      */
     public Device openDevice(Group group, PciAddress address) {
-        Objects.requireNonNull(group, "group");
-        Objects.requireNonNull(address, "address");
-        return container.openDevice(group, address.toString(), null, this, () -> !ended(), true);
+        return open(group, address, null, true);
     }
 
     /**
@@ -88,10 +86,7 @@ public final class Type1 extends AddressSpace {
      *     {@link #openDevice(Group, PciAddress)}, which is refused with {@code EACCES} where a token is needed
      */
     public Device openDevice(Group group, PciAddress address, UUID vfToken) {
-        Objects.requireNonNull(group, "group");
-        Objects.requireNonNull(address, "address");
-        Objects.requireNonNull(vfToken, "vfToken");
-        return container.openDevice(group, address.toString(), vfToken, this, () -> !ended(), true);
+        return open(group, address, Objects.requireNonNull(vfToken, "vfToken"), true);
     }
 
     /**
@@ -105,9 +100,18 @@ public final class Type1 extends AddressSpace {
      * @throws VfioException as {@link #openDevice(Group, PciAddress)}
      */
     public Device openDeviceUnwatched(Group group, PciAddress address) {
+        return open(group, address, null, false);
+    }
+
+    /**
+     * Opens a PCI device.
+     *
+     * @param vfToken the token of the physical function; null for none
+     */
+    Device open(Group group, PciAddress address, UUID vfToken, boolean watched) {
         Objects.requireNonNull(group, "group");
         Objects.requireNonNull(address, "address");
-        return container.openDevice(group, address.toString(), null, this, () -> !ended(), false);
+        return container.openDevice(group, address.toString(), vfToken, this, () -> !ended(), watched);
     }
 
     /**

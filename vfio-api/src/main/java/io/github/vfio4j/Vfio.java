@@ -369,7 +369,7 @@ public final class Vfio implements AutoCloseable {
     private Device openByNode(PciAddress address, UUID vfToken) {
         Iommufd iommufd = openIommufd();
         try {
-            Device device = vfToken == null ? iommufd.openDevice(address) : iommufd.openDevice(address, vfToken);
+            Device device = iommufd.open(address, vfToken, true);
             device.attach(iommufd.allocateIoas());
             device.own(iommufd::close);
             return device;
@@ -391,9 +391,7 @@ public final class Vfio implements AutoCloseable {
             Group group = openGroup(number);
             try {
                 container.attach(group);
-                Type1 iommu = container.setIommu(IommuType.TYPE1_V2);
-                Device device =
-                        vfToken == null ? iommu.openDevice(group, address) : iommu.openDevice(group, address, vfToken);
+                Device device = container.setIommu(IommuType.TYPE1_V2).open(group, address, vfToken, true);
                 device.own(container::close, group::close);
                 return device;
             } catch (RuntimeException e) {

@@ -75,24 +75,22 @@ final class PciBinding implements BindingPort {
 
     @Override
     public int virtualFunctions(PciAddress device) {
-        String path = attribute(device, "sriov_numvfs");
-        return read(path).map(text -> number(path, text)).orElse(0);
+        return number(device, "sriov_numvfs", 0);
     }
 
     @Override
     public int mostVirtualFunctions(PciAddress device) {
-        String path = attribute(device, "sriov_totalvfs");
-        return read(path).map(text -> number(path, text)).orElse(0);
+        return number(device, "sriov_totalvfs", 0);
     }
 
     @Override
     public List<PciAddress> virtualFunctionsOf(PciAddress device) {
         List<PciAddress> found = new ArrayList<>();
-        for (int i = 0; i < virtualFunctions(device); i++) {
+        int count = virtualFunctions(device);
+        for (int i = 0; i < count; i++) {
             String path = attribute(device, "virtfn" + i);
             try {
-                String target = sysfs.readLink(path);
-                found.add(PciAddress.parse(target.substring(target.lastIndexOf('/') + 1)));
+                found.add(PciAddress.parse(PciTree.nameIn(sysfs.readLink(path))));
             } catch (SysFs.Failure e) {
                 throw refused(Operation.SYSFS_READ, e);
             } catch (IllegalArgumentException e) {
@@ -109,8 +107,7 @@ final class PciBinding implements BindingPort {
 
     @Override
     public OptionalInt numaNode(PciAddress device) {
-        String path = attribute(device, "numa_node");
-        int node = read(path).map(text -> number(path, text)).orElse(-1);
+        int node = number(device, "numa_node", -1);
         return node < 0 ? OptionalInt.empty() : OptionalInt.of(node);
     }
 
@@ -203,11 +200,13 @@ final class PciBinding implements BindingPort {
         return Long.parseUnsignedLong(text, 2, text.length(), 16);
     }
 
-    private static int number(String path, String text) {
+    private int number(PciAddress device, String name, int ifAbsent) {
+        String path = attribute(device, name);
+        Optional<String> text = read(path);
         try {
-            return Integer.parseInt(text);
+            return text.map(Integer::parseInt).orElse(ifAbsent);
         } catch (NumberFormatException e) {
-            throw PciTree.notUnderstood(path, text);
+            throw PciTree.notUnderstood(path, text.orElseThrow());
         }
     }
 

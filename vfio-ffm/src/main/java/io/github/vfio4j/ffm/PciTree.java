@@ -126,14 +126,18 @@ final class PciTree {
     /** Returns the last part of what a link says; empty if there is none. */
     private Optional<String> link(String path) throws SysFs.Failure {
         try {
-            String target = sysfs.readLink(path);
-            return Optional.of(target.substring(target.lastIndexOf('/') + 1));
+            return Optional.of(nameIn(sysfs.readLink(path)));
         } catch (SysFs.Failure e) {
             if (e.errno == Errno.ENOENT.number()) {
                 return Optional.empty();
             }
             throw e;
         }
+    }
+
+    /** Returns the last part of what a link says. */
+    static String nameIn(String target) {
+        return target.substring(target.lastIndexOf('/') + 1);
     }
 
     private List<String> list(String path) {

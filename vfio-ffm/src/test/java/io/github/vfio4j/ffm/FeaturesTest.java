@@ -20,7 +20,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.UUID;
-import java.util.function.ToIntFunction;
 import org.junit.jupiter.api.Test;
 
 /** The bytes of VFIO_DEVICE_FEATURE, as linux/vfio.h has them; for what no device within reach can do. */
@@ -29,26 +28,16 @@ class FeaturesTest {
     private static final int SET = 1 << 17;
     private static final int PROBE = 1 << 18;
 
-    private ToIntFunction<MemorySegment> kernel = _ -> 0;
     private long readResult;
-    private int request;
 
-    private final Fd file = new Fd(
-            new NoSyscalls() {
-                @Override
-                public int ioctl(Frame frame, int fd, int asked, MemorySegment argument) {
-                    request = asked;
-                    return kernel.applyAsInt(argument);
-                }
-
-                @Override
-                public long read(Frame frame, int fd, MemorySegment target) {
-                    assertThat(fd).isEqualTo(9);
-                    return readResult;
-                }
-            },
-            3,
-            "device");
+    private final AnsweredIoctls calls = new AnsweredIoctls() {
+        @Override
+        public long read(Frame frame, int fd, MemorySegment target) {
+            assertThat(fd).isEqualTo(9);
+            return readResult;
+        }
+    };
+    private final Fd file = new Fd(calls, 3, "device");
     private final FfmFeatures features = new FfmFeatures(file);
 
     /** What every call has: its size and its flags. */
@@ -59,17 +48,17 @@ class FeaturesTest {
 
     @Test
     void aProbeCarriesNoData() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 8, PROBE | 12);
             return 0;
         };
         assertThat(features.has(DeviceFeature.MIG_PRECOPY_INFO_V2)).isTrue();
-        assertThat(request).isEqualTo(0x3b75);
+        assertThat(calls.request).isEqualTo(0x3b75);
         for (Errno absent : List.of(Errno.ENOTTY, Errno.EINVAL, Errno.EOPNOTSUPP)) {
-            kernel = _ -> -absent.number();
+            calls.kernel = _ -> -absent.number();
             assertThat(features.has(DeviceFeature.DMA_BUF)).isFalse();
         }
-        kernel = _ -> -Errno.EIO.number();
+        calls.kernel = _ -> -Errno.EIO.number();
         assertThat(catchThrowableOfType(VfioException.class, () -> features.has(DeviceFeature.DMA_BUF))
                         .errno())
                 .isEqualTo(Errno.EIO);
@@ -77,7 +66,7 @@ class FeaturesTest {
 
     @Test
     void aTokenIsWrittenAsItsText() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 24, SET);
             assertThat(argument.get(JAVA_BYTE, 8)).isEqualTo((byte) 0x2a);
             assertThat(argument.get(JAVA_BYTE, 23)).isEqualTo((byte) 0xf0);
@@ -88,7 +77,7 @@ class FeaturesTest {
 
     @Test
     void migrationFlagsAreItsAbilities() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 16, GET | 1);
             argument.set(JAVA_LONG_UNALIGNED, 8, 1 | 4 | 64);
             return 0;
@@ -100,14 +89,14 @@ class FeaturesTest {
     @Test
     void migrationStatesHaveTheKernelsNumbers() {
         for (MigrationState state : MigrationState.values()) {
-            kernel = argument -> {
+            calls.kernel = argument -> {
                 header(argument, 16, GET | 2);
                 argument.set(JAVA_INT, 8, state.ordinal());
                 return 0;
             };
             assertThat(features.migrationState()).isEqualTo(state);
         }
-        kernel = argument -> {
+        calls.kernel = argument -> {
             argument.set(JAVA_INT, 8, 99);
             return 0;
         };
@@ -117,7 +106,7 @@ class FeaturesTest {
 
     @Test
     void aChangeOfStateMayOpenAStream() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 16, SET | 2);
             assertThat(argument.get(JAVA_INT, 8)).isEqualTo(6); // PRE_COPY
             argument.set(JAVA_INT, 12, 9);
@@ -134,7 +123,7 @@ class FeaturesTest {
         readResult = -Errno.EIO.number();
         assertThat(catchThrowableOfType(VfioException.class, () -> stream.read(piece)).errno())
                 .isEqualTo(Errno.EIO);
-        kernel = argument -> {
+        calls.kernel = argument -> {
             assertThat(argument.get(JAVA_INT, 0)).isEqualTo(24);
             argument.set(JAVA_INT, 4, 1);
             argument.set(JAVA_LONG_UNALIGNED, 8, 1000);
@@ -142,8 +131,8 @@ class FeaturesTest {
             return 0;
         };
         assertThat(stream.precopyInfo()).isEqualTo(new PrecopyInfo(1000, 20, true));
-        assertThat(request).isEqualTo(0x3b79);
-        kernel = argument -> {
+        assertThat(calls.request).isEqualTo(0x3b79);
+        calls.kernel = argument -> {
             argument.set(JAVA_INT, 12, -1);
             return 0;
         };
@@ -152,7 +141,7 @@ class FeaturesTest {
 
     @Test
     void theDataSizeIs64Bits() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 16, GET | 9);
             argument.set(JAVA_LONG_UNALIGNED, 8, 1L << 40);
             return 0;
@@ -162,7 +151,7 @@ class FeaturesTest {
 
     @Test
     void aLogOfDmaPointsToItsRanges() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 32, SET | 6);
             assertThat(argument.get(JAVA_LONG_UNALIGNED, 8)).isEqualTo(8192);
             assertThat(argument.get(JAVA_INT, 16)).isEqualTo(2);
@@ -176,7 +165,7 @@ class FeaturesTest {
         };
         List<IovaRange> ranges = List.of(new IovaRange(0x10000, 0x11fff), new IovaRange(0x40000, 0x43fff));
         assertThat(features.startDmaLogging(8192, ranges)).isEqualTo(4096);
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 8, SET | 7);
             return 0;
         };
@@ -185,7 +174,7 @@ class FeaturesTest {
 
     @Test
     void aReportHasABitForEachPage() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 40, GET | 8);
             assertThat(argument.get(JAVA_LONG_UNALIGNED, 8)).isEqualTo(0x10000);
             assertThat(argument.get(JAVA_LONG_UNALIGNED, 16)).isEqualTo(70 * 4096);
@@ -200,13 +189,13 @@ class FeaturesTest {
 
     @Test
     void busMasteringIsSetAndCleared() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 12, SET | 10);
             assertThat(argument.get(JAVA_INT, 8)).isEqualTo(1);
             return 0;
         };
         features.setBusMaster(true);
-        kernel = argument -> {
+        calls.kernel = argument -> {
             assertThat(argument.get(JAVA_INT, 8)).isZero();
             return 0;
         };
@@ -215,7 +204,7 @@ class FeaturesTest {
 
     @Test
     void aDmaBufNamesItsParts() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 40, GET | 11);
             assertThat(argument.get(JAVA_INT, 8)).isEqualTo(2);
             assertThat(argument.get(JAVA_INT, 12)).isEqualTo(0x80002); // O_RDWR, O_CLOEXEC
@@ -230,12 +219,12 @@ class FeaturesTest {
 
     @Test
     void lowPowerCarriesNoData() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 8, SET | 3);
             return 0;
         };
         features.enterLowPower(null);
-        kernel = argument -> {
+        calls.kernel = argument -> {
             header(argument, 8, SET | 5);
             return 0;
         };

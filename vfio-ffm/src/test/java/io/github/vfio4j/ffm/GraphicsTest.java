@@ -11,7 +11,6 @@ import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.port.Frame;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
-import java.util.function.ToIntFunction;
 import org.junit.jupiter.api.Test;
 
 /** The bytes of VFIO_DEVICE_QUERY_GFX_PLANE and VFIO_DEVICE_GET_GFX_DMABUF. */
@@ -22,26 +21,16 @@ class GraphicsTest {
     private static final int DMABUF = 2;
     private static final int REGION = 4;
 
-    private ToIntFunction<MemorySegment> kernel = _ -> 0;
-    private int request;
     private int closed = -1;
 
-    private final FfmGraphics graphics = new FfmGraphics(new Fd(
-            new NoSyscalls() {
-                @Override
-                public int ioctl(Frame frame, int fd, int asked, MemorySegment argument) {
-                    request = asked;
-                    return kernel.applyAsInt(argument);
-                }
-
-                @Override
-                public int close(Frame frame, int fd) {
-                    closed = fd;
-                    return 0;
-                }
-            },
-            3,
-            "device"));
+    private final AnsweredIoctls calls = new AnsweredIoctls() {
+        @Override
+        public int close(Frame frame, int fd) {
+            closed = fd;
+            return 0;
+        }
+    };
+    private final FfmGraphics graphics = new FfmGraphics(new Fd(calls, 3, "device"));
 
     private static void header(MemorySegment plane, int flags, int kind) {
         assertThat(plane.get(JAVA_INT, 0)).as("argsz").isEqualTo(64);
@@ -52,20 +41,20 @@ class GraphicsTest {
 
     @Test
     void aProbeNamesTheWay() {
-        kernel = plane -> {
+        calls.kernel = plane -> {
             header(plane, PROBE | REGION, 1);
             return 0;
         };
         assertThat(graphics.offers(GraphicsPlane.Way.REGION)).isTrue();
-        assertThat(request).isEqualTo(QUERY);
-        kernel = plane -> {
+        assertThat(calls.request).isEqualTo(QUERY);
+        calls.kernel = plane -> {
             header(plane, PROBE | DMABUF, 1);
             return -Errno.EINVAL.number();
         };
         assertThat(graphics.offers(GraphicsPlane.Way.DMABUF)).isFalse();
-        kernel = _ -> -Errno.ENOTTY.number();
+        calls.kernel = _ -> -Errno.ENOTTY.number();
         assertThat(graphics.offers(GraphicsPlane.Way.DMABUF)).isFalse();
-        kernel = _ -> -Errno.EIO.number();
+        calls.kernel = _ -> -Errno.EIO.number();
         VfioException e =
                 catchThrowableOfType(VfioException.class, () -> graphics.offers(GraphicsPlane.Way.DMABUF));
         assertThat(e.errno()).isEqualTo(Errno.EIO);
@@ -82,7 +71,7 @@ class GraphicsTest {
 
     @Test
     void aPictureHasItsFieldsWhereTheHeaderSaysSo() {
-        kernel = plane -> {
+        calls.kernel = plane -> {
             header(plane, DMABUF, 2);
             answer(plane, -7);
             return 0;
@@ -100,7 +89,7 @@ class GraphicsTest {
                         106,
                         Optional.of(new GraphicsPlane.Hotspot(107, 108)),
                         new GraphicsPlane.InDmaBuf(-7)));
-        kernel = plane -> {
+        calls.kernel = plane -> {
             header(plane, REGION, 1);
             answer(plane, 16);
             plane.set(JAVA_INT, 36, -4096); // unsigned
@@ -118,7 +107,7 @@ class GraphicsTest {
 
     @Test
     void aPictureOfZerosIsNone() {
-        kernel = plane -> {
+        calls.kernel = plane -> {
             plane.set(JAVA_INT, 48, -1);
             plane.set(JAVA_INT, 52, -1);
             return 0;
@@ -128,7 +117,7 @@ class GraphicsTest {
 
     @Test
     void aRegionThatCannotBeIsABrokenAnswer() {
-        kernel = plane -> {
+        calls.kernel = plane -> {
             answer(plane, -1);
             return 0;
         };
@@ -140,14 +129,14 @@ class GraphicsTest {
 
     @Test
     void aDmaBufIsOpenedByItsNumberAndClosed() {
-        kernel = argument -> {
+        calls.kernel = argument -> {
             assertThat(argument.get(JAVA_INT, 0)).isEqualTo(12);
             return 9;
         };
         graphics.dmaBuf(12).close();
-        assertThat(request).isEqualTo(GET_DMABUF);
+        assertThat(calls.request).isEqualTo(GET_DMABUF);
         assertThat(closed).isEqualTo(9);
-        kernel = _ -> -Errno.ENOENT.number();
+        calls.kernel = _ -> -Errno.ENOENT.number();
         VfioException e = catchThrowableOfType(VfioException.class, () -> graphics.dmaBuf(13));
         assertThat(e.errno()).isEqualTo(Errno.ENOENT);
     }

@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
@@ -119,24 +120,17 @@ final class SimSysFs implements SysFs {
         }
     }
 
-    private void allowNoIommu(String text) {
-        boolean allowed = truth(text);
-        machine.kernel().lock();
-        try {
-            machine.allowNoIommu(allowed);
-        } finally {
-            machine.kernel().unlock();
-        }
-    }
-
-    private void allowSriov(String text) {
-        boolean allowed = truth(text);
-        machine.kernel().lock();
-        try {
-            machine.allowSriov(allowed);
-        } finally {
-            machine.kernel().unlock();
-        }
+    /** A parameter that is yes or no, under the kernel's lock. */
+    private void addSwitch(Tree tree, String path, boolean now, Consumer<Boolean> set) {
+        tree.attribute(path, now ? "Y" : "N", text -> {
+            boolean on = truth(text);
+            machine.kernel().lock();
+            try {
+                set.accept(on);
+            } finally {
+                machine.kernel().unlock();
+            }
+        });
     }
 
     private void setVirtualFunctions(PciFunction physical, String text) {
@@ -220,12 +214,16 @@ final class SimSysFs implements SysFs {
                 }
             }
         }
-        tree.attribute(
+        addSwitch(
+                tree,
                 "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
-                machine.noIommuAllowed() ? "Y" : "N",
-                this::allowNoIommu);
-        tree.attribute(
-                "/sys/module/vfio_pci/parameters/enable_sriov", machine.sriovAllowed() ? "Y" : "N", this::allowSriov);
+                machine.noIommuAllowed(),
+                machine::allowNoIommu);
+        addSwitch(
+                tree,
+                "/sys/module/vfio_pci/parameters/enable_sriov",
+                machine.sriovAllowed(),
+                machine::allowSriov);
         String parameters = "/sys/module/vfio_iommu_type1/parameters/";
         tree.text(parameters + "allow_unsafe_interrupts", machine.unsafeInterruptsAllowed() ? "Y" : "N");
         tree.text(parameters + "dma_entry_limit", String.valueOf(machine.dmaEntryLimit()));

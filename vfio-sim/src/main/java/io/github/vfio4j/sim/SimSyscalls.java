@@ -154,16 +154,14 @@ final class SimSyscalls implements Syscalls {
         if (page != SimMachine.HUGE_PAGE || !machine.takeHugePages(number)) {
             throw new KernelError(Errno.ENOMEM);
         }
-        Memory[] made = {null};
         try {
-            return process.memory().mapAnonymous(number * page, prot, () -> {
-                made[0] = Memory.ofHugePages(number * page, page, () -> machine.giveHugePages(number));
-                return made[0];
-            });
-        } finally {
-            if (made[0] == null) {
-                machine.giveHugePages(number);
-            }
+            return process.memory().mapAnonymous(
+                    number * page,
+                    prot,
+                    () -> Memory.ofHugePages(number * page, page, () -> machine.giveHugePages(number)));
+        } catch (KernelError e) { // there was no memory to make them of
+            machine.giveHugePages(number);
+            throw e;
         }
     }
 
