@@ -234,16 +234,6 @@ public enum Rule {
             "sriov_numvfs_store",
             "ask for no more than its sriov_totalvfs",
             f -> !f.virtualFunctionsFit()),
-    /** The driver of the physical function makes the virtual ones. */
-    SRIOV_DRIVER(
-            "sriov.driver",
-            Operation.SRIOV_NUMVFS,
-            EnforcedBy.KERNEL,
-            Errno.ENOENT,
-            "the function has no driver, or one that makes no virtual functions",
-            "sriov_numvfs_store",
-            "bind a driver that does; vfio-pci does if its parameter enable_sriov is Y",
-            f -> !f.makesVirtualFunctions()),
     /** The number goes back to 0 before it becomes another. */
     SRIOV_NONE(
             "sriov.none",
@@ -254,6 +244,16 @@ public enum Rule {
             "sriov_numvfs_store",
             "remove them first: binder.setVirtualFunctions(address, 0)",
             Facts::virtualFunctionsMade),
+    /** The driver of the physical function makes the virtual ones. */
+    SRIOV_DRIVER(
+            "sriov.driver",
+            Operation.SRIOV_NUMVFS,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "the function has no driver, or one that makes no virtual functions",
+            "sriov_numvfs_store",
+            "bind a driver that does; vfio-pci does if its parameter enable_sriov is Y",
+            f -> !f.makesVirtualFunctions()),
 
     // ---- open of /dev/vfio/vfio
     /** The container node must exist. */

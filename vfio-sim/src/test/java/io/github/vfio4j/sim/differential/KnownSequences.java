@@ -4,65 +4,62 @@ import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.differential.Step.*;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Every sequence that the two kernels once answered differently, shrunk, under the name of what was wrong. */
 class KnownSequences extends DifferentialCase {
+    /** Opens a device in slot 3 through a group in slot 2 and a container in slot 0, and goes on. */
+    private static Step[] opened(String group, String device, Step... more) {
+        Stream<Step> opened = Stream.of(
+                open(0, Generator.CONTAINER),
+                open(2, group),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()),
+                getDevice(3, 2, text(device)));
+        return Stream.concat(opened, Stream.of(more)).toArray(Step[]::new);
+    }
+
     @Test
     void theInfoSaysWhetherTheFunctionCanBeReset() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$testdev"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:08.0")),
-                ioctl(3, VFIO_DEVICE_GET_INFO(), u32(16), u32(0xffffffff), u32(0), u32(0), u32(0), u32(0)));
+        agree(opened(
+                "/dev/vfio/$testdev",
+                "0000:00:08.0",
+                ioctl(3, VFIO_DEVICE_GET_INFO(), u32(16), u32(0xffffffff), u32(0), u32(0), u32(0), u32(0))));
     }
 
     @Test
     void aFunctionThatCannotBeResetRefuses() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$edu"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:04.0")),
-                ioctl(3, VFIO_DEVICE_RESET(), 0x0L));
+        agree(opened(
+                "/dev/vfio/$edu",
+                "0000:00:04.0",
+                ioctl(3, VFIO_DEVICE_RESET(), 0x0L)));
     }
 
     @Test
     void msixThatIsNotThereDoesNotGrow() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$edu"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:04.0")),
-                ioctl(3, VFIO_DEVICE_GET_IRQ_INFO(), u32(16), u32(0xffffffff), u32(2), u32(0)));
+        agree(opened(
+                "/dev/vfio/$edu",
+                "0000:00:04.0",
+                ioctl(3, VFIO_DEVICE_GET_IRQ_INFO(), u32(16), u32(0xffffffff), u32(2), u32(0))));
     }
 
     @Test
     void olderKernelsEnableNoVectorsFromOneOnThatIsNotAllocated() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$card"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:06.0")),
+        agree(opened(
+                "/dev/vfio/$card",
+                "0000:00:06.0",
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(20), u32(36), u32(2), u32(1), u32(0)),
-                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(20), u32(36), u32(1), u32(1), u32(0)));
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(20), u32(36), u32(1), u32(1), u32(0))));
     }
 
     @Test
     void vectorsAreDisabledFromAnyStart() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$card"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:06.0")),
+        agree(opened(
+                "/dev/vfio/$card",
+                "0000:00:06.0",
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(2), u32(2), u32(1), u32(-1)),
-                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(20), u32(33), u32(2), u32(4), u32(0)));
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(20), u32(33), u32(2), u32(4), u32(0))));
     }
 
     @Test
@@ -89,15 +86,12 @@ class KnownSequences extends DifferentialCase {
 
     @Test
     void aBarWithoutMemoryDecodeCannotBeMappedForDma() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$testdev"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:08.0")),
+        agree(opened(
+                "/dev/vfio/$testdev",
+                "0000:00:08.0",
                 pwrite(3, "0400", 0x70000000004L),
                 map(3, 3, 0x2000L, 3, 1, 0x20000000000L),
-                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(1), inBar(3, 0x0L), u64(0xc000L), u64(0x2000L)));
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(1), inBar(3, 0x0L), u64(0xc000L), u64(0x2000L))));
     }
 
     @Test
@@ -129,14 +123,11 @@ class KnownSequences extends DifferentialCase {
     @Test
     void aMediatedDeviceWhoseDriverMapsNothingRefuses() {
         assumeTrue(twins.scope().mediated(), "this kernel has mediated devices");
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$mtty"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text(TwinMachine.MTTYS.getFirst())),
+        agree(opened(
+                "/dev/vfio/$mtty",
+                TwinMachine.MTTYS.getFirst(),
                 map(0, 3, 0x1000L, 3, 1, 0),
-                map(0, 3, 0x1000L, 3, 2, 0));
+                map(0, 3, 0x1000L, 3, 2, 0)));
     }
 
     @Test
@@ -152,15 +143,12 @@ class KnownSequences extends DifferentialCase {
 
     @Test
     void theLibraryHasNoWordsForARequestThatIsCutOff() {
-        agreeThroughTheApi(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$card"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:06.0")),
+        agreeThroughTheApi(opened(
+                "/dev/vfio/$card",
+                "0000:00:06.0",
                 eventfd(5, 0, 0x0),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(3), u32(0), u32(1), fd(5)),
-                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(0), u32(9), u32(3), u32(0), u32(1)));
+                ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(0), u32(9), u32(3), u32(0), u32(1))));
     }
 
     @Test
@@ -232,31 +220,25 @@ class KnownSequences extends DifferentialCase {
 
     @Test
     void kvmTakesAMediatedDevice() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$mtty"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001")),
+        agree(opened(
+                "/dev/vfio/$mtty",
+                "83b8f4f2-509f-382f-3c1e-e6bfe0fa1001",
                 open(9, "/dev/kvm"),
                 makeVm(10, 9),
                 makeVmDevice(11, 10, 4, 0),
-                vmAttribute(11, true, 1, 1, 3));
+                vmAttribute(11, true, 1, 1, 3)));
     }
 
     @Test
     void aMediatedDeviceIsResetWithoutSayingThatItCanBe() {
         assumeTrue(twins.scope().mediated(), "this kernel has mediated devices");
         int state = VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE();
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$mtty"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()),
-                getDevice(3, 2, text(TwinMachine.MTTYS.get(0))),
+        agree(opened(
+                "/dev/vfio/$mtty",
+                TwinMachine.MTTYS.get(0),
                 ioctl(3, VFIO_DEVICE_FEATURE(), u32(16), u32(VFIO_DEVICE_FEATURE_SET() | state), u32(VFIO_DEVICE_STATE_STOP()), u32(-1)),
                 ioctl(3, VFIO_DEVICE_RESET(), 0),
-                ioctl(3, VFIO_DEVICE_FEATURE(), u32(16), u32(VFIO_DEVICE_FEATURE_GET() | state), u32(-1), u32(-1)));
+                ioctl(3, VFIO_DEVICE_FEATURE(), u32(16), u32(VFIO_DEVICE_FEATURE_GET() | state), u32(-1), u32(-1))));
     }
 
     @Test
@@ -311,32 +293,26 @@ class KnownSequences extends DifferentialCase {
 
     @Test
     void anEventThatNoLongerUnmasksLosesItsCount() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$edu"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:04.0")),
+        agree(opened(
+                "/dev/vfio/$edu",
+                "0000:00:04.0",
                 eventfd(4, 1, 0x0),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(0), u32(0), u32(1), fd(6)),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(20), u32(0), u32(0), u32(1), fd(4)),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(20), u32(0), u32(0), u32(1), u32(0xffffffff)),
-                read(4, 9));
+                read(4, 9)));
     }
 
     @Test
     void anEventThatUnmaskedLosesItsCountWithTheDevice() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$edu"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text("0000:00:04.0")),
+        agree(opened(
+                "/dev/vfio/$edu",
+                "0000:00:04.0",
                 eventfd(5, 1, 0x0),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(28), u32(36), u32(0), u32(0), u32(1), fd(5)),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(20), u32(0), u32(0), u32(1), fd(5)),
                 close(3),
-                read(5, 9));
+                read(5, 9)));
     }
 
     @Test
@@ -395,12 +371,9 @@ class KnownSequences extends DifferentialCase {
 
     @Test
     void aDeviceThatIsBeingUnboundIsAskedForAndNotOpenedAgain() {
-        agree(
-                open(0, "/dev/vfio/vfio"),
-                open(2, "/dev/vfio/$edu"),
-                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
-                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
-                getDevice(3, 2, text(TwinMachine.EDU)),
+        agree(opened(
+                "/dev/vfio/$edu",
+                TwinMachine.EDU,
                 eventfd(4, 0, 0),
                 ioctl(3, VFIO_DEVICE_SET_IRQS(), u32(24), u32(36), u32(4), u32(0), u32(1), fd(4)),
                 unbind("vfio-pci", TwinMachine.EDU),
@@ -411,6 +384,6 @@ class KnownSequences extends DifferentialCase {
                 close(3),
                 driverOf(TwinMachine.EDU),
                 stat("/dev/vfio/$edu"),
-                ioctl(2, VFIO_GROUP_GET_STATUS(), u32(8), u32(0)));
+                ioctl(2, VFIO_GROUP_GET_STATUS(), u32(8), u32(0))));
     }
 }

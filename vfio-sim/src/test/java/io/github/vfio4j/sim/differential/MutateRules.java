@@ -81,6 +81,7 @@ final class MutateRules {
     private static final String FIRST_PAGE = "the first page that is not to be had decides, so one of them is broken";
     private static final String NOTHING_ELSE = "nothing else is asked before there is an address space";
     private static final String NO_BYTES = "a range of no bytes does not wrap";
+    private static final String NO_TOKEN = "a device that takes no token asks for none";
     private static final String ALL_ALIGNED = "where devices are attached every mapping is aligned";
 
     /** What nobody can notice, and why. An entry that is noticed after all, or names no mutant, is an error. */
@@ -163,9 +164,11 @@ final class MutateRules {
             entry(
                     "set-iommu.aperture is never broken",
                     "IOMMUs that reach nothing in common leave nothing: set-iommu.nothing-left answers the same"),
+            entry("open-device.token-taken comes after open-device.token", NO_TOKEN),
             entry(
-                    "open-device.name comes after open-device.known",
+                    "open-device.token comes after open-device.known",
                     "the device that the name begins with looks at the rest of the name; without it nobody does"),
+            entry("bind-iommufd.token-taken comes after bind-iommufd.token", NO_TOKEN),
             entry(
                     "map-dma.translated comes after map-dma.size",
                     "the driver for groups without an IOMMU reads no argument"),

@@ -105,7 +105,7 @@ final class RuleCases {
         simulated(
                 BIND_NO_VIRTUAL_FUNCTIONS,
                 "BindingFailureTest#aFunctionThatHasVirtualFunctionsKeepsItsDriver",
-                HARDWARE);
+                "vfio-pci removes virtual functions when it is unbound; only host drivers leave them behind");
         simulated(
                 BIND_ISOLATED,
                 "SimDriversTest#aBridgeAndAFunctionWithoutIommuAreRefusedBeforeAnythingChanges",
@@ -425,7 +425,7 @@ final class RuleCases {
                 then(shared, open(OTHER, "/dev/vfio/$edu"), hotReset(u32(1), fd(OTHER))));
         simulated(HOT_RESET_OWNED, "SimBusResetTest#theLibraryNamesTheDeviceThatIsNotOurs", "");
         unshown(HOT_RESET_BUSY, RACE);
-        unshown(HOT_RESET_LINK, "no device that programs get is below a root port");
+        unshown(HOT_RESET_LINK, "the links of the VM always come back");
 
         // ---- screens
         calls(GFX_PLANE_SCREEN, ENOTTY, then(OPEN, gfxPlane(VFIO_GFX_PLANE_TYPE_PROBE() | VFIO_GFX_PLANE_TYPE_REGION())));

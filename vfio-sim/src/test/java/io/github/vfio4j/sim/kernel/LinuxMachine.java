@@ -134,23 +134,23 @@ final class LinuxMachine implements MachineUnderTest {
         if (!Files.exists(allowed)) {
             return Optional.empty();
         }
+        bindAllowed(address, allowed);
+        return Optional.of(address);
+    }
+
+    /** Gives a device to vfio-pci as long as this lives, with a parameter on that this needs. */
+    private void bindAllowed(PciAddress address, Path allowed) {
         write(allowed, "Y");
         atEnd.push(() -> write(allowed, "N"));
         bind(address, "vfio-pci");
         atEnd.push(() -> write(Path.of("/sys/bus/pci/devices/" + address + "/driver_override"), "\n"));
         atEnd.push(() -> unbind(address));
-        return Optional.of(address);
     }
 
     @Override
     public PciAddress physicalFunction() {
         PciAddress address = PciAddress.parse("0000:02:00.0"); // of vm/machine.sh
-        Path allowed = Path.of("/sys/module/vfio_pci/parameters/enable_sriov");
-        write(allowed, "Y");
-        atEnd.push(() -> write(allowed, "N"));
-        bind(address, "vfio-pci");
-        atEnd.push(() -> write(Path.of("/sys/bus/pci/devices/" + address + "/driver_override"), "\n"));
-        atEnd.push(() -> unbind(address));
+        bindAllowed(address, Path.of("/sys/module/vfio_pci/parameters/enable_sriov"));
         return address;
     }
 

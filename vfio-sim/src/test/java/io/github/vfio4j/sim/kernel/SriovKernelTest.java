@@ -18,7 +18,11 @@ import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ffm.gen.vfio_device_bind_iommufd;
+import io.github.vfio4j.ffm.gen.vfio_h;
+import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.SysFs;
+import io.github.vfio4j.ffm.port.Syscalls;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,6 +43,8 @@ import org.junit.jupiter.api.Test;
  */
 class SriovKernelTest extends KernelTest {
     private static final int SECONDS = 60;
+    private static final int NOT_OPEN = 1000; // a descriptor
+    private static final String ALLOWED = "/sys/module/vfio_pci/parameters/enable_sriov";
     private static final UUID TOKEN = UUID.fromString("2ab74924-c335-45f4-9b16-8569e5b082f0");
     private static final UUID ANOTHER = UUID.fromString("08b4ab0b-2ef0-4a08-8a5f-7c2f5b0ad6a1");
 
@@ -117,6 +123,21 @@ class SriovKernelTest extends KernelTest {
             assertThat(e.rule()).contains(Rule.SRIOV_DRIVER);
         } finally {
             machine.bindToVfio(physical);
+        }
+    }
+
+    @Test
+    void vfioPciMakesAndRemovesNoneWithoutItsParameter() throws SysFs.Failure {
+        machine.sysfs().write(ALLOWED, "N");
+        try {
+            assertThat(refusalOfWriting("3")).isEqualTo(Errno.ERANGE);
+            assertThat(refusalOfWriting("1")).isEqualTo(Errno.EBUSY); // before the driver is asked
+            VfioException e =
+                    catchThrowableOfType(VfioException.class, () -> binder.setVirtualFunctions(physical, 0));
+            assertThat(e.errno()).isEqualTo(Errno.ENOENT);
+            assertThat(e.rule()).contains(Rule.SRIOV_DRIVER);
+        } finally {
+            machine.sysfs().write(ALLOWED, "Y");
         }
     }
 
@@ -252,6 +273,26 @@ class SriovKernelTest extends KernelTest {
         assertThat(e.errno()).isEqualTo(Errno.EINVAL);
         if (takesTokensByNode()) {
             assertThat(e).hasMessageContaining(Rule.BIND_IOMMUFD_TOKEN_TAKEN.broken());
+        }
+    }
+
+    @Test
+    void byItsOwnNodeTheTokenIsLookedAtBeforeTheIommufd() {
+        assumeTrue(machine.hasIommufd() && takesTokensByNode(), "this kernel takes no token there");
+        Syscalls calls = machine.syscalls();
+        Frame frame = new Frame();
+        String node = machine.kernel().deviceNode(virtual.toString()).orElseThrow();
+        int fd = calls.open(frame, node, Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        try {
+            long size = vfio_device_bind_iommufd.sizeof();
+            vfio_device_bind_iommufd.argsz(frame.arg, (int) size);
+            vfio_device_bind_iommufd.flags(frame.arg, vfio_h.VFIO_DEVICE_BIND_FLAG_TOKEN());
+            vfio_device_bind_iommufd.iommufd(frame.arg, NOT_OPEN);
+            vfio_device_bind_iommufd.token_uuid_ptr(frame.arg, frame.arg.address() + size);
+            assertThat(calls.ioctl(frame, fd, vfio_h.VFIO_DEVICE_BIND_IOMMUFD(), frame.arg))
+                    .isEqualTo(-Errno.EACCES.number());
+        } finally {
+            calls.close(frame, fd);
         }
     }
 
