@@ -712,7 +712,7 @@ public final class Device implements AutoCloseable {
             long address = port.map(region.offset() + offset, size, region.writable());
             Mapping mapping = new Mapping(kernel, new AddressRange(kernel, address, size), size, region.writable());
             mappings.push(mapping);
-            return new MappedMmio(mapping);
+            return new Mmio(mapping);
         } finally {
             lock.unlock();
         }

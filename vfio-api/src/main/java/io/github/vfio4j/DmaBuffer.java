@@ -108,7 +108,7 @@ public final class DmaBuffer implements AutoCloseable {
             if (mapping == null) {
                 mapping = memory.map();
             }
-            return new DmaSlice(part, iova + offset, mapping.part(size));
+            return new DmaSlice(part, iova + offset, mapping.part(offset, size));
         } finally {
             lock.unlock();
         }

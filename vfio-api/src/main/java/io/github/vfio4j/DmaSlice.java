@@ -34,7 +34,7 @@ public final class DmaSlice {
         this.segment = segment;
         this.iova = iova;
         this.mapping = mapping;
-        this.known = Mapping.known(segment.address());
+        this.known = mapping.known;
     }
 
     /**

@@ -41,6 +41,8 @@ final class Mapping {
     private static volatile MemorySegment memory;
 
     final AddressRange range;
+    /** Where it begins, as {@link #address} takes it. */
+    final long known;
     final long size;
     /** How many bytes may be written: {@link #size}, or 0 if none or after the end. */
     volatile long writable;
@@ -55,19 +57,20 @@ final class Mapping {
         if (memory == null) {
             memory = kernel.memory();
         }
-        this(range, size, writable);
+        this(range, known(range.address), size, writable);
     }
 
-    private Mapping(AddressRange range, long size, boolean writable) {
+    private Mapping(AddressRange range, long known, long size, boolean writable) {
         this.range = range;
+        this.known = known;
         this.size = size;
         this.writable = writable ? size : 0;
     }
 
-    /** Makes a part of it, which ends with it. */
-    synchronized Mapping part(long bytes) {
+    /** Makes a part of it, inside of it and at a multiple of 8, which ends with it. */
+    synchronized Mapping part(long offset, long bytes) {
         checkNotEnded();
-        Mapping part = new Mapping(range, bytes, writable != 0);
+        Mapping part = new Mapping(range, known(address(known, offset)), bytes, writable != 0);
         parts.add(part);
         return part;
     }

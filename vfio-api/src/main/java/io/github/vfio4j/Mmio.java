@@ -1,5 +1,16 @@
 package io.github.vfio4j;
 
+import static io.github.vfio4j.Mapping.INT16;
+import static io.github.vfio4j.Mapping.INT32;
+import static io.github.vfio4j.Mapping.INT64;
+import static io.github.vfio4j.Mapping.INT8;
+
+import io.github.vfio4j.Mapping.Memory;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.lang.ref.Reference;
+import java.util.Objects;
+
 /**
  * The registers of a mapped region, usually a BAR. Each method is one access of its width, little-endian, at an offset in
  * bytes from the start of the mapping; the offset must be a multiple of the width.
@@ -24,20 +35,50 @@ package io.github.vfio4j;
  * outside the mapping, {@link IllegalArgumentException} for a misaligned one and {@link IllegalStateException} once the
  * device is closed; writes throw {@link UnsupportedOperationException} if the region can only be read. Held in a {@code
  * static final} field, a mapping is a constant of the JIT: an access is then one instruction and the check that the device
- * is open. Held in a field of a driver it costs some loads more.
+ * is open. Held in a field of a driver it costs some loads more. This is a record because the JIT trusts only a record's
+ * fields never to change; its components are of no use to a program.
  *
  * <p>An access that comes at the same moment as the close of the device either reaches the device before, or throws, or,
- * for the last write of a thread, goes nowhere: into memory that the kernel has put in the device's place. After the close the device is free for others, and nothing is left but that range of addresses of
- * this process, with one page of memory for each page that a late write found. It is given back when the garbage collector
- * finds that no {@code Mmio} of it is reachable: never, for one in a {@code static final} field.
+ * for the last write of a thread, goes nowhere: into memory that the kernel has put in the device's place. After the close
+ * the device is free for others, and nothing is left but that range of addresses of this process, with one page of memory
+ * for each page that a late write found. It is given back when the garbage collector finds that no {@code Mmio} of it is
+ * reachable: never, for one in a {@code static final} field.
+ *
+ * @param known the address, in the form that accesses take
+ * @param size the size in bytes
+ * @param mapping what accesses are checked against
  */
-public sealed interface Mmio permits MappedMmio {
+@SuppressWarnings("exports") // of Mapping: nobody else has one, so nobody else makes registers
+public record Mmio(long known, long size, Mapping mapping) {
+    private static final VarHandle FLUSHED;
+    private static int flushed; // what flush read last, for nobody
+
+    static {
+        try {
+            FLUSHED = MethodHandles.lookup()
+                    .findStaticVarHandle(Mmio.class, "flushed", int.class)
+                    .withInvokeExactBehavior();
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
+        }
+    }
+
     /**
-     * Returns the size of the mapping.
+     * Only {@link Region#map()} and {@link #part} make registers.
      *
-     * @return bytes
+     * @throws NullPointerException without a mapping
+     * @throws IllegalArgumentException if the address or the size is not the mapping's
      */
-    long size();
+    public Mmio {
+        Objects.requireNonNull(mapping, "mapping");
+        if (known != mapping.known || size != mapping.size) {
+            throw new IllegalArgumentException("not where the mapping is");
+        }
+    }
+
+    Mmio(Mapping mapping) {
+        this(mapping.known, mapping.size, mapping);
+    }
 
     /**
      * Returns a part of the registers, such as those of one queue; offset 0 is its start. It ends with the mapping. An
@@ -49,7 +90,13 @@ public sealed interface Mmio permits MappedMmio {
      * @param size bytes
      * @return the part
      */
-    Mmio part(long offset, long size);
+    public Mmio part(long offset, long size) {
+        Objects.checkFromIndexSize(offset, size, this.size);
+        if (offset % Long.BYTES != 0) {
+            throw new IllegalArgumentException("a part begins at a multiple of 8, not at " + offset);
+        }
+        return new Mmio(mapping.part(offset, size));
+    }
 
     /**
      * Reads 8 bits, opaque.
@@ -57,7 +104,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start
      * @return the register
      */
-    byte read8Opaque(long offset);
+    public byte read8Opaque(long offset) {
+        byte value = (byte) INT8.getOpaque(Memory.ALL, readable(offset, Byte.BYTES));
+        mapping.checkNotEnded();
+        return value;
+    }
 
     /**
      * Reads 16 bits, opaque.
@@ -65,7 +116,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, even
      * @return the register
      */
-    short read16Opaque(long offset);
+    public short read16Opaque(long offset) {
+        short value = (short) INT16.getOpaque(Memory.ALL, readable(offset, Short.BYTES));
+        mapping.checkNotEnded();
+        return value;
+    }
 
     /**
      * Reads 32 bits, opaque.
@@ -73,7 +128,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @return the register
      */
-    int read32Opaque(long offset);
+    public int read32Opaque(long offset) {
+        int value = (int) INT32.getOpaque(Memory.ALL, readable(offset, Integer.BYTES));
+        mapping.checkNotEnded();
+        return value;
+    }
 
     /**
      * Reads 64 bits in one access, opaque.
@@ -81,7 +140,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 8
      * @return the register
      */
-    long read64Opaque(long offset);
+    public long read64Opaque(long offset) {
+        long value = (long) INT64.getOpaque(Memory.ALL, readable(offset, Long.BYTES));
+        mapping.checkNotEnded();
+        return value;
+    }
 
     /**
      * Reads 8 bits, acquire.
@@ -89,7 +152,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start
      * @return the register
      */
-    byte read8Acquire(long offset);
+    public byte read8Acquire(long offset) {
+        byte value = (byte) INT8.getAcquire(Memory.ALL, readable(offset, Byte.BYTES));
+        mapping.checkNotEnded();
+        return value;
+    }
 
     /**
      * Reads 16 bits, acquire.
@@ -97,7 +164,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, even
      * @return the register
      */
-    short read16Acquire(long offset);
+    public short read16Acquire(long offset) {
+        short value = (short) INT16.getAcquire(Memory.ALL, readable(offset, Short.BYTES));
+        mapping.checkNotEnded();
+        return value;
+    }
 
     /**
      * Reads 32 bits, acquire.
@@ -105,7 +176,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @return the register
      */
-    int read32Acquire(long offset);
+    public int read32Acquire(long offset) {
+        int value = (int) INT32.getAcquire(Memory.ALL, readable(offset, Integer.BYTES));
+        mapping.checkNotEnded();
+        return value;
+    }
 
     /**
      * Reads 64 bits in one access, acquire.
@@ -113,7 +188,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 8
      * @return the register
      */
-    long read64Acquire(long offset);
+    public long read64Acquire(long offset) {
+        long value = (long) INT64.getAcquire(Memory.ALL, readable(offset, Long.BYTES));
+        mapping.checkNotEnded();
+        return value;
+    }
 
     /**
      * Writes 8 bits, opaque.
@@ -121,7 +200,10 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start
      * @param value the register's new value
      */
-    void write8Opaque(long offset, byte value);
+    public void write8Opaque(long offset, byte value) {
+        INT8.setOpaque(Memory.ALL, writable(offset, Byte.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 16 bits, opaque.
@@ -129,7 +211,10 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, even
      * @param value the register's new value
      */
-    void write16Opaque(long offset, short value);
+    public void write16Opaque(long offset, short value) {
+        INT16.setOpaque(Memory.ALL, writable(offset, Short.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 32 bits, opaque.
@@ -137,7 +222,10 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @param value the register's new value
      */
-    void write32Opaque(long offset, int value);
+    public void write32Opaque(long offset, int value) {
+        INT32.setOpaque(Memory.ALL, writable(offset, Integer.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 64 bits in one access, opaque.
@@ -145,7 +233,10 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 8
      * @param value the register's new value
      */
-    void write64Opaque(long offset, long value);
+    public void write64Opaque(long offset, long value) {
+        INT64.setOpaque(Memory.ALL, writable(offset, Long.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 8 bits, release.
@@ -153,7 +244,10 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start
      * @param value the register's new value
      */
-    void write8Release(long offset, byte value);
+    public void write8Release(long offset, byte value) {
+        INT8.setRelease(Memory.ALL, writable(offset, Byte.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 16 bits, release.
@@ -161,7 +255,10 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, even
      * @param value the register's new value
      */
-    void write16Release(long offset, short value);
+    public void write16Release(long offset, short value) {
+        INT16.setRelease(Memory.ALL, writable(offset, Short.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 32 bits, release: the way to ring a doorbell.
@@ -169,7 +266,10 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @param value the register's new value
      */
-    void write32Release(long offset, int value);
+    public void write32Release(long offset, int value) {
+        INT32.setRelease(Memory.ALL, writable(offset, Integer.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 64 bits in one access, release.
@@ -177,7 +277,10 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 8
      * @param value the register's new value
      */
-    void write64Release(long offset, long value);
+    public void write64Release(long offset, long value) {
+        INT64.setRelease(Memory.ALL, writable(offset, Long.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 32 bits, release, and then fences: no later read of this thread is done before the register has the value.
@@ -185,7 +288,11 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @param value the register's new value
      */
-    void write32Fenced(long offset, int value);
+    public void write32Fenced(long offset, int value) {
+        INT32.setRelease(Memory.ALL, writable(offset, Integer.BYTES), value);
+        VarHandle.fullFence();
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Reads 64 bits as two registers of 32, the lower half (at {@code offset}) first, both opaque: for devices that take
@@ -194,7 +301,14 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @return both halves
      */
-    long read64LowHighOpaque(long offset);
+    public long read64LowHighOpaque(long offset) {
+        long upper = readable(offset + 4, Integer.BYTES); // either both halves are accessed or none
+        int low = (int) INT32.getOpaque(Memory.ALL, readable(offset, Integer.BYTES));
+        VarHandle.acquireFence(); // opaque accesses to different registers have no order of their own
+        int high = (int) INT32.getOpaque(Memory.ALL, upper);
+        mapping.checkNotEnded();
+        return (long) high << 32 | Integer.toUnsignedLong(low);
+    }
 
     /**
      * Reads 64 bits as two registers of 32, the upper half (at {@code offset + 4}) first, both opaque: for devices that
@@ -203,7 +317,14 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @return both halves
      */
-    long read64HighLowOpaque(long offset);
+    public long read64HighLowOpaque(long offset) {
+        long lower = readable(offset, Integer.BYTES);
+        int high = (int) INT32.getOpaque(Memory.ALL, readable(offset + 4, Integer.BYTES));
+        VarHandle.acquireFence();
+        int low = (int) INT32.getOpaque(Memory.ALL, lower);
+        mapping.checkNotEnded();
+        return (long) high << 32 | Integer.toUnsignedLong(low);
+    }
 
     /**
      * Writes 64 bits as two registers of 32, the lower half (at {@code offset}) first: opaque the one, release the other,
@@ -212,7 +333,12 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @param value the registers' new value
      */
-    void write64LowHighRelease(long offset, long value);
+    public void write64LowHighRelease(long offset, long value) {
+        long upper = writable(offset + 4, Integer.BYTES);
+        INT32.setRelease(Memory.ALL, writable(offset, Integer.BYTES), (int) value);
+        INT32.setRelease(Memory.ALL, upper, (int) (value >>> 32));
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Writes 64 bits as two registers of 32, the upper half (at {@code offset + 4}) first: opaque the one, release the
@@ -221,7 +347,12 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @param value the registers' new value
      */
-    void write64HighLowRelease(long offset, long value);
+    public void write64HighLowRelease(long offset, long value) {
+        long lower = writable(offset, Integer.BYTES);
+        INT32.setRelease(Memory.ALL, writable(offset + 4, Integer.BYTES), (int) (value >>> 32));
+        INT32.setRelease(Memory.ALL, lower, (int) value);
+        Reference.reachabilityFence(mapping);
+    }
 
     /**
      * Has the device take all earlier writes to it: reads a register of 32 bits behind them, and does not return before
@@ -231,5 +362,30 @@ public sealed interface Mmio permits MappedMmio {
      * @param offset bytes from the start, a multiple of 4
      * @return what was read; all ones from a device that is gone
      */
-    int flush(long offset);
+    public int flush(long offset) {
+        VarHandle.releaseFence();
+        int value = read32Acquire(offset);
+        FLUSHED.setOpaque(value); // a use that no caller can forget
+        return value;
+    }
+
+    // A write checks, touches the address, and keeps the mapping reachable up to there (the fence is no instruction); a
+    // read checks that the address is inside, touches it, and checks that the mapping has not ended, which keeps it
+    // reachable, too. In this order.
+
+    /** Returns the address of a register to be read. */
+    private long readable(long offset, int width) {
+        if (Mapping.outside(offset, width, size)) {
+            throw mapping.refusal(offset, width);
+        }
+        return Mapping.address(known, offset);
+    }
+
+    /** Returns the address of a register that may be written. */
+    private long writable(long offset, int width) {
+        if (Mapping.outside(offset, width, mapping.writable)) {
+            throw mapping.refusal(offset, width);
+        }
+        return Mapping.address(known, offset);
+    }
 }

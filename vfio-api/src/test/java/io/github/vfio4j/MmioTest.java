@@ -202,7 +202,7 @@ class MmioTest {
     @ParameterizedTest
     @MethodSource("writes")
     void aWriteToARegionThatCanOnlyBeReadIsRefusedAndChangesNothing(Write write) {
-        Mmio readOnly = new MappedMmio(mapping(memory, false));
+        Mmio readOnly = new Mmio(mapping(memory, false));
         assertThatThrownBy(() -> write.call().at(readOnly, 0, VALUE)).isInstanceOf(UnsupportedOperationException.class);
         assertThat(memory.mismatch(Arena.ofAuto().allocate(BYTES))).isEqualTo(-1);
     }
@@ -236,7 +236,7 @@ class MmioTest {
         FakeKernel kernel = new FakeKernel();
         long address = memory.address();
         Mapping mapping = new Mapping(kernel, new AddressRange(kernel, address, BYTES), BYTES, true);
-        Mmio part = new MappedMmio(mapping).part(8, 8).part(0, 4);
+        Mmio part = new Mmio(mapping).part(8, 8).part(0, 4);
         mapping.end();
         assertThatThrownBy(() -> part.read32Opaque(0)).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> part.part(0, 4)).isInstanceOf(IllegalStateException.class);
@@ -254,7 +254,7 @@ class MmioTest {
     void aThreadThatDoesNothingElseSeesTheEnd() throws InterruptedException {
         for (int round = 0; round < 20; round++) {
             Mapping mapping = mapping(memory, true);
-            Mmio doomed = new MappedMmio(mapping);
+            Mmio doomed = new Mmio(mapping);
             AtomicReference<Throwable> end = new AtomicReference<>();
             CountDownLatch atWork = new CountDownLatch(1);
             Thread thread = Thread.ofPlatform().start(() -> {
@@ -279,7 +279,7 @@ class MmioTest {
         for (int round = 0; round < 25; round++) {
             memory.fill((byte) -1);
             Mapping mapping = mapping(memory, true);
-            Mmio doomed = new MappedMmio(mapping);
+            Mmio doomed = new Mmio(mapping);
             assertThat(readUntilTheEnd(() -> read.call().at(doomed, 0), mapping::end, memory)).containsOnly(-1L);
         }
     }
@@ -343,7 +343,7 @@ class MmioTest {
         Mapping mapping = new Mapping(kernel, new AddressRange(kernel, address, 8), 8, true);
         mapping.end();
         mapping.range.release();
-        return new MappedMmio(mapping);
+        return new Mmio(mapping);
     }
 
     /** Ends by the test's timeout if the addresses never come. */
@@ -467,6 +467,14 @@ class MmioTest {
         }
     }
 
+    @Test
+    void registersAreWhereTheirMappingIsAndNowhereElse() {
+        Mapping mapping = registers.mapping();
+        for (long[] bad : new long[][] {{0, BYTES}, {registers.known() + 1, BYTES}, {registers.known(), BYTES + 1}}) {
+            assertThatThrownBy(() -> new Mmio(bad[0], bad[1], mapping)).isInstanceOf(IllegalArgumentException.class);
+        }
+    }
+
     /** The JIT takes only the fields of records for constants. */
     @Test
     void aMappingIsARecord() {
@@ -485,12 +493,12 @@ class MmioTest {
     private static Mmio closed() {
         Mapping mapping = mapping(Arena.global().allocate(JAVA_LONG), true);
         mapping.end();
-        return new MappedMmio(mapping);
+        return new Mmio(mapping);
     }
 
     /** The memory must outlive the registers. */
     private static Mmio registers(MemorySegment memory) {
-        return new MappedMmio(mapping(memory, true));
+        return new Mmio(mapping(memory, true));
     }
 
     static Mapping mapping(MemorySegment memory, boolean writable) {
