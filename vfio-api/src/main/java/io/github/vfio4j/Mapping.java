@@ -46,7 +46,7 @@ final class Mapping {
     final long size;
     /** How many bytes may be written: {@link #size}, or 0 if none or after the end. */
     volatile long writable;
-    private volatile boolean ended;
+    private boolean ended; // read after a fence, or where this is locked: a volatile read would cost an instruction more
 
     private final List<Mapping> parts = new ArrayList<>(0); // guarded by this
 
@@ -106,7 +106,7 @@ final class Mapping {
     /** Refuses every access from now on. */
     synchronized void end() {
         ended = true;
-        writable = 0;
+        writable = 0; // volatile: both are seen before anything that follows
         parts.forEach(Mapping::end);
         parts.clear();
     }
