@@ -18,9 +18,13 @@ import java.util.function.LongSupplier;
  * <p>All methods are safe from any thread.
  */
 public abstract sealed class AddressSpace permits Type1, Ioas {
-    /** Page 0 is never handed out: many devices take address 0 for "none". */
-    private static final long LOWEST_IOVA = 0x10000;
+    /**
+     * Where the library places what is mapped. Not at 0, which many devices take for "none"; and not at the very top, where
+     * Linux before 7 does not find a mapping again.
+     */
+    private static final long LOWEST_PLACE = 0x10000;
 
+    private static final long HIGHEST_PLACE = -2;
     private static final IovaRange EVERYTHING = new IovaRange(0, -1);
 
     final ReentrantLock lock = new ReentrantLock();
@@ -31,6 +35,7 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
     private final Operation unmap;
     // Guarded by lock; by IOVA, unsigned.
     private final TreeMap<Long, DmaBuffer> mappings = new TreeMap<>(Long::compareUnsigned);
+    private final FreeIovas free = new FreeIovas();
     private volatile boolean ended;
 
     /**
@@ -132,7 +137,38 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
      *     of that size
      */
     public DmaBuffer allocate(long bytes, Access access, PageSize pages) {
-        return allocate(OptionalLong.empty(), bytes, access, pages);
+        return allocate(OptionalLong.empty(), EVERYTHING, bytes, access, pages);
+    }
+
+    /**
+     * Gets memory at IOVAs in a given range, such as the only ones that a device can name ({@link IovaRange#ofBits}).
+     *
+     * @param within where; the library chooses the lowest place that is free, never one below 64 KiB or at the very top
+     * @param bytes the size
+     * @param access what the devices may do
+     * @return the buffer
+     * @throws RuleViolation as {@link #allocate(long, Access)}
+     * @throws VfioException as {@link #allocate(long, Access)}, {@code ENOSPC} if all of the range is taken
+     */
+    public DmaBuffer allocateWithin(IovaRange within, long bytes, Access access) {
+        return allocateWithin(within, bytes, access, PageSize.BASE);
+    }
+
+    /**
+     * Gets memory of given pages at IOVAs in a given range; otherwise as {@link #allocateWithin(IovaRange, long, Access)} and
+     * {@link #allocate(long, Access, PageSize)}.
+     *
+     * @param within where
+     * @param bytes the size
+     * @param access what the devices may do
+     * @param pages what the memory is made of
+     * @return the buffer
+     * @throws RuleViolation as {@link #allocate(long, Access)}
+     * @throws VfioException as {@link #allocate(long, Access, PageSize)}, {@code ENOSPC} if all of the range is taken
+     */
+    public DmaBuffer allocateWithin(IovaRange within, long bytes, Access access, PageSize pages) {
+        Objects.requireNonNull(within, "within");
+        return allocate(OptionalLong.empty(), within, bytes, access, pages);
     }
 
     /**
@@ -163,10 +199,11 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
      * @throws VfioException as {@link #allocate(long, Access, PageSize)}
      */
     public DmaBuffer allocateAt(long iova, long bytes, Access access, PageSize pages) {
-        return allocate(OptionalLong.of(iova), bytes, access, pages);
+        return allocate(OptionalLong.of(iova), EVERYTHING, bytes, access, pages);
     }
 
-    private DmaBuffer allocate(OptionalLong wantedIova, long bytes, Access access, PageSize pages) {
+    private DmaBuffer allocate(
+            OptionalLong wantedIova, IovaRange within, long bytes, Access access, PageSize pages) {
         Objects.requireNonNull(access, "access");
         Objects.requireNonNull(pages, "pages");
         if (bytes < 0 || bytes > Long.MAX_VALUE / 2) {
@@ -180,7 +217,7 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
             }
             long unit = Math.max(pages.hugeBytes(), Math.max(kernel.pageSize(), smallestPage()));
             long size = (bytes + unit - 1) / unit * unit;
-            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(size, unit);
+            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(within, size, unit);
             Rule.check(contract, map, request(iova, size));
             DmaBuffer buffer = DmaBuffer.allocate(kernel, this, iova, size, access, pages);
             return keep(buffer, () -> mapInKernel(iova, buffer.segment().address(), size, access));
@@ -198,48 +235,42 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
             throw e;
         }
         mappings.put(buffer.iova(), buffer);
+        free.take(buffer.iova(), last(buffer));
         vfio.opened(buffer);
         return buffer;
     }
 
     /**
-     * Finds a free range; the lock is held.
+     * Finds the lowest free range; the lock is held.
      *
      * @param unit what its start is a multiple of, a power of two
      */
     long freeIova(long size, long unit) {
+        return freeIova(EVERYTHING, size, unit);
+    }
+
+    private long freeIova(IovaRange within, long size, long unit) {
         List<IovaRange> ranges = places();
         for (IovaRange range : ranges.isEmpty() ? List.of(EVERYTHING) : ranges) {
-            long candidate = Long.compareUnsigned(range.first(), LOWEST_IOVA) < 0 ? LOWEST_IOVA : range.first();
-            Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(candidate);
-            if (below != null && Long.compareUnsigned(end(below.getValue()), candidate) > 0) {
-                candidate = end(below.getValue());
-            }
-            candidate = alignUp(candidate, unit);
-            while (fits(candidate, size, range)) {
-                Map.Entry<Long, DmaBuffer> next = mappings.ceilingEntry(candidate);
-                if (next == null || Long.compareUnsigned(next.getKey() - candidate, size) >= 0) {
-                    return candidate;
+            long first = higher(LOWEST_PLACE, higher(range.first(), within.first()));
+            long last = lower(HIGHEST_PLACE, lower(range.last(), within.last()));
+            if (Long.compareUnsigned(first, last) <= 0) {
+                long found = free.find(size, unit, new IovaRange(first, last));
+                if (found != FreeIovas.NONE) {
+                    return found;
                 }
-                candidate = alignUp(end(next.getValue()), unit);
             }
         }
         throw new VfioException(
-                map, Errno.ENOSPC, "no %d bytes of free IOVAs in a row in %s".formatted(size, ranges));
+                map, Errno.ENOSPC, "no %d bytes of free IOVAs in a row in %s within %s".formatted(size, ranges, within));
     }
 
-    /** Returns -1, where nothing fits, if there is no multiple any more. */
-    private static long alignUp(long at, long unit) {
-        long aligned = at + unit - 1 & -unit;
-        return Long.compareUnsigned(aligned, at) < 0 ? -1 : aligned;
+    private static long higher(long one, long other) {
+        return Long.compareUnsigned(one, other) > 0 ? one : other;
     }
 
-    private static boolean fits(long start, long size, IovaRange range) {
-        long last = start + size - 1;
-        return Long.compareUnsigned(last, start) >= 0
-                && Long.compareUnsigned(start, range.first()) >= 0
-                && Long.compareUnsigned(last, range.last()) <= 0
-                && last != -1; // before Linux 7 a mapping that ends at the very top cannot be found again
+    private static long lower(long one, long other) {
+        return Long.compareUnsigned(one, other) < 0 ? one : other;
     }
 
     // ---- unmapping
@@ -325,6 +356,7 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
     /** The lock is held. */
     void forget(DmaBuffer buffer) {
         mappings.remove(buffer.iova());
+        free.give(buffer.iova(), last(buffer));
         forgotten(buffer);
     }
 
@@ -417,10 +449,6 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
         List<IovaRange> ranges = usable();
         IovaRange wanted = new IovaRange(iova, iova + size - 1);
         return ranges.isEmpty() || ranges.stream().anyMatch(range -> range.contains(wanted));
-    }
-
-    private static long end(DmaBuffer buffer) {
-        return buffer.iova() + buffer.size();
     }
 
     private static long last(DmaBuffer buffer) {

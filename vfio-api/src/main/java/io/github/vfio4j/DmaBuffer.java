@@ -76,6 +76,23 @@ public final class DmaBuffer implements AutoCloseable {
     }
 
     /**
+     * Returns where in the buffer an IOVA is, such as one that a device reports: the offset in {@link #segment}.
+     *
+     * @param iova the devices' address
+     * @return bytes from the start
+     * @throws IndexOutOfBoundsException if it is not in this buffer
+     * @throws IllegalStateException if, besides, the buffer is closed
+     */
+    public long offsetOf(long iova) {
+        long offset = iova - this.iova;
+        if (Long.compareUnsigned(offset, size()) >= 0) {
+            checkOpen();
+            throw new IndexOutOfBoundsException("IOVA 0x%x is not in the %s".formatted(iova, this));
+        }
+        return offset;
+    }
+
+    /**
      * Returns the size, which may be more than was asked for.
      *
      * @return bytes
@@ -98,9 +115,7 @@ public final class DmaBuffer implements AutoCloseable {
     public DmaSlice slice(long offset, long size) {
         lock.lock();
         try {
-            if (!arena.scope().isAlive()) {
-                throw new IllegalStateException(this + " is closed");
-            }
+            checkOpen();
             MemorySegment part = segment.asSlice(offset, size);
             if (offset % Long.BYTES != 0) {
                 throw new IllegalArgumentException("a slice begins at a multiple of 8, not at " + offset);
@@ -111,6 +126,12 @@ public final class DmaBuffer implements AutoCloseable {
             return new DmaSlice(part, iova + offset, mapping.part(offset, size));
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void checkOpen() {
+        if (!arena.scope().isAlive()) {
+            throw new IllegalStateException(this + " is closed");
         }
     }
 

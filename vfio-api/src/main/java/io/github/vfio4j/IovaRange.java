@@ -21,6 +21,20 @@ public record IovaRange(long first, long last) {
     }
 
     /**
+     * Returns all that a device can name whose addresses have so many bits.
+     *
+     * @param bits 1 to 64
+     * @return from 0 on
+     * @throws IllegalArgumentException if no address has so many bits
+     */
+    public static IovaRange ofBits(int bits) {
+        if (bits < 1 || bits > Long.SIZE) {
+            throw new IllegalArgumentException("an address of 1 to 64 bits, not " + bits);
+        }
+        return new IovaRange(0, -1L >>> Long.SIZE - bits);
+    }
+
+    /**
      * Tells whether a range lies wholly inside this one.
      *
      * @param that the other range

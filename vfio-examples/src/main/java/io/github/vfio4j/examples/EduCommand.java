@@ -55,8 +55,8 @@ final class EduCommand {
 
     /** Fills the device's buffer from one piece of memory, in pieces, and reads it into another. */
     private static long copy(Device device, Edu edu, Pattern pattern) {
-        try (DmaBuffer source = device.iommu().allocate(PAGE, Access.READ);
-                DmaBuffer target = device.iommu().allocate(PAGE, Access.WRITE)) {
+        try (DmaBuffer source = device.iommu().allocateWithin(Edu.REACH, PAGE, Access.READ);
+                DmaBuffer target = device.iommu().allocateWithin(Edu.REACH, PAGE, Access.WRITE)) {
             pattern.fill(source.segment(), 0);
             pattern.fillWrong(target.segment(), 0);
             for (int at = 0; at < COPIED; at += Edu.MOST_BYTES) {

@@ -133,6 +133,8 @@ class BadNumbersTest {
             "AddressSpace.allocate(long, Access, PageSize)",
             "AddressSpace.allocateAt(long, long, Access)",
             "AddressSpace.allocateAt(long, long, Access, PageSize)",
+            "AddressSpace.allocateWithin(IovaRange, long, Access)",
+            "AddressSpace.allocateWithin(IovaRange, long, Access, PageSize)",
             "AddressSpace.unmap(long, long)",
             "Binder.members(int)",
             "Binder.reservedRegions(int)",
@@ -144,6 +146,7 @@ class BadNumbersTest {
             "DirtyBitmap.word(int)",
             "DirtyTracking.read(long, long)",
             "DmaLogging.report(long, long)", // FeaturesTest of vfio-api: no simulated device logs its DMA
+            "DmaBuffer.offsetOf(long)",
             "DmaBuffer.slice(long, long)",
             "Features.startDmaLogging(long, List)",
             "Interrupts.add(int, int)",
@@ -151,6 +154,7 @@ class BadNumbersTest {
             "Interrupts.trigger(int, boolean[])",
             "Ioas.copyAt(long, DmaBuffer, Access)",
             "Irq.enable(int, int)",
+            "IovaRange.ofBits(int)",
             "PciConfig.capability(int)",
             "PciConfig.read16(int)",
             "PciConfig.read32(int)",
@@ -291,7 +295,19 @@ class BadNumbersTest {
                 table.argument(
                         "allocating %d bytes of %s at an IOVA %s".formatted(bytes, pages, way),
                         () -> space.allocateAt(FREE, bytes, Access.READ, pages));
+                table.argument(
+                        "allocating %d bytes of %s in a range %s".formatted(bytes, pages, way),
+                        () -> space.allocateWithin(IovaRange.ofBits(32), bytes, Access.READ, pages));
             }
+            table.argument(
+                    "allocating %d bytes in a range %s".formatted(bytes, way),
+                    () -> space.allocateWithin(IovaRange.ofBits(32), bytes, Access.READ));
+        }
+        for (int bits : new int[] {0, -1, 65, Integer.MIN_VALUE, LAST}) {
+            table.argument("IOVAs of %d bits %s".formatted(bits, way), () -> IovaRange.ofBits(bits));
+        }
+        for (long iova : new long[] {buffer.iova() - 1, buffer.iova() + buffer.size(), -1, Long.MIN_VALUE}) {
+            table.index("IOVA 0x%x in a buffer %s".formatted(iova, way), () -> buffer.offsetOf(iova));
         }
         table.index("slicing before the start " + way, () -> buffer.slice(-8, 8));
         table.index("slicing over the end " + way, () -> buffer.slice(PAGE - 8, 16));
@@ -301,6 +317,14 @@ class BadNumbersTest {
         table.argument("slicing at a misaligned offset " + way, () -> buffer.slice(4, 8));
         table.rule(empty, "allocating nothing " + way, () -> space.allocate(0, Access.READ));
         table.rule(empty, "allocating nothing at an IOVA " + way, () -> space.allocateAt(FREE, 0, Access.READ));
+        table.rule(
+                empty, "allocating nothing in a range " + way, () -> space.allocateWithin(IovaRange.ofBits(32), 0, Access.READ));
+        table.notFound(
+                "allocating where a range has no place " + way,
+                () -> space.allocateWithin(new IovaRange(1, 4 * PAGE), PAGE, Access.READ));
+        table.notFound(
+                "allocating at the very top " + way,
+                () -> space.allocateWithin(new IovaRange(-1, -1), PAGE, Access.READ, PageSize.HUGE_2M));
         table.notFound("allocating more than all IOVAs " + way, () -> space.allocate(MOST / 2, Access.READ));
         table.rule(outside, "allocating more than all IOVAs at one " + way, () -> space.allocateAt(FREE, MOST / 2, Access.READ));
         table.notFound(

@@ -4,6 +4,7 @@ import io.github.vfio4j.Device;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Interrupts;
+import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Mmio;
 import io.github.vfio4j.PciIrq;
 import java.time.Duration;
@@ -15,6 +16,9 @@ import java.time.Duration;
  * <p>When the device is closed while a thread waits here, that thread gets an exception and ends.
  */
 public final class Edu implements AutoCloseable {
+    /** Where memory must be for the device to reach it: its addresses have 28 bits. */
+    public static final IovaRange REACH = IovaRange.ofBits(28);
+
     /** Bytes of the device's own buffer that are used. There are 4096, but QEMU 7.2 aborts at a copy of the last one. */
     public static final int BUFFER_BYTES = 4095;
 
@@ -41,7 +45,6 @@ public final class Edu implements AutoCloseable {
     private static final long DMA_RAISE = 4;
 
     private static final long BUFFER = 0x40000; // where the device has its buffer
-    private static final int ADDRESS_BITS = 28;
     private static final Duration LIMIT = Duration.ofSeconds(10);
 
     private final Mmio registers;
@@ -166,10 +169,11 @@ public final class Edu implements AutoCloseable {
             throw new IndexOutOfBoundsException("%d bytes at %d of %d, and at %d of the device's %d"
                     .formatted(bytes, offset, memory.size(), at, BUFFER_BYTES));
         }
-        if (memory.iova() + offset + bytes - 1 >>> ADDRESS_BITS != 0) {
+        long first = memory.iova() + offset;
+        if (!REACH.contains(new IovaRange(first, first + bytes - 1))) {
             throw new EduException(
-                    "the device has addresses of 28 bits and cannot reach IOVA 0x%x: allocate memory at a lower one"
-                            .formatted(memory.iova() + offset));
+                    "the device has addresses of 28 bits and cannot reach IOVA 0x%x: allocate memory within Edu.REACH"
+                            .formatted(first));
         }
     }
 

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -61,6 +62,28 @@ class DmaKernelTest extends KernelTest {
     @Test
     void aFixedAddressIsUsed() {
         assertThat(iommu.allocateAt(0x100000, 4096, Access.READ_WRITE).iova()).isEqualTo(0x100000);
+    }
+
+    @Test
+    void aBufferIsWhereTheDeviceCanReachIt() {
+        IovaRange twoPages = new IovaRange(0x7ff_e000, 0x7ff_ffff);
+        DmaBuffer first = iommu.allocateWithin(twoPages, 4096, Access.READ_WRITE);
+        assertThat(first.iova()).isEqualTo(0x7ff_e000);
+        assertThat(iommu.allocateWithin(IovaRange.ofBits(27), 4096, Access.READ).iova()).isLessThan(first.iova());
+        assertThat(iommu.allocateWithin(twoPages, 4096, Access.READ).iova()).isEqualTo(0x7ff_f000);
+        assertThatThrownBy(() -> iommu.allocateWithin(twoPages, 4096, Access.READ))
+                .isInstanceOfSatisfying(VfioException.class, e -> assertThat(e.errno()).isEqualTo(Errno.ENOSPC))
+                .hasMessageContaining("0x7ffe000-0x7ffffff");
+        first.close();
+        assertThat(iommu.allocateWithin(twoPages, 4096, Access.READ).iova()).isEqualTo(0x7ff_e000);
+    }
+
+    @Test
+    void anAddressOfTheDeviceIsAnOffsetInTheBuffer() {
+        DmaBuffer memory = iommu.allocateAt(0x100000, 8192, Access.READ_WRITE);
+        assertThat(memory.offsetOf(0x100000)).isZero();
+        assertThat(memory.offsetOf(0x101fff)).isEqualTo(8191);
+        assertThatThrownBy(() -> memory.offsetOf(0x102000)).isInstanceOf(IndexOutOfBoundsException.class);
     }
 
     @Test
