@@ -4,6 +4,7 @@ import io.github.vfio4j.spi.Kernel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 
 /**
  * Memory that devices reach at an IOVA. The memory stays until no device can reach it any more: closing unmaps it from
@@ -36,9 +37,18 @@ public final class DmaBuffer implements AutoCloseable {
 
     static DmaBuffer allocate(
             Kernel kernel, AddressSpace iommu, long iova, long size, Access access, PageSize pages) {
+        return make(arena -> DmaMemory.allocate(kernel, size, pages, arena), iommu, iova, access);
+    }
+
+    static DmaBuffer map(Kernel kernel, AddressSpace iommu, long iova, DmaFile file, Access access) {
+        return make(arena -> DmaMemory.map(kernel, file.port, arena), iommu, iova, access);
+    }
+
+    private static DmaBuffer make(
+            Function<Arena, DmaMemory.Seen> get, AddressSpace iommu, long iova, Access access) {
         Arena arena = Arena.ofShared();
         try {
-            DmaMemory.Seen seen = DmaMemory.allocate(kernel, size, pages, arena);
+            DmaMemory.Seen seen = get.apply(arena);
             return new DmaBuffer(seen.memory(), iommu, seen.segment(), arena, iova, access);
         } catch (RuntimeException e) {
             arena.close();

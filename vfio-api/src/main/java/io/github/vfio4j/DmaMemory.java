@@ -1,5 +1,6 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.spi.DmaFilePort;
 import io.github.vfio4j.spi.Kernel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,6 +28,12 @@ final class DmaMemory {
     static Seen allocate(Kernel kernel, long size, PageSize pages, Arena arena) {
         MemorySegment segment = kernel.allocate(size, pages, arena);
         return new Seen(new DmaMemory(kernel, segment.address(), size), segment);
+    }
+
+    /** Maps a file's memory for a first user. It stays when the file is closed. */
+    static Seen map(Kernel kernel, DmaFilePort file, Arena arena) {
+        MemorySegment segment = file.map(arena);
+        return new Seen(new DmaMemory(kernel, segment.address(), segment.byteSize()), segment);
     }
 
     /** Lets another user see the memory; the caller keeps it from being given back meanwhile. */

@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import io.github.vfio4j.spi.Facts;
+import io.github.vfio4j.spi.Kernel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -102,6 +103,63 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     private static boolean meets(IovaRange one, IovaRange other) {
         return Long.compareUnsigned(one.first(), other.last()) <= 0
                 && Long.compareUnsigned(other.first(), one.last()) <= 0;
+    }
+
+    /**
+     * Maps a file's memory, all of it, for the devices here and for the program, at an IOVA of the library's choice
+     * ({@code mmap}, {@code IOMMU_IOAS_MAP_FILE}, since Linux 6.13). The memory is pinned while a device is attached.
+     *
+     * @param file the file; it may be mapped several times and closed at any time
+     * @param access what the devices may do
+     * @return a buffer of the file's memory
+     * @throws RuleViolation if this address space or the file is closed
+     * @throws IllegalArgumentException if the file is another kernel's
+     * @throws VfioException {@code ENOTTY} if the kernel is older, {@code ENOMEM} over the limit on locked memory,
+     *     {@code ENOSPC} without a free range of IOVAs
+     */
+    public DmaBuffer map(DmaFile file, Access access) {
+        return map(OptionalLong.empty(), file, access);
+    }
+
+    /**
+     * Maps a file's memory at a given IOVA; as {@link #map(DmaFile, Access)}.
+     *
+     * @param iova the devices' address, a multiple of the IOMMU's smallest page
+     * @param file the file
+     * @param access what the devices may do
+     * @return a buffer of the file's memory
+     * @throws RuleViolation as {@link #map(DmaFile, Access)}, or if the range is misaligned, overlaps a mapping or is
+     *     outside what can be mapped
+     * @throws IllegalArgumentException as {@link #map(DmaFile, Access)}
+     * @throws VfioException as {@link #map(DmaFile, Access)}
+     */
+    public DmaBuffer mapAt(long iova, DmaFile file, Access access) {
+        return map(OptionalLong.of(iova), file, access);
+    }
+
+    private DmaBuffer map(OptionalLong wantedIova, DmaFile file, Access access) {
+        Objects.requireNonNull(file, "file");
+        Objects.requireNonNull(access, "access");
+        Kernel kernel = iommufd.vfio().kernel();
+        if (file.vfio().kernel() != kernel) {
+            throw new IllegalArgumentException("the address space and the file are of different kernels");
+        }
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOAS_MAP_FILE, new Alive() {
+                @Override
+                public boolean handleOpen() {
+                    return super.handleOpen() && !file.closed();
+                }
+            });
+            long unit = Math.max(file.port.pageSize(), smallestPage());
+            long iova = wantedIova.isPresent() ? wantedIova.getAsLong() : freeIova(file.size(), unit);
+            Rule.check(contract, Operation.IOAS_MAP_FILE, new Request(iova, file.size()));
+            DmaBuffer buffer = DmaBuffer.map(kernel, this, iova, file, access);
+            return keep(buffer, () -> iommufd.port.map(id, iova, file.port, access));
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**

@@ -152,6 +152,12 @@ public enum Operation {
     MEMORY_ALLOCATE("mmap of memory for DMA"),
     /** Giving memory for DMA back. */
     MEMORY_FREE("munmap of memory for DMA"),
+    /** Making a file that holds memory for DMA. */
+    MEMFD_CREATE("memfd_create"),
+    /** Getting the memory of such a file. */
+    MEMFD_ALLOCATE("fallocate of a memfd"),
+    /** Keeping such a file from changing its size. */
+    MEMFD_SEAL("F_ADD_SEALS of a memfd"),
     /** Reading the device tree in sysfs. */
     SYSFS_READ("read of sysfs"),
     /** Noting how a device's driver was, and reading such notes. */

@@ -2472,6 +2472,16 @@ public enum Rule {
             f -> !f.objectKnown()),
 
     // ---- IOMMU_IOAS_MAP_FILE
+    /** Older kernels do not have the newer operations of an iommufd. */
+    IOMMUFD_OPERATION_KNOWN(
+            "iommufd.operation-known",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.KERNEL,
+            Errno.ENOTTY,
+            "the kernel is older than this operation of an iommufd",
+            "iommufd_fops_ioctl",
+            "use a newer kernel (the operation's documentation says since when), or do without",
+            f -> !f.operationKnown()),
     /** A length or IOVA is below 2^64 - 1. */
     IOAS_MAP_FILE_LIMIT(
             "ioas-map-file.limit",
@@ -2502,26 +2512,6 @@ public enum Rule {
             "iommufd_ioas_map_file",
             "name an address space",
             f -> !f.objectKnown()),
-    /** The descriptor that is named must be open. */
-    IOAS_MAP_FILE_FD_OPEN(
-            "ioas-map-file.fd-open",
-            Operation.IOAS_MAP_FILE,
-            EnforcedBy.TYPE,
-            Errno.EBADF,
-            "no file is open at the descriptor",
-            "iommufd_ioas_map_file",
-            "open the file",
-            f -> !f.namedFileOpen()),
-    /** The file that is named must be memory. */
-    IOAS_MAP_FILE_FD_KIND(
-            "ioas-map-file.fd-kind",
-            Operation.IOAS_MAP_FILE,
-            EnforcedBy.TYPE,
-            Errno.EINVAL,
-            "the file is no memory that can be pinned; the kernel looks once a device is attached",
-            "iopt_map_file_pages",
-            "map memory of memfd_create",
-            f -> !f.namedFileIsMemory()),
 
     // ---- VFIO_IOMMU_MAP_DMA of an iommufd that stands in for a container
     /** What stands in for a container needs an address space. */
@@ -2597,13 +2587,33 @@ public enum Rule {
     IOAS_MAP_ADDRESS_WRAP(
             "ioas-map.address-wrap",
             Operation.IOAS_MAP,
-            Also.MAPS_MEMORY,
+            Also.MAPS_PROGRAM,
             EnforcedBy.API,
             Errno.EOVERFLOW,
             "address and length reach the end of 64 bits",
             "iopt_alloc_pages",
             "map memory of the program",
             f -> Long.compareUnsigned(f.address() + f.size(), f.address()) < 0),
+    /** A range of a file does not wrap around the end of 64 bits. */
+    IOAS_MAP_FILE_WRAP(
+            "ioas-map-file.wrap",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.EOVERFLOW,
+            "start and length reach beyond 64 bits",
+            "iopt_map_file_pages",
+            "map what the file has",
+            f -> wraps(f.address(), f.size())),
+    /** The descriptor that is named must be open. */
+    IOAS_MAP_FILE_FD_OPEN(
+            "ioas-map-file.fd-open",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.EBADF,
+            "no file is open at the descriptor",
+            "iopt_map_file_pages",
+            "open the file",
+            f -> !f.namedFileOpen()),
     /** A mapping is smaller than the address space. */
     IOAS_MAP_ALL(
             "ioas-map.all",
@@ -2725,6 +2735,17 @@ public enum Rule {
             "iopt_insert_area",
             "align the address to what the address space says",
             f -> (f.address() & (f.granule() - 1)) != 0),
+    /** The file that is named must be memory. */
+    IOAS_MAP_FILE_FD_KIND(
+            "ioas-map-file.fd-kind",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the file is no memory that can be pinned, or ends before the range; the kernel looks once a device is "
+                    + "attached",
+            "memfd_pin_folios",
+            "map memory of memfd_create",
+            f -> !f.namedFileIsMemory()),
     /** What is mapped must be memory of the program. */
     IOAS_MAP_MEMORY(
             "ioas-map.memory",
@@ -3802,6 +3823,7 @@ public enum Rule {
     /** Operations that end with the same checks as another. The constants above cannot use fields of their own class. */
     private static final class Also {
         static final Set<Operation> MAPS_MEMORY = Set.of(Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
+        static final Set<Operation> MAPS_PROGRAM = Set.of(Operation.COMPAT_MAP_DMA);
         static final Set<Operation> FILLS_A_RANGE =
                 Set.of(Operation.IOAS_COPY, Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
         static final Set<Operation> UNMAPS = Set.of(Operation.COMPAT_UNMAP_DMA);

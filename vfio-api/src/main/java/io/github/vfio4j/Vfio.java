@@ -417,6 +417,40 @@ public final class Vfio implements AutoCloseable {
     }
 
     /**
+     * Makes a file that holds zeroed memory for devices ({@code memfd_create}, {@code fallocate}). {@link Ioas#map} lets
+     * devices reach it.
+     *
+     * @param bytes the size, rounded up to whole pages
+     * @return the file
+     * @throws IllegalArgumentException if the size is not between 1 and 2^62
+     * @throws VfioException {@code ENOMEM} or {@code ENOSPC} without memory, {@code EINVAL} before Linux 6.3
+     */
+    public DmaFile createDmaFile(long bytes) {
+        return createDmaFile(bytes, PageSize.BASE);
+    }
+
+    /**
+     * Makes a file that holds memory of given pages; otherwise as {@link #createDmaFile(long)}.
+     *
+     * @param bytes the size, rounded up to whole pages
+     * @param pages what the memory is made of
+     * @return the file
+     * @throws IllegalArgumentException as {@link #createDmaFile(long)}
+     * @throws VfioException besides, {@code ENOSPC} if too few huge pages are reserved, {@code ENODEV} if the machine has
+     *     none of that size
+     */
+    public DmaFile createDmaFile(long bytes, PageSize pages) {
+        Objects.requireNonNull(pages, "pages");
+        checkOpen(Operation.MEMFD_CREATE);
+        if (bytes <= 0 || bytes > Long.MAX_VALUE / 2) {
+            throw new IllegalArgumentException("a size in bytes between 1 and 2^62, not " + bytes);
+        }
+        long unit = Math.max(pages.hugeBytes(), kernel.pageSize());
+        long size = (bytes + unit - 1) / unit * unit;
+        return keepOutside(Operation.MEMFD_CREATE, new DmaFile(this, kernel.createDmaFile(size, pages)));
+    }
+
+    /**
      * Makes a KVM virtual machine and its VFIO device ({@code open("/dev/kvm")}, {@code KVM_CREATE_VM},
      * {@code KVM_CREATE_DEVICE}).
      *

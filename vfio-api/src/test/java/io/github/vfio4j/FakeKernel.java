@@ -3,6 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.BindingPort;
 import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.DmaFilePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.GraphicsPort;
@@ -252,6 +253,11 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
+    public DmaFilePort createDmaFile(long bytes, PageSize pages) {
+        throw new UnsupportedOperationException("no test with this kernel has files of memory");
+    }
+
+    @Override
     public MemorySegment view(long address, long bytes, Arena arena) {
         return arena.allocate(bytes, 4096);
     }
@@ -457,6 +463,11 @@ final class FakeKernel implements Kernel {
         @Override
         public void map(int ioas, long iova, long address, long size, Access access) {
             called(Operation.IOAS_MAP, "map %x+%x in %d".formatted(iova, size, ioas));
+        }
+
+        @Override
+        public void map(int ioas, long iova, DmaFilePort file, Access access) {
+            throw new UnsupportedOperationException("no test with this kernel has files of memory");
         }
 
         @Override

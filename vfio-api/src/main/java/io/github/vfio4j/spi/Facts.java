@@ -1384,7 +1384,16 @@ public interface Facts {
     }
 
     /**
-     * Is the file at the descriptor that the operation names memory that can be pinned?
+     * Does the kernel have the operation? Newer ones have more.
+     *
+     * @return true if so
+     */
+    default boolean operationKnown() {
+        return true;
+    }
+
+    /**
+     * Is the file at the descriptor that the operation names memory that can be pinned, and is the range in it?
      *
      * @return true if so
      */

@@ -50,6 +50,16 @@ public interface IommufdPort extends AutoCloseable {
     void map(int ioas, long iova, long address, long size, Access access);
 
     /**
+     * {@code IOMMU_IOAS_MAP_FILE} of a whole file at a given IOVA.
+     *
+     * @param ioas the address space
+     * @param iova the device's address
+     * @param file the file
+     * @param access what devices may do
+     */
+    void map(int ioas, long iova, DmaFilePort file, Access access);
+
+    /**
      * {@code IOMMU_IOAS_COPY} to a given IOVA.
      *
      * @param source the address space where it is mapped

@@ -98,6 +98,15 @@ public interface Kernel {
     MemorySegment allocate(long bytes, PageSize pages, Arena arena);
 
     /**
+     * Makes a file that holds zeroed memory, all of it there ({@code memfd_create}, {@code fallocate}).
+     *
+     * @param bytes the size, a multiple of the pages'
+     * @param pages what it is made of
+     * @return the file
+     */
+    DmaFilePort createDmaFile(long bytes, PageSize pages);
+
+    /**
      * Makes another segment of memory of {@link #allocate}.
      *
      * @param address the memory's address

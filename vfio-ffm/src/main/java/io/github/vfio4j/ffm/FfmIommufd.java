@@ -18,10 +18,12 @@ import io.github.vfio4j.ffm.gen.iommu_ioas_allow_iovas;
 import io.github.vfio4j.ffm.gen.iommu_ioas_copy;
 import io.github.vfio4j.ffm.gen.iommu_ioas_iova_ranges;
 import io.github.vfio4j.ffm.gen.iommu_ioas_map;
+import io.github.vfio4j.ffm.gen.iommu_ioas_map_file;
 import io.github.vfio4j.ffm.gen.iommu_ioas_unmap;
 import io.github.vfio4j.ffm.gen.iommu_iova_range;
 import io.github.vfio4j.ffm.gen.iommu_option;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.spi.DmaFilePort;
 import io.github.vfio4j.spi.IommufdPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -149,6 +151,29 @@ final class FfmIommufd implements IommufdPort {
             fd.ioctl(Operation.IOAS_MAP, frame, IOMMU_IOAS_MAP());
         } finally {
             fd.end(frame);
+        }
+    }
+
+    @Override
+    public void map(int ioas, long iova, DmaFilePort file, Access access) {
+        Fd memory = ((FfmDmaFile) file).fd;
+        memory.hold(Operation.IOAS_MAP_FILE);
+        try {
+            Frame frame = fd.begin(Operation.IOAS_MAP_FILE);
+            try {
+                iommu_ioas_map_file.size(frame.arg, (int) iommu_ioas_map_file.sizeof());
+                iommu_ioas_map_file.flags(frame.arg, flags(access));
+                iommu_ioas_map_file.ioas_id(frame.arg, ioas);
+                iommu_ioas_map_file.fd(frame.arg, memory.number);
+                iommu_ioas_map_file.start(frame.arg, 0);
+                iommu_ioas_map_file.length(frame.arg, file.size());
+                iommu_ioas_map_file.iova(frame.arg, iova);
+                fd.ioctl(Operation.IOAS_MAP_FILE, frame, IOMMU_IOAS_MAP_FILE());
+            } finally {
+                fd.end(frame);
+            }
+        } finally {
+            memory.release();
         }
     }
 

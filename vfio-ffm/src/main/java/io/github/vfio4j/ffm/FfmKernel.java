@@ -13,6 +13,7 @@ import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.BindingPort;
 import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.DmaFilePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.HandoverPort;
@@ -150,6 +151,11 @@ public final class FfmKernel implements Kernel {
         return pages == PageSize.BASE
                 ? 0
                 : Syscalls.MAP_HUGETLB | Long.numberOfTrailingZeros(pages.hugeBytes()) << Syscalls.MAP_HUGE_SHIFT;
+    }
+
+    @Override
+    public DmaFilePort createDmaFile(long bytes, PageSize pages) {
+        return FfmDmaFile.create(syscalls, bytes, Math.max(pages.hugeBytes(), PAGE_SIZE), hugePages(pages));
     }
 
     @Override

@@ -77,6 +77,21 @@ class NoSyscalls implements Syscalls {
     }
 
     @Override
+    public int memfdCreate(Frame frame, String name, int flags) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int fallocate(Frame frame, int fd, long offset, long length) {
+        return -ENOSYS;
+    }
+
+    @Override
+    public int addSeals(Frame frame, int fd, int seals) {
+        return -ENOSYS;
+    }
+
+    @Override
     public int eventfd(Frame frame, int initial, int flags) {
         return -ENOSYS;
     }

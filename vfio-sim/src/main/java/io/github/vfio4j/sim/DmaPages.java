@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Memory of a process that an iommufd maps, in one address space or, copied, in several (Linux: struct iopt_pages). Each
+ * Memory of a process or a file that an iommufd maps, in one address space or, copied, in several (Linux: struct iopt_pages). Each
  * page is pinned and counted once, while a page table has it. Guarded by the kernel's lock, except that DMA reads what is
  * pinned.
  */
@@ -20,16 +20,19 @@ final class DmaPages {
     private record Page(Memory memory, long offset) {}
 
     final boolean writable;
-    private final SimProcess owner;
-    private final long address; // of the first byte
+    private final SimProcess owner; // whom it counts against
+    private final SimFile file; // null for memory of the owner
+    private final long address; // of the first byte; in a file, where it is there
     private final long base; // of its page
     private final int pages;
     private final Count count;
     private int[] pins; // by page; made with the first
     private volatile Page[] pinned; // by page
+    private int areas; // that are made of it
 
-    DmaPages(Iommufd iommufd, SimProcess owner, long address, long size, boolean writable) {
+    private DmaPages(Iommufd iommufd, SimProcess owner, SimFile file, long address, long size, boolean writable) {
         this.owner = owner;
+        this.file = file;
         this.address = address;
         this.base = address & -Memory.PAGE;
         long needed = (address - base + size + Memory.PAGE - 1) / Memory.PAGE;
@@ -41,10 +44,35 @@ final class DmaPages {
     /** All of some memory of a process, as what is to be mapped. */
     static List<Ioas.Slice> all(Iommufd iommufd, SimProcess owner, long address, long size, int access) {
         boolean writable = (access & IoMapping.WRITE) != 0;
-        return List.of(new Ioas.Slice(new DmaPages(iommufd, owner, address, size, writable), 0, size));
+        return List.of(new Ioas.Slice(new DmaPages(iommufd, owner, null, address, size, writable), 0, size));
     }
 
-    /** The program's address of a byte. */
+    /** A range of a file, as what is to be mapped by a process. */
+    static List<Ioas.Slice> ofFile(Iommufd iommufd, SimProcess owner, SimFile file, long start, long size, int access) {
+        boolean writable = (access & IoMapping.WRITE) != 0;
+        return List.of(new Ioas.Slice(new DmaPages(iommufd, owner, file, start, size, writable), 0, size));
+    }
+
+    /** Is it of the process, or of a file that is memory and has the range? */
+    boolean isMemory(long offset, long size) {
+        return file == null || file instanceof MemoryFile memory && memory.has(address + offset, size);
+    }
+
+    /** An area is made of it, which keeps the file open. */
+    void get() {
+        if (areas++ == 0 && file != null) {
+            owner.machine().kernel().get(file);
+        }
+    }
+
+    /** An area of it is gone. */
+    void put() {
+        if (--areas == 0 && file != null) {
+            owner.machine().kernel().put(file);
+        }
+    }
+
+    /** The program's address of a byte, or where it is in the file. */
     long address(long offset) {
         return address + offset;
     }
@@ -67,6 +95,11 @@ final class DmaPages {
 
     private Optional<Page> find(int page) {
         long at = base + page * Memory.PAGE;
+        if (file != null) {
+            return isMemory(at - address, Memory.PAGE)
+                    ? Optional.of(new Page(((MemoryFile) file).memory(), at))
+                    : Optional.empty();
+        }
         int needed = writable ? Syscalls.PROT_WRITE : Syscalls.PROT_READ;
         List<Vma> found = owner.memory().mapped(at, at + Memory.PAGE);
         return found.size() == 1

@@ -73,7 +73,7 @@ final class FilteredCalls {
     /** The first number after the frame, unless it says something else. */
     private static int descriptor(Method method, Object[] arguments) {
         return switch (method.getName()) {
-            case "eventfd", "epollCreate", "socketpair", "socket" -> -1;
+            case "memfdCreate", "eventfd", "epollCreate", "socketpair", "socket" -> -1;
             case "mmap" -> (int) arguments[4];
             default -> arguments.length > 1 && arguments[0] instanceof Frame && arguments[1] instanceof Integer fd ? fd : -1;
         };

@@ -187,6 +187,7 @@ final class Ioas extends IommuObject {
                 area.pin();
             }
             table.put(area);
+            slice.pages().get();
             at += slice.size();
         }
         return first;
@@ -299,6 +300,11 @@ final class Ioas extends IommuObject {
                     : PinPlan.refusal(slices.stream()
                             .map(slice -> new Area(0, slice.size(), place.access(), slice.pages(), slice.start()))
                             .toList());
+        }
+
+        @Override
+        public boolean namedFileIsMemory() {
+            return slices.stream().allMatch(slice -> slice.pages().isMemory(slice.start(), slice.size()));
         }
 
         @Override
@@ -415,6 +421,7 @@ final class Ioas extends IommuObject {
             area.unpin();
         }
         table.replace(area, List.of(left, right));
+        area.pages.get(); // two in place of one
     }
 
     private long remove(List<Area> gone) {
@@ -423,6 +430,7 @@ final class Ioas extends IommuObject {
         if (!pageTables.isEmpty()) {
             gone.forEach(Area::unpin);
         }
+        gone.forEach(area -> area.pages.put());
         return bytes(gone);
     }
 

@@ -42,6 +42,9 @@ final class IommufdFile extends SimFile {
     private record Request(GroupLayout layout, long least, Ioctl ioctl) {}
 
     private static final Map<Integer, Request> REQUESTS = requests();
+    /** What Linux 6.12 does not have. */
+    private static final Map<Integer, Operation> NEWER = Map.of(IOMMU_IOAS_MAP_FILE(), Operation.IOAS_MAP_FILE);
+
     private static final int FIRST_COMMAND = IOMMUFD_CMD_BASE();
     private static final int ACCESS = IOMMU_IOAS_MAP_READABLE() | IOMMU_IOAS_MAP_WRITEABLE();
 
@@ -102,7 +105,7 @@ final class IommufdFile extends SimFile {
         try {
             int command = request & 0xff;
             if (command < FIRST_COMMAND || command > lastCommand()) {
-                return compat.call(caller, request, argument);
+                return unknown(caller, request, argument);
             }
             int size = argument.readInt(0);
             Request known = REQUESTS.get(request);
@@ -113,6 +116,19 @@ final class IommufdFile extends SimFile {
         } finally {
             machine.kernel().unlock();
         }
+    }
+
+    /** A command that is none of an iommufd's, or that this kernel does not have yet. */
+    private int unknown(SimProcess caller, int request, UserMemory argument) {
+        if (NEWER.containsKey(request)) {
+            check(NEWER.get(request), new Facts() {
+                @Override
+                public boolean operationKnown() {
+                    return false;
+                }
+            });
+        }
+        return compat.call(caller, request, argument);
     }
 
     private int lastCommand() {
@@ -249,27 +265,30 @@ final class IommufdFile extends SimFile {
     }
 
     private int mapFile(SimProcess caller, SizedStruct struct) {
-        if (machine.profile().isBefore(KernelProfile.V7_2)) {
-            throw new KernelError(Errno.ENOTTY);
-        }
         MemorySegment map = struct.fields;
         int flags = iommu_ioas_map_file.flags(map);
         supported(knownMapFlags(flags));
         Ioas ioas = iommufd.find(iommu_ioas_map_file.ioas_id(map), Ioas.class);
         SimFile file = caller.files().find(iommu_ioas_map_file.fd(map)).orElse(null);
+        long start = iommu_ioas_map_file.start(map);
         long size = iommu_ioas_map_file.length(map);
-        throw refused(Operation.IOAS_MAP_FILE, new MapRequest(iommu_ioas_map_file.iova(map), size, flags, ioas) {
+        MapRequest request = new MapRequest(iommu_ioas_map_file.iova(map), size, flags, ioas) {
+            @Override
+            public long address() {
+                return start;
+            }
+
             @Override
             public boolean namedFileOpen() {
                 return file != null;
             }
-
-            /** There is none here: no file of the simulated kernel is memory. */
-            @Override
-            public boolean namedFileIsMemory() {
-                return false;
-            }
-        });
+        };
+        check(Operation.IOAS_MAP_FILE, request);
+        // Linux takes a file that is no memory until a device is attached, and refuses to attach it then.
+        List<Ioas.Slice> slices = DmaPages.ofFile(iommufd, caller, file, start, size, access(flags));
+        iommu_ioas_map_file.iova(map, ioas.map(Operation.IOAS_MAP_FILE, request.place(), slices));
+        struct.write();
+        return 0;
     }
 
     private int copy(SimProcess caller, SizedStruct struct) {

@@ -15,22 +15,22 @@ import java.util.Optional;
 final class Memory {
     static final long PAGE = 4096;
 
-    private final Arena arena;
+    private final Arena arena; // null if the memory ends when nobody refers to it
     private final MemorySegment segment;
     private final boolean ram;
     private final long alignment;
     private final Runnable end;
     private final BitSet gone = new BitSet(); // by page; guarded by this
 
-    private Memory(long bytes, boolean ram, long alignment, Runnable end) {
-        this.arena = ram ? Arena.ofShared() : Arena.ofAuto();
+    private Memory(Arena arena, long bytes, boolean ram, long alignment, Runnable end) {
+        this.arena = arena;
         this.ram = ram;
         this.alignment = alignment;
         this.end = end;
         try {
-            this.segment = arena.allocate(bytes, alignment);
+            this.segment = (arena == null ? Arena.ofAuto() : arena).allocate(bytes, alignment);
         } catch (RuntimeException | Error e) {
-            if (ram) {
+            if (arena != null) {
                 arena.close();
             }
             throw e;
@@ -39,7 +39,7 @@ final class Memory {
 
     /** Allocates zeroed memory of a program. */
     static Memory ofProgram(long bytes) {
-        return new Memory(bytes, true, PAGE, () -> {});
+        return new Memory(Arena.ofShared(), bytes, true, PAGE, () -> {});
     }
 
     /**
@@ -49,12 +49,17 @@ final class Memory {
      * @param end what to do when it has all been given back
      */
     static Memory ofHugePages(long bytes, long page, Runnable end) {
-        return new Memory(bytes, true, page, end);
+        return new Memory(Arena.ofShared(), bytes, true, page, end);
     }
 
     /** Allocates the zeroed memory of a BAR. */
     static Memory ofBar(long bytes) {
-        return new Memory(bytes, false, PAGE, () -> {});
+        return new Memory(null, bytes, false, PAGE, () -> {});
+    }
+
+    /** Allocates the zeroed memory of a file. What is mapped of it keeps it, and so does what devices reach. */
+    static Memory ofFile(long bytes, long page) {
+        return new Memory(null, bytes, true, page, () -> {});
     }
 
     /** Is it RAM, which counts when it is pinned? */
@@ -97,7 +102,7 @@ final class Memory {
 
     /** Frees the memory if all of it is gone. */
     synchronized void free() {
-        if (ram && allGone() && arena.scope().isAlive()) {
+        if (arena != null && allGone() && arena.scope().isAlive()) {
             arena.close();
         }
     }

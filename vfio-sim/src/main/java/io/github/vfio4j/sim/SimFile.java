@@ -40,6 +40,16 @@ abstract class SimFile {
         throw new KernelError(Errno.ENODEV);
     }
 
+    /** Gives the file memory up to an end. The kernel's lock is held. */
+    void allocate(long end) {
+        throw new KernelError(Errno.ENODEV);
+    }
+
+    /** Adds F_SEAL_... The kernel's lock is held. */
+    void seal(int seals) {
+        throw new KernelError(Errno.EINVAL);
+    }
+
     /** Lets those who wait in an operation see that their process died. The kernel's lock is held. */
     void wake() {
         // Most operations wait for nobody.

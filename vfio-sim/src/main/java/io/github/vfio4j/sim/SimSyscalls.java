@@ -223,6 +223,34 @@ final class SimSyscalls implements Syscalls {
     }
 
     @Override
+    public int memfdCreate(Frame frame, String name, int flags) {
+        return (int) locked(() -> process.files().add(MemoryFile.create(process.machine(), name, flags)));
+    }
+
+    @Override
+    public int fallocate(Frame frame, int fd, long offset, long length) {
+        return (int) locked(() -> {
+            SimFile file = process.files().get(fd);
+            if (offset < 0 || length <= 0) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            if (offset + length < 0) {
+                throw new KernelError(new Errno(27)); // EFBIG
+            }
+            file.allocate(offset + length);
+            return 0;
+        });
+    }
+
+    @Override
+    public int addSeals(Frame frame, int fd, int seals) {
+        return (int) locked(() -> {
+            process.files().get(fd).seal(seals);
+            return 0;
+        });
+    }
+
+    @Override
     public int eventfd(Frame frame, int initial, int flags) {
         return (int) locked(() -> process.files().add(EventFdFile.open(initial, flags)));
     }

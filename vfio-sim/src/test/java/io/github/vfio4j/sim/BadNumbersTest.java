@@ -11,6 +11,7 @@ import io.github.vfio4j.DeviceRequest;
 import io.github.vfio4j.DirtyBitmap;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.DmaFile;
 import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.GraphicsPlane;
@@ -153,6 +154,7 @@ class BadNumbersTest {
             "Interrupts.get(int)",
             "Interrupts.trigger(int, boolean[])",
             "Ioas.copyAt(long, DmaBuffer, Access)",
+            "Ioas.mapAt(long, DmaFile, Access)",
             "Irq.enable(int, int)",
             "IovaRange.ofBits(int)",
             "PciConfig.capability(int)",
@@ -169,6 +171,8 @@ class BadNumbersTest {
             "RegionInfo.mappable(long, long)",
             "Type1.unmap(long, long)",
             "Vfio.adoptKvmVm(int)",
+            "Vfio.createDmaFile(long)",
+            "Vfio.createDmaFile(long, PageSize)",
             "Vfio.groupMembers(int)",
             "Vfio.openGroup(int)",
             "Vfio.openGroup(int, Path)",
@@ -277,6 +281,10 @@ class BadNumbersTest {
         DmaBuffer buffer = LIVE.the(DmaBuffer.class, LiveHandles.BY_IOMMUFD);
         table.notFound("copying to a misaligned IOVA", () -> ioas.copyAt(FREE + 1, buffer, Access.READ));
         table.notFound("copying to the top", () -> ioas.copyAt(TOP, buffer, Access.READ));
+        DmaFile file = LIVE.the(DmaFile.class, "");
+        table.rule(Rule.IOAS_MAP_IOVA_ALIGNED, "mapping a file at a misaligned IOVA", () -> ioas.mapAt(FREE + 1, file, Access.READ));
+        table.rule(Rule.IOAS_MAP_RANGE, "mapping a file at the top", () -> ioas.mapAt(TOP, file, Access.READ));
+        table.rule(Rule.IOAS_MAP_FILE_LIMIT, "mapping a file at the last byte", () -> ioas.mapAt(-1, file, Access.READ));
         table.notFound("copying to where it is", () -> ioas.copyAt(buffer.iova(), buffer, Access.READ));
         return table.rows;
     }
@@ -498,6 +506,10 @@ class BadNumbersTest {
         table.argument("a range that ends before it starts", () -> new IovaRange(1, 0));
         table.argument("a range that wraps", () -> new IovaRange(TOP, 0));
         Vfio vfio = LIVE.the(Vfio.class, "");
+        for (long bytes : new long[] {0, -1, Long.MIN_VALUE, MOST, MOST / 2 + 1}) {
+            table.argument("a file of %d bytes".formatted(bytes), () -> vfio.createDmaFile(bytes));
+            table.argument("a file of %d bytes in huge pages".formatted(bytes), () -> vfio.createDmaFile(bytes, PageSize.HUGE_2M));
+        }
         for (String address : List.of("", "@", "x".repeat(200), "@" + "x".repeat(200), "a\0b")) {
             table.argument("listening at '%s'".formatted(address.replace('\0', '0')), () -> vfio.listen(address));
             table.argument("connecting to '%s'".formatted(address.replace('\0', '0')), () -> vfio.connect(address));

@@ -191,6 +191,7 @@ final class LiveHandles implements AutoCloseable {
         device.attach(table);
         DmaBuffer buffer = add(BY_IOMMUFD, space.allocate(PAGE, Access.READ_WRITE));
         add(BY_IOMMUFD, table.trackDirtyPages()).read(buffer);
+        add(BY_IOMMUFD, vfio.createDmaFile(PAGE));
     }
 
     private void openAsleep(Vfio vfio) {

@@ -551,8 +551,8 @@ final class Uapi {
         row(
                 V7_2,
                 "IOMMU_IOAS_MAP_FILE iommu_ioas_map_file",
-                not("not yet: what is mapped is memory that the library allocates; tests make the calls that are refused"),
-                linux("IommufdCases#mapFile"));
+                by("Ioas#map Ioas#mapAt"),
+                linux("DmaFileKernelTest IommufdCases#mapFile"));
         row(
                 V6_12,
                 "IOMMU_OPTION iommu_option IOMMU_OPTION_OP_{SET,GET}",

@@ -8,6 +8,7 @@ import io.github.vfio4j.Container;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.DmaFile;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.Handover;
@@ -101,6 +102,7 @@ class WrongOwnerTest {
         all.add(rule(Rule.MAP_ADDRESS_TARGET, "giving the address of another kernel's buffer", () -> type1.giveAddress(buffer)));
         Ioas ioas = LIVE.the(Ioas.class, "");
         all.add(argument("copying another kernel's buffer", () -> ioas.copy(ofIoas, Access.READ)));
+        all.add(argument("mapping another kernel's file", () -> ioas.map(OTHER.the(DmaFile.class, ""), Access.READ)));
         all.add(argument("a page table for another kernel's device", () -> ioas.allocateHwpt(byNode, false)));
         Device own = LIVE.the(Device.class, LiveHandles.BY_IOMMUFD);
         all.add(argument("attaching to another kernel's address space", () -> own.attach(OTHER.the(Ioas.class, ""))));

@@ -52,6 +52,10 @@ final class LinuxSyscalls implements Syscalls {
             function("pread", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle PWRITE =
             function("pwrite", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG));
+    private static final MethodHandle MEMFD_CREATE =
+            function("memfd_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
+    private static final MethodHandle FALLOCATE =
+            function("fallocate", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG));
     private static final MethodHandle EVENTFD =
             function("eventfd", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
     private static final MethodHandle EPOLL_CREATE =
@@ -83,6 +87,7 @@ final class LinuxSyscalls implements Syscalls {
 
     private static final int AT_EACCESS = 0x200; // by the effective ids, as open does
     private static final int F_DUPFD_CLOEXEC = 1030;
+    private static final int F_ADD_SEALS = 1033;
     private static final int AF_UNIX = 1;
     private static final int SOCK_CLOEXEC = 0x80000;
     private static final int SHUT_RDWR = 2;
@@ -232,6 +237,36 @@ final class LinuxSyscalls implements Syscalls {
     public long pwrite(Frame frame, int fd, MemorySegment source, long offset) {
         try {
             long result = (long) PWRITE.invokeExact(frame.errno, fd, source, source.byteSize(), offset);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int memfdCreate(Frame frame, String name, int flags) {
+        try (Arena arena = Arena.ofConfined()) {
+            int result = (int) MEMFD_CREATE.invokeExact(frame.errno, arena.allocateFrom(name), flags);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int fallocate(Frame frame, int fd, long offset, long length) {
+        try {
+            int result = (int) FALLOCATE.invokeExact(frame.errno, fd, 0, offset, length);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int addSeals(Frame frame, int fd, int seals) {
+        try {
+            int result = (int) FCNTL.invokeExact(frame.errno, fd, F_ADD_SEALS, seals);
             return result >= 0 ? result : -errno(frame);
         } catch (Throwable t) {
             throw unexpected(t);

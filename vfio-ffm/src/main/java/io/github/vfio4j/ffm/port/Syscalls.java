@@ -36,6 +36,18 @@ public interface Syscalls {
     int MAP_HUGETLB = 0x40000;
     /** Of mmap: where the flags have the size of huge pages, as a power of two. */
     int MAP_HUGE_SHIFT = 26;
+    /** {@code MFD_CLOEXEC}. */
+    int MFD_CLOEXEC = 1;
+    /** Of memfd_create: huge pages; their size stands where mmap has it. */
+    int MFD_HUGETLB = 4;
+    /** Of memfd_create, since Linux 6.3: memory alone, never a program; the file can be sealed. */
+    int MFD_NOEXEC_SEAL = 8;
+    /** {@code F_SEAL_SEAL}: no more seals. */
+    int F_SEAL_SEAL = 1;
+    /** {@code F_SEAL_SHRINK}. */
+    int F_SEAL_SHRINK = 2;
+    /** {@code F_SEAL_GROW}. */
+    int F_SEAL_GROW = 4;
     /** {@code EFD_CLOEXEC}. */
     int EFD_CLOEXEC = 0x80000;
     /** {@code EFD_NONBLOCK}. */
@@ -207,6 +219,37 @@ public interface Syscalls {
      * @return bytes written or -errno
      */
     long pwrite(Frame frame, int fd, MemorySegment source, long offset);
+
+    /**
+     * memfd_create(2).
+     *
+     * @param frame memory of this call
+     * @param name what people see of it
+     * @param flags {@code MFD_...}
+     * @return a descriptor or -errno
+     */
+    int memfdCreate(Frame frame, String name, int flags);
+
+    /**
+     * fallocate(2) without a mode: the file has memory for all bytes up to here.
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @param offset where to begin
+     * @param length bytes
+     * @return 0 or -errno
+     */
+    int fallocate(Frame frame, int fd, long offset, long length);
+
+    /**
+     * fcntl(2) with {@code F_ADD_SEALS}.
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @param seals {@code F_SEAL_...}
+     * @return 0 or -errno
+     */
+    int addSeals(Frame frame, int fd, int seals);
 
     /**
      * eventfd(2).

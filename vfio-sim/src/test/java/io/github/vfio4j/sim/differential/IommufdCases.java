@@ -19,6 +19,7 @@ final class IommufdCases {
     private static final int EBUSY = 16;
     private static final int EEXIST = 17;
     private static final int ENODEV = 19;
+    private static final int ENOTTY = 25;
     private static final int EINVAL = 22;
     private static final int ENOSPC = 28;
     private static final int EOVERFLOW = 75;
@@ -30,7 +31,7 @@ final class IommufdCases {
     static final int IOMMUFD = 0;
     static final int GROUP = 1;
     static final int DEVICE = 2;
-    private static final int EVENT = 3;
+    static final int EVENT = 3;
     static final int OTHER = 4;
     private static final int OTHER_IOMMUFD = 5;
     private static final int UNSAFE_GROUP = 6;
@@ -54,6 +55,9 @@ final class IommufdCases {
     static final Step[] BOUND = {OPEN_IOMMUFD, OPEN_DEVICE, bind(DEVICE, fd(IOMMUFD)), alloc()};
     static final Step[] ATTACHED = then(BOUND, attach(DEVICE, IOAS));
     static final Step[] MAPPED = then(ATTACHED, map(FIXED | READ_WRITE, 0x10000, 0, 0x2000));
+
+    /** A file of two pages, in the place of an event. */
+    static final Step MEMORY = memfd(EVENT, 0x2000);
 
     /** An address space alone, number 1. */
     static final Step[] ALONE = {OPEN_IOMMUFD, alloc()};
@@ -275,7 +279,15 @@ final class IommufdCases {
         since72(IOAS_MAP_FILE_PERMISSION, EINVAL, then(ALONE, mapFile(FIXED, NOBODY, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_KNOWN, ENOENT, then(ALONE, mapFile(both, NOBODY, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_FD_OPEN, EBADF, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0x1000)));
+        since72(IOAS_MAP_FILE_FD_OPEN, EBADF, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), -2)));
+        since72(IOAS_MAP_FILE_WRAP, EOVERFLOW, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), -0x1000, 0x2000)));
+        since72(IOAS_MAP_SIZE, EINVAL, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0)));
         since72(IOAS_MAP_FILE_FD_KIND, EINVAL, then(ATTACHED, mapFile(both, IOAS, fd(IOMMUFD), 0x1000)));
+        since72(IOAS_MAP_FILE_FD_KIND, EINVAL, then(ATTACHED, MEMORY, mapFile(both, IOAS, fd(EVENT), 0x3000)));
+        since72(IOAS_MAP_OVERLAP, EEXIST, then(MAPPED, mapFile(both, IOAS, fd(IOMMUFD), 0x1000)));
+        since72(IOAS_MAP_ADDRESS_ALIGNED, EINVAL, then(ATTACHED, MEMORY, mapFile(both, IOAS, fd(EVENT), 1, 0x1000)));
+        RuleCases.calls(
+                IOMMUFD_OPERATION_KNOWN, ABSENT, ENOTTY, ABSENT, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0x1000)));
 
         calls(IOAS_UNMAP_KNOWN, ENOENT, then(ALONE, unmap(NOBODY, 0x10000, 0x1000)));
         calls(IOAS_UNMAP_KNOWN, ENOENT, then(ALONE, unmap(NOBODY, -1, 0x1000)));
@@ -430,8 +442,14 @@ final class IommufdCases {
     }
 
     static Step mapFile(int flags, int ioas, Field file, long size) {
+        return mapFile(flags, ioas, file, 0, size);
+    }
+
+    static Step mapFile(int flags, int ioas, Field file, long start, long size) {
         return ioctl(
-                IOMMUFD, IOMMU_IOAS_MAP_FILE(), u32(40), u32(flags), u32(ioas), file, u64(0), u64(size), u64(0x10000));
+                IOMMUFD,
+                IOMMU_IOAS_MAP_FILE(),
+                u32(40), u32(flags), u32(ioas), file, u64(start), u64(size), u64(0x10000));
     }
 
     static Step copy(int flags, long to, long from, long size) {

@@ -192,6 +192,26 @@ class IommufdOnLinux extends DifferentialCase {
     }
 
     @Test
+    void filesAreMappedLikeTheProgramsMemory() {
+        agree(then(
+                ATTACHED,
+                MEMORY,
+                mapFile(FIXED | READ_WRITE, IOAS, fd(EVENT), 0, 0x2000),
+                mapFile(READ_WRITE, IOAS, fd(EVENT), 0x1000, 0x1000),
+                mapFile(READABLE, IOAS, fd(EVENT), 0, 0x2000),
+                copy(FIXED | READ_WRITE, 0x40000, 0x11000, 0x1000),
+                close(EVENT),
+                unmap(IOAS, 0x40000, 0x1000),
+                unmap(IOAS, 0, -1)));
+        agree(then(
+                ALONE,
+                MEMORY,
+                mapFile(FIXED | READ_WRITE, 1, fd(EVENT), 1, 0x1ffe),
+                mapFile(READ_WRITE, 1, fd(EVENT), 0x123, 0x1000),
+                unmap(1, 0, -1)));
+    }
+
+    @Test
     void aStructIsAsLongAsTheProgramSays() {
         agree(
                 OPEN_IOMMUFD,

@@ -314,6 +314,28 @@ sealed interface Step extends Serializable {
         }
     }
 
+    /** memfd_create, and memory for it. */
+    record Memfd(int into, long bytes) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            int fd = side.calls.memfdCreate(side.frame, "vfio4j", Syscalls.MFD_CLOEXEC);
+            if (fd >= 0 && side.calls.fallocate(side.frame, fd, 0, bytes) < 0) {
+                throw new AssertionError("no memory");
+            }
+            return side.opened(into, fd);
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "memfd(%d, 0x%xL)".formatted(into, bytes);
+        }
+    }
+
     /** KVM_CREATE_VM. */
     record MakeVm(int into, int kvm) implements Step {
         @Override
@@ -565,6 +587,10 @@ sealed interface Step extends Serializable {
 
     static Step eventfd(int into, int initial, int flags) {
         return new Event(into, initial, flags);
+    }
+
+    static Step memfd(int into, long bytes) {
+        return new Memfd(into, bytes);
     }
 
     static Step makeVm(int into, int kvm) {

@@ -192,6 +192,27 @@ final class Recorder implements Syscalls {
     }
 
     @Override
+    public int memfdCreate(Frame frame, String name, int flags) {
+        calls.incrementAndGet();
+        change("memfd_create()");
+        return kernel.memfdCreate(frame, name, flags);
+    }
+
+    @Override
+    public int fallocate(Frame frame, int fd, long offset, long length) {
+        calls.incrementAndGet();
+        change("fallocate(" + fd + ")");
+        return kernel.fallocate(frame, fd, offset, length);
+    }
+
+    @Override
+    public int addSeals(Frame frame, int fd, int seals) {
+        calls.incrementAndGet();
+        change("seal(" + fd + ")");
+        return kernel.addSeals(frame, fd, seals);
+    }
+
+    @Override
     public int eventfd(Frame frame, int initial, int flags) {
         calls.incrementAndGet();
         change("eventfd()");
