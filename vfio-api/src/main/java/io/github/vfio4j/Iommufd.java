@@ -8,6 +8,7 @@ import io.github.vfio4j.spi.OpenGroups;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
@@ -171,6 +172,71 @@ public final class Iommufd implements AutoCloseable {
             spaces.add(ioas);
             vfio.opened(ioas);
             return ioas;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Asks which address space the calls of a container use, if a program makes such on this iommufd
+     * ({@code IOMMU_VFIO_IOAS_GET}). This library does not: {@link Vfio#openIommufdContainer} has an iommufd of its own. But
+     * a program that was given this one by {@link Handover#send(Iommufd)} may.
+     *
+     * @return the address space; empty if there is none, or one that another process made
+     * @throws RuleViolation if this is closed
+     */
+    public Optional<Ioas> containerIoas() {
+        lock.lock();
+        try {
+            checkOpen(Operation.IOMMU_VFIO_IOAS);
+            OptionalInt id = port.containerIoas();
+            return spaces.stream()
+                    .filter(ioas -> id.isPresent() && ioas.id == id.getAsInt())
+                    .findFirst();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Chooses the address space that the calls of a container use ({@code IOMMU_VFIO_IOAS_SET}); see
+     * {@link #containerIoas}. Without one the kernel makes one when a group is attached. What such a program maps there this
+     * library does not know.
+     *
+     * @param ioas the address space
+     * @throws RuleViolation if this or the address space is closed
+     * @throws IllegalArgumentException if the address space is another iommufd's
+     */
+    public void chooseContainerIoas(Ioas ioas) {
+        Objects.requireNonNull(ioas, "ioas");
+        if (ioas.iommufd() != this) {
+            throw new IllegalArgumentException("the address space is another iommufd's");
+        }
+        lock.lock();
+        try {
+            checkOpen(Operation.IOMMU_VFIO_IOAS);
+            Rule.check(vfio.contract(), Operation.IOMMU_VFIO_IOAS, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !ioas.closed();
+                }
+            });
+            port.containerIoas(ioas.id);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Has the calls of a container use no address space ({@code IOMMU_VFIO_IOAS_CLEAR}); see {@link #containerIoas}.
+     *
+     * @throws RuleViolation if this is closed
+     */
+    public void clearContainerIoas() {
+        lock.lock();
+        try {
+            checkOpen(Operation.IOMMU_VFIO_IOAS);
+            port.clearContainerIoas();
         } finally {
             lock.unlock();
         }

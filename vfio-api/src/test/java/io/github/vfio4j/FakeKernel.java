@@ -504,6 +504,21 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
+        public OptionalInt containerIoas() {
+            return OptionalInt.empty();
+        }
+
+        @Override
+        public void containerIoas(int ioas) {
+            called(Operation.IOMMU_VFIO_IOAS, "container ioas " + ioas);
+        }
+
+        @Override
+        public void clearContainerIoas() {
+            called(Operation.IOMMU_VFIO_IOAS, "no container ioas");
+        }
+
+        @Override
         public long option(int option, int object) {
             return 1;
         }

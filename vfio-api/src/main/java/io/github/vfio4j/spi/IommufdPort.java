@@ -5,6 +5,7 @@ import io.github.vfio4j.IoasInfo;
 import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.IovaRange;
 import java.util.List;
+import java.util.OptionalInt;
 
 /** An open iommufd ({@code /dev/iommu}). Its objects have numbers. */
 public interface IommufdPort extends AutoCloseable {
@@ -136,6 +137,23 @@ public interface IommufdPort extends AutoCloseable {
      * @param value the value
      */
     void option(int option, int object, long value);
+
+    /**
+     * {@code IOMMU_VFIO_IOAS}, to ask.
+     *
+     * @return the address space that the calls of a container use; empty if there is none
+     */
+    OptionalInt containerIoas();
+
+    /**
+     * {@code IOMMU_VFIO_IOAS}, to choose.
+     *
+     * @param ioas the address space that the calls of a container use
+     */
+    void containerIoas(int ioas);
+
+    /** {@code IOMMU_VFIO_IOAS}, to have none. */
+    void clearContainerIoas();
 
     /** Closes the file once no call uses it any more. Does nothing when it is closed. */
     @Override

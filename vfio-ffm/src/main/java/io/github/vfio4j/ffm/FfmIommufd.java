@@ -8,6 +8,7 @@ import io.github.vfio4j.IoasInfo;
 import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Operation;
+import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.gen.iommu_destroy;
 import io.github.vfio4j.ffm.gen.iommu_hw_info;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_alloc;
@@ -22,6 +23,7 @@ import io.github.vfio4j.ffm.gen.iommu_ioas_map_file;
 import io.github.vfio4j.ffm.gen.iommu_ioas_unmap;
 import io.github.vfio4j.ffm.gen.iommu_iova_range;
 import io.github.vfio4j.ffm.gen.iommu_option;
+import io.github.vfio4j.ffm.gen.iommu_vfio_ioas;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.spi.DmaFilePort;
 import io.github.vfio4j.spi.IommufdPort;
@@ -31,6 +33,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 
 /** An iommufd and its ioctls. The argument structs have no room for later fields, so their size is what is known here. */
 final class FfmIommufd implements IommufdPort {
@@ -319,6 +322,44 @@ final class FfmIommufd implements IommufdPort {
             iommu_option.val64(frame.arg, value);
             fd.ioctl(Operation.IOMMU_OPTION, frame, IOMMU_OPTION());
             return iommu_option.val64(frame.arg);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    // ---- in place of a container
+
+    @Override
+    public OptionalInt containerIoas() {
+        try {
+            return OptionalInt.of(containerIoas(IOMMU_VFIO_IOAS_GET(), 0));
+        } catch (VfioException e) {
+            if (e.errno().equals(Errno.ENODEV)) {
+                return OptionalInt.empty();
+            }
+            throw e;
+        }
+    }
+
+    @Override
+    public void containerIoas(int ioas) {
+        containerIoas(IOMMU_VFIO_IOAS_SET(), ioas);
+    }
+
+    @Override
+    public void clearContainerIoas() {
+        containerIoas(IOMMU_VFIO_IOAS_CLEAR(), 0);
+    }
+
+    private int containerIoas(int what, int ioas) {
+        Frame frame = fd.begin(Operation.IOMMU_VFIO_IOAS);
+        try {
+            iommu_vfio_ioas.size(frame.arg, (int) iommu_vfio_ioas.sizeof());
+            iommu_vfio_ioas.ioas_id(frame.arg, ioas);
+            iommu_vfio_ioas.op(frame.arg, (short) what);
+            iommu_vfio_ioas.__reserved(frame.arg, (short) 0);
+            fd.ioctl(Operation.IOMMU_VFIO_IOAS, frame, IOMMU_VFIO_IOAS());
+            return iommu_vfio_ioas.ioas_id(frame.arg);
         } finally {
             fd.end(frame);
         }

@@ -567,8 +567,8 @@ final class Uapi {
         row(
                 V6_12,
                 "IOMMU_VFIO_IOAS iommu_vfio_ioas IOMMU_VFIO_IOAS_{GET,SET,CLEAR}",
-                not("the iommufd of `Vfio#openIommufdContainer` has the one address space that the kernel makes for it"),
-                linux("IommufdCases#vfioIoas IommufdOnLinux#anAddressSpaceOfAContainerIsChosen"));
+                by("Iommufd#containerIoas Iommufd#chooseContainerIoas Iommufd#clearContainerIoas"),
+                linux("IommufdKernelTest IommufdCases#vfioIoas IommufdOnLinux#anAddressSpaceOfAContainerIsChosen"));
         row(
                 V6_12,
                 "IOMMU_HWPT_ALLOC iommu_hwpt_alloc IOMMU_HWPT_DATA_NONE",

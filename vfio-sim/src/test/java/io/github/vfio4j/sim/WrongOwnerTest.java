@@ -148,6 +148,8 @@ class WrongOwnerTest {
         Device byNode = LIVE.the(Device.class, LiveHandles.BY_IOMMUFD);
         Device byGroup = LIVE.the(Device.class, LiveHandles.BY_GROUP);
         all.add(argument("attaching to another iommufd's address space", () -> byNode.attach(second)));
+        all.add(argument("another iommufd's address space for containers", () -> LIVE.the(Iommufd.class, "")
+                .chooseContainerIoas(second)));
         all.add(argument("a page table for another iommufd's device", () -> second.allocateHwpt(byNode, false)));
         all.add(argument("a page table for a group's device", () -> ioas.allocateHwpt(byGroup, false)));
         Region region = byNode.region(0);

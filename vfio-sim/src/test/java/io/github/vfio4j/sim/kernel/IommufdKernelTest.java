@@ -260,6 +260,24 @@ class IommufdKernelTest extends KernelTest {
         ioas.useHugePages(true);
     }
 
+    @Test
+    void theAddressSpaceOfContainersIsChosen() {
+        assertThat(iommufd.containerIoas()).isEmpty();
+        Ioas ioas = iommufd.allocateIoas();
+        Ioas other = iommufd.allocateIoas();
+        iommufd.chooseContainerIoas(ioas);
+        iommufd.chooseContainerIoas(other);
+        assertThat(iommufd.containerIoas()).contains(other);
+        other.close();
+        assertThat(iommufd.containerIoas()).isEmpty();
+        assertRefused(Rule.HANDLE_OPEN, () -> iommufd.chooseContainerIoas(other));
+        iommufd.chooseContainerIoas(ioas);
+        iommufd.clearContainerIoas();
+        assertThat(iommufd.containerIoas()).isEmpty();
+        Ioas foreign = vfio.openIommufd().allocateIoas();
+        assertThatThrownBy(() -> iommufd.chooseContainerIoas(foreign)).isInstanceOf(IllegalArgumentException.class);
+    }
+
     // ---- page tables of the hardware
 
     @Test
