@@ -282,7 +282,7 @@ public final class Container implements AutoCloseable {
                 group.lock.lock();
                 try {
                     teardown.step(group::closeDevices);
-                    teardown.step(() -> group.dropKvm(null));
+                    teardown.step(() -> group.users.dropKvm(null));
                     teardown.step(() -> leave(group));
                 } finally {
                     group.lock.unlock();
@@ -338,7 +338,7 @@ public final class Container implements AutoCloseable {
 
     /** Takes a group out as part of a close: nothing is refused for order. Locks of both are held. */
     private void leave(Group group) {
-        if (group.heldByPeer()) {
+        if (group.users.heldByPeer()) {
             abandon(group);
             return;
         }

@@ -197,7 +197,8 @@ public final class Device implements AutoCloseable {
         }
     }
 
-    private Iommufd iommufd() {
+    /** Returns what it is bound to. */
+    Iommufd iommufd() {
         if (iommufd == null) {
             throw new UnsupportedOperationException(name
                     + " was opened through its group: the container has the address space; open the device through an"
@@ -546,10 +547,11 @@ public final class Device implements AutoCloseable {
             ioEventFds.clear();
             unmap(teardown);
             if (group != null) {
-                teardown.step(() -> group.dropKvm(this));
+                teardown.step(() -> group.users.dropKvm(this));
             }
             if (iommufd != null) {
-                teardown.step(() -> iommufd.detach(this));
+                teardown.step(() -> iommufd.users.dropKvm(this));
+                teardown.step(() -> iommufd.leave(this));
             }
             port.close();
             if (iommufd != null) {
@@ -811,12 +813,8 @@ public final class Device implements AutoCloseable {
         }
     }
 
-    /** Returns the group that it was opened through. */
+    /** Returns the group that it was opened through. One that was opened by its own node has {@link #iommufd()}. */
     Group group() {
-        if (iommufd != null) {
-            throw new UnsupportedOperationException(
-                    name + " was opened by its own node: open it through its group to share it");
-        }
         if (group == null) {
             throw new IllegalArgumentException(name + " belongs to the process that handed it over");
         }

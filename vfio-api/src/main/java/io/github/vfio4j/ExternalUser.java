@@ -1,23 +1,27 @@
 package io.github.vfio4j;
 
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Somebody outside who uses a group or one of its devices: KVM or another process. While it is registered, it counts
- * like an open device of the group: the group cannot be {@linkplain Container#detach detached} (under
+ * Somebody outside who uses a group or a device: KVM or another process. While it is registered, it counts like an open
+ * device of the group: the group cannot be {@linkplain Container#detach detached} (under
  * {@link Contract#STRICT}; Linux itself would let it pass).
  *
  * <p>An open group by itself protects nothing. So under {@link Contract#STRICT} an external user is only taken of a group
  * that is in a container with an IOMMU and is viable. The kernel is asked for the latter ({@code VFIO_GROUP_GET_STATUS}).
+ * A device that was opened by its own node is protected from the moment on that it is bound to its {@link Iommufd}.
  *
  * <p>It can be released in every state of the group and the device, in any order, from any thread, and twice.
  */
 public abstract sealed class ExternalUser implements AutoCloseable permits KvmUser, PeerUser {
-    private final Group group;
+    private final ExternalUsers users; // where it is registered
+    private final Group group; // null for a device that was opened by its own node
     private final Device device; // null for the group itself
-    private volatile boolean released; // written under the group's lock
+    private volatile boolean released; // written under the users' lock
 
-    ExternalUser(Group group, Device device) {
+    ExternalUser(ExternalUsers users, Group group, Device device) {
+        this.users = users;
         this.group = group;
         this.device = device;
     }
@@ -25,10 +29,10 @@ public abstract sealed class ExternalUser implements AutoCloseable permits KvmUs
     /**
      * Returns the group that is used, as a whole or through its device.
      *
-     * @return the group
+     * @return the group; empty if it is a device that was opened by its own node
      */
-    public final Group group() {
-        return group;
+    public final Optional<Group> group() {
+        return Optional.ofNullable(group);
     }
 
     /**
@@ -55,14 +59,14 @@ public abstract sealed class ExternalUser implements AutoCloseable permits KvmUs
      * @throws VfioException if the kernel refuses; the user then stays registered
      */
     public final void release() {
-        group.lock.lock();
+        users.lock.lock();
         try {
             if (!released) {
                 end();
                 gone();
             }
         } finally {
-            group.lock.unlock();
+            users.lock.unlock();
         }
     }
 
@@ -72,7 +76,7 @@ public abstract sealed class ExternalUser implements AutoCloseable permits KvmUs
         release();
     }
 
-    /** Ends the use because what is used is closing. The group's lock is held. */
+    /** Ends the use because what is used is closing. The users' lock is held. */
     final void drop() {
         if (!released) {
             try {
@@ -83,17 +87,22 @@ public abstract sealed class ExternalUser implements AutoCloseable permits KvmUs
         }
     }
 
+    /** The lock under which it is released. */
+    final ReentrantLock lock() {
+        return users.lock;
+    }
+
     /** Is it this very file that is used? */
     final boolean uses(Group itsGroup, Device itsDevice) {
         return group == itsGroup && device == itsDevice;
     }
 
-    /** Takes the file from the user, as far as that can be done. The group's lock is held. */
+    /** Takes the file from the user, as far as that can be done. The users' lock is held. */
     abstract void end();
 
     private void gone() {
         released = true;
-        group.remove(this);
+        users.remove(this);
     }
 
     /** Names the user and what it uses. */

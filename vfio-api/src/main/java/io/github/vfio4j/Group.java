@@ -3,7 +3,6 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.Kernel;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.locks.ReentrantLock;
@@ -19,14 +18,13 @@ public final class Group implements AutoCloseable {
     final ReentrantLock lock;
     final OpenDevices devices;
     final GroupPort port;
+    final ExternalUsers users;
     /** Written under the locks of the container and of this group. */
     volatile Container container;
 
     private final Vfio vfio;
     private final int number;
     private final boolean translated;
-    // Guarded by lock; oldest first.
-    private final List<ExternalUser> externalUsers = new ArrayList<>();
     /** It may be in a container of the kernel's that no handle of this process stands for. Guarded by lock. */
     private boolean lost;
 
@@ -39,6 +37,7 @@ public final class Group implements AutoCloseable {
         this.port = port;
         this.devices = new OpenDevices(vfio);
         this.lock = devices.lock;
+        this.users = new ExternalUsers(lock);
     }
 
     /** Makes a group of a file that another process opened, unless this process has the group open besides. */
@@ -135,12 +134,7 @@ public final class Group implements AutoCloseable {
      * @return a snapshot of those that are registered, oldest first
      */
     public List<ExternalUser> externalUsers() {
-        lock.lock();
-        try {
-            return List.copyOf(externalUsers);
-        } finally {
-            lock.unlock();
-        }
+        return users.all();
     }
 
     /**
@@ -191,7 +185,7 @@ public final class Group implements AutoCloseable {
         closed = true;
         Teardown teardown = new Teardown();
         teardown.step(this::closeDevices);
-        teardown.step(() -> dropKvm(null));
+        teardown.step(() -> users.dropKvm(null));
         if (container != null) {
             teardown.step(() -> container.loseGroup(this));
         }
@@ -247,32 +241,6 @@ public final class Group implements AutoCloseable {
             }
             throw e;
         }
-    }
-
-    /** The lock is held. */
-    void add(ExternalUser user) {
-        externalUsers.add(user);
-    }
-
-    /** The lock is held. */
-    void remove(ExternalUser user) {
-        externalUsers.remove(user);
-    }
-
-    /** Takes a device, or the group itself (null), from KVM: it cannot be done once the file is closed. The lock is held. */
-    void dropKvm(Device device) {
-        Teardown teardown = new Teardown();
-        for (ExternalUser user : List.copyOf(externalUsers).reversed()) {
-            if (user instanceof KvmUser && user.uses(this, device)) {
-                teardown.step(user::drop);
-            }
-        }
-        teardown.finish();
-    }
-
-    /** Has another process a file of the group or its devices? The lock is held. */
-    boolean heldByPeer() {
-        return externalUsers.stream().anyMatch(PeerUser.class::isInstance);
     }
 
     /** It left its container's handle and may still be in the kernel's container. The lock is held. */

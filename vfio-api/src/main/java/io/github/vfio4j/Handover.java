@@ -44,7 +44,8 @@ public final class Handover implements AutoCloseable {
     }
 
     /**
-     * Hands a device over ({@code sendmsg}), as {@link #send(Group)}.
+     * Hands a device over ({@code sendmsg}), as {@link #send(Group)}. Of one that was opened by its own node the other
+     * process gets the file with its binding: it reaches what the device reaches.
      *
      * @param device an open device that this process opened
      * @return the other process's use of it, registered until you release it
@@ -54,13 +55,33 @@ public final class Handover implements AutoCloseable {
      */
     public PeerUser send(Device device) {
         Objects.requireNonNull(device, "device");
-        return send(device.group(), device);
+        return device.openedBy() == OpenedBy.CDEV ? sendByNode(device) : send(device.group(), device);
+    }
+
+    private PeerUser sendByNode(Device device) {
+        checkSameKernel(device.vfio());
+        checkOpen(Operation.HANDOVER_SEND);
+        Iommufd iommufd = device.iommufd();
+        iommufd.lock.lock();
+        try {
+            device.checkOpen(Operation.HANDOVER_SEND);
+            port.send(device.port(), device.name());
+            PeerUser user = new PeerUser(peer, iommufd.users, null, device);
+            iommufd.users.add(user);
+            return user;
+        } finally {
+            iommufd.lock.unlock();
+        }
+    }
+
+    private void checkSameKernel(Vfio other) {
+        if (other.kernel() != vfio.kernel()) {
+            throw new IllegalArgumentException("the connection and what it is to carry are of different kernels");
+        }
     }
 
     private PeerUser send(Group group, Device device) {
-        if (group.vfio().kernel() != vfio.kernel()) {
-            throw new IllegalArgumentException("the connection and the group are of different kernels");
-        }
+        checkSameKernel(group.vfio());
         checkOpen(Operation.HANDOVER_SEND);
         return group.locked(() -> {
             group.checkExternalUser(Operation.HANDOVER_SEND, device);
@@ -69,8 +90,8 @@ public final class Handover implements AutoCloseable {
             } else {
                 port.send(device.port(), device.name());
             }
-            PeerUser user = new PeerUser(peer, group, device);
-            group.add(user);
+            PeerUser user = new PeerUser(peer, group.users, group, device);
+            group.users.add(user);
             return user;
         });
     }

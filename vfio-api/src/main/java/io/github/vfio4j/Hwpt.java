@@ -67,7 +67,9 @@ public final class Hwpt implements PageTable, AutoCloseable {
             ioas.lock.unlock();
             Teardown teardown = new Teardown();
             teardown.step(() -> iommufd.detachFrom(this::equals));
-            teardown.step(() -> iommufd.port.destroy(id));
+            if (!iommufd.isShared()) { // else it stays in the kernel for other processes' devices
+                teardown.step(() -> iommufd.port.destroy(id));
+            }
             ioas.forget(this);
             teardown.finish();
         } finally {

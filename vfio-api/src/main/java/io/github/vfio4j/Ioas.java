@@ -326,7 +326,10 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
             Teardown teardown = new Teardown();
             teardown.step(() -> iommufd.detachFrom(table -> table.ioas() == this));
             List.copyOf(pageTables).reversed().forEach(hwpt -> teardown.step(hwpt::close));
-            if (teardown.step(() -> iommufd.port.destroy(id))) {
+            if (iommufd.isShared()) { // it stays in the kernel for other processes' devices
+                teardown.step(this::release);
+                iommufd.forget(this);
+            } else if (teardown.step(() -> iommufd.port.destroy(id))) {
                 dropped(teardown);
             } else {
                 teardown.step(this::release);

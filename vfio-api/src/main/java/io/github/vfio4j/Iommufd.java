@@ -26,6 +26,7 @@ public final class Iommufd implements AutoCloseable {
     final ReentrantLock lock;
     final OpenDevices devices;
     final IommufdPort port;
+    final ExternalUsers users; // of its devices
 
     private final Vfio vfio;
     private final List<Ioas> spaces = new ArrayList<>(); // guarded by lock; oldest first
@@ -37,6 +38,16 @@ public final class Iommufd implements AutoCloseable {
         this.port = port;
         this.devices = new OpenDevices(vfio);
         this.lock = devices.lock;
+        this.users = new ExternalUsers(lock);
+    }
+
+    /**
+     * Lists the users of its devices outside this process's VFIO: KVM, other processes.
+     *
+     * @return a snapshot of those that are registered, oldest first
+     */
+    public List<ExternalUser> externalUsers() {
+        return users.all();
     }
 
     /**
@@ -289,6 +300,9 @@ public final class Iommufd implements AutoCloseable {
     /**
      * Closes the iommufd and all it owns: the devices, the address spaces with all mappings, then the file. Idempotent.
      *
+     * <p>While a {@link PeerUser} of a device is registered, nothing is detached and the address spaces stay in the kernel;
+     * only this process's mappings end.
+     *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
     @Override
@@ -369,12 +383,26 @@ public final class Iommufd implements AutoCloseable {
         }
     }
 
+    /** Has another process a device? Then closing takes nothing from it. */
+    boolean isShared() {
+        return users.heldByPeer();
+    }
+
+    /** A device is closing, or what it is attached to. */
+    void leave(Device device) {
+        if (isShared()) {
+            device.attachedTo(null);
+        } else {
+            detach(device);
+        }
+    }
+
     /** Detaches all devices from some page tables. */
     void detachFrom(Predicate<PageTable> which) {
         Teardown teardown = new Teardown();
         devices.all().stream()
                 .filter(device -> device.attachedTo() != null && which.test(device.attachedTo()))
-                .forEach(device -> teardown.step(() -> detach(device)));
+                .forEach(device -> teardown.step(() -> leave(device)));
         teardown.finish();
     }
 

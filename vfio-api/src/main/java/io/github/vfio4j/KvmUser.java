@@ -9,8 +9,8 @@ package io.github.vfio4j;
 public final class KvmUser extends ExternalUser {
     private final KvmVm vm;
 
-    KvmUser(KvmVm vm, Group group, Device device) {
-        super(group, device);
+    KvmUser(KvmVm vm, ExternalUsers users, Group group, Device device) {
+        super(users, group, device);
         this.vm = vm;
     }
 

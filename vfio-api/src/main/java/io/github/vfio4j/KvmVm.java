@@ -20,7 +20,7 @@ import java.util.concurrent.locks.ReentrantLock;
 public final class KvmVm implements AutoCloseable {
     private final Vfio vfio;
     private final KvmPort port;
-    /** Taken under a group's lock; nothing else is taken under it. */
+    /** Taken under a group's or an iommufd's lock; nothing else is taken under it. */
     private final ReentrantLock lock = new ReentrantLock();
     // Guarded by lock; oldest first.
     private final List<KvmUser> users = new ArrayList<>();
@@ -47,7 +47,8 @@ public final class KvmVm implements AutoCloseable {
 
     /**
      * Gives KVM a device ({@code KVM_DEV_VFIO_FILE_ADD}). For a device that was opened through its group it is the group
-     * that matters to KVM.
+     * that matters to KVM. One that was opened by its own node KVM knows by its file; it is bound already, so a driver that
+     * needs the virtual machine does not get it.
      *
      * @param device an open device that this process opened
      * @return KVM's use of it
@@ -57,47 +58,68 @@ public final class KvmVm implements AutoCloseable {
      */
     public KvmUser add(Device device) {
         Objects.requireNonNull(device, "device");
-        return add(device.group(), device);
+        return device.openedBy() == OpenedBy.CDEV ? addByNode(device) : add(device.group(), device);
+    }
+
+    private KvmUser addByNode(Device device) {
+        checkSameKernel(device.vfio());
+        Iommufd iommufd = device.iommufd();
+        iommufd.lock.lock();
+        try {
+            device.checkOpen(Operation.KVM_FILE_ADD);
+            return add(iommufd.users, null, device);
+        } finally {
+            iommufd.lock.unlock();
+        }
     }
 
     private KvmUser add(Group group, Device device) {
-        if (group.vfio().kernel() != vfio.kernel()) {
-            throw new IllegalArgumentException("the virtual machine and the group are of different kernels");
-        }
+        checkSameKernel(group.vfio());
         if (closed) { // before the group is asked for its status
             throw new RuleViolation(Rule.HANDLE_OPEN, Operation.KVM_FILE_ADD, "");
         }
         return group.locked(() -> {
             group.checkExternalUser(Operation.KVM_FILE_ADD, device);
-            lock.lock();
-            try {
-                Rule.check(vfio.contract(), Operation.KVM_FILE_ADD, new Facts() {
-                    @Override
-                    public boolean handleOpen() {
-                        return !closed;
-                    }
-
-                    @Override
-                    public boolean kvmHasFile() {
-                        return users.stream().anyMatch(user -> user.uses(group, device));
-                    }
-                });
-                if (device == null) {
-                    port.add(group.port);
-                } else {
-                    port.add(device.port());
-                }
-                KvmUser user = new KvmUser(this, group, device);
-                users.add(user);
-                group.add(user);
-                return user;
-            } finally {
-                lock.unlock();
-            }
+            return add(group.users, group, device);
         });
     }
 
-    /** The lock of the user's group is held. */
+    private void checkSameKernel(Vfio other) {
+        if (other.kernel() != vfio.kernel()) {
+            throw new IllegalArgumentException("the virtual machine and what it is given are of different kernels");
+        }
+    }
+
+    /** The registry's lock is held. */
+    private KvmUser add(ExternalUsers registry, Group group, Device device) {
+        lock.lock();
+        try {
+            Rule.check(vfio.contract(), Operation.KVM_FILE_ADD, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !closed;
+                }
+
+                @Override
+                public boolean kvmHasFile() {
+                    return users.stream().anyMatch(user -> user.uses(group, device));
+                }
+            });
+            if (device == null) {
+                port.add(group.port);
+            } else {
+                port.add(device.port());
+            }
+            KvmUser user = new KvmUser(this, registry, group, device);
+            users.add(user);
+            registry.add(user);
+            return user;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The lock of the user's registry is held. */
     void remove(KvmUser user) {
         lock.lock();
         try {
@@ -105,7 +127,7 @@ public final class KvmVm implements AutoCloseable {
                 if (user.device().isPresent()) {
                     port.remove(user.device().get().port());
                 } else {
-                    port.remove(user.group().port);
+                    port.remove(user.group().orElseThrow().port);
                 }
             } catch (VfioException e) {
                 if (!e.errno().equals(Errno.ENOENT)) { // somebody else took it from KVM: done all the same
@@ -154,11 +176,11 @@ public final class KvmVm implements AutoCloseable {
         }
         Teardown teardown = new Teardown();
         for (KvmUser user : last) {
-            user.group().lock.lock();
+            user.lock().lock();
             try {
                 teardown.step(user::drop);
             } finally {
-                user.group().lock.unlock();
+                user.lock().unlock();
             }
         }
         port.close();

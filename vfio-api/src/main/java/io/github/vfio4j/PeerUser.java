@@ -7,13 +7,15 @@ package io.github.vfio4j;
  *
  * <p>Closing the group or the container while such a user is registered leaves the group in the kernel's container, so
  * that the other process keeps the protection of the IOMMU; what this process mapped is unmapped. The group can be opened
- * again when the other process has closed its copy, and its device files.
+ * again when the other process has closed its copy, and its device files. Likewise closing a device that was opened by its
+ * own node, its address space or its iommufd, while such a user of a device of that iommufd is registered: nothing is
+ * detached, the address space stays in the kernel, and what this process mapped is unmapped.
  */
 public final class PeerUser extends ExternalUser {
     private final String peer;
 
-    PeerUser(String peer, Group group, Device device) {
-        super(group, device);
+    PeerUser(String peer, ExternalUsers users, Group group, Device device) {
+        super(users, group, device);
         this.peer = peer;
     }
 

@@ -108,6 +108,9 @@ class WrongOwnerTest {
         all.add(argument("attaching to another kernel's address space", () -> own.attach(OTHER.the(Ioas.class, ""))));
         all.add(argument("adding another kernel's group to a virtual machine", () -> LIVE.the(KvmVm.class, "").add(group)));
         all.add(argument("adding another kernel's device to a virtual machine", () -> LIVE.the(KvmVm.class, "").add(device)));
+        all.add(argument("adding another kernel's device by its own node to a virtual machine", () -> LIVE.the(KvmVm.class, "")
+                .add(byNode)));
+        all.add(argument("sending another kernel's device by its own node", () -> LIVE.the(Handover.class, "").send(byNode)));
         all.add(argument("sending another kernel's group", () -> LIVE.the(Handover.class, "").send(group)));
         all.add(argument("sending another kernel's device", () -> LIVE.the(Handover.class, "").send(device)));
         all.add(argument("waiting for another kernel's interrupt", () -> LIVE.the(Waiter.class, "").add(interrupt)));

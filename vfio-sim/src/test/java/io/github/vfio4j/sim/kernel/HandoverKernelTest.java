@@ -9,11 +9,14 @@ import io.github.vfio4j.Access;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.Device;
+import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.Handover;
 import io.github.vfio4j.HandoverListener;
+import io.github.vfio4j.Ioas;
 import io.github.vfio4j.IommuType;
+import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.PeerUser;
@@ -26,10 +29,12 @@ import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
 /** Groups and devices that go to another process. */
@@ -108,6 +113,39 @@ class HandoverKernelTest extends KernelTest {
             assertThat(peer.ask("close-device")).isEqualTo("done");
             user.release(); // it has closed it
             loner.container().detach(loner.group());
+        }
+    }
+
+    @Test
+    void anotherProcessKeepsADeviceByItsOwnNodeWhenThisOneClosesAll() {
+        Assumptions.assumeTrue(machine.hasIommufd(), "this kernel has no iommufd");
+        try (MachineUnderTest.Peer peer = machine.startPeer()) {
+            Handover connection = connect(peer);
+            Iommufd iommufd = vfio.openIommufd();
+            Device device = iommufd.openDevice(machine.loner());
+            Ioas ioas = iommufd.allocateIoas();
+            device.attach(ioas);
+            DmaBuffer buffer = ioas.allocateAt(0x100000, 8192, Access.READ_WRITE);
+            buffer.segment().set(ValueLayout.JAVA_LONG, 0, 42);
+            PeerUser user = connection.send(device);
+            assertThat(user.group()).isEmpty();
+            assertThat(iommufd.externalUsers()).containsExactly(user);
+            assertThat(peer.ask("device")).isEqualTo("PCI device");
+            assertThat(peer.ask("move 100000 101000")).isEqualTo("done"); // it reaches what is mapped here
+            assertThat(buffer.segment().get(ValueLayout.JAVA_LONG, 4096)).isEqualTo(42);
+
+            device.close(); // neither fails nor takes anything from the other process
+            ioas.close();
+            assertThatThrownBy(() -> buffer.segment().get(ValueLayout.JAVA_LONG, 0))
+                    .isInstanceOf(IllegalStateException.class);
+            iommufd.close();
+            assertThat(peer.ask("identify")).isEqualTo(identity());
+            Iommufd another = vfio.openIommufd();
+            VfioException e = catchThrowableOfType(VfioException.class, () -> another.openDevice(machine.loner()));
+            assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+            assertThat(peer.ask("close-device")).isEqualTo("done");
+            user.release();
+            another.openDevice(machine.loner());
         }
     }
 

@@ -7,6 +7,7 @@ import io.github.vfio4j.Group;
 import io.github.vfio4j.GroupStatus;
 import io.github.vfio4j.Handover;
 import io.github.vfio4j.IommuType;
+import io.github.vfio4j.Mmio;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.ReceivedGroup;
 import io.github.vfio4j.Type1;
@@ -105,6 +106,7 @@ final class HandoverPeer {
                 iommu = container.setIommu(IommuType.TYPE1_V2);
             }
             case "open-attached" -> device = iommu.openDevice(attached, PciAddress.parse(command[1]));
+            case "move" -> move(Long.parseLong(command[1], 16), Long.parseLong(command[2], 16));
             case "close-device" -> device.close();
             case "close-group" -> group.close();
             case "close" -> vfio.close();
@@ -112,6 +114,13 @@ final class HandoverPeer {
             default -> throw new IllegalArgumentException(command[0]);
         }
         return "done";
+    }
+
+    /** Lets edu move memory. */
+    private void move(long from, long to) {
+        Mmio registers = EduDma.ready(device);
+        EduDma.toDevice(registers, from);
+        EduDma.fromDevice(registers, to);
     }
 
     private void adoptVm(int vm) {
