@@ -54,6 +54,7 @@ public final class Device implements AutoCloseable {
     private final List<AutoCloseable> handles = new ArrayList<>(); // what else ends with the device
     private List<Runnable> owned = List.of(); // what to do after its close
     private PciConfig config;
+    private Ccw ccw;
     private volatile DeviceWatch watch; // null for one that is not watched
     private volatile boolean closed;
 
@@ -302,7 +303,36 @@ public final class Device implements AutoCloseable {
     }
 
     /**
-     * Returns an interrupt index ({@code VFIO_DEVICE_GET_IRQ_INFO}, asked once). For PCI, {@link PciIrq} names them.
+     * Returns an interrupt index of a channel device of s390; as {@link #irq(int)}.
+     *
+     * @param irq which
+     * @return always the same object
+     * @throws UnsupportedOperationException if the device is no channel device
+     */
+    public Irq irq(CcwIrq irq) {
+        Objects.requireNonNull(irq, "irq");
+        checkCcw();
+        return irq(irq.index());
+    }
+
+    /**
+     * Returns an interrupt index of an adjunct processor of s390; as {@link #irq(int)}.
+     *
+     * @param irq which
+     * @return always the same object
+     * @throws UnsupportedOperationException if the device is no adjunct processor
+     */
+    public Irq irq(ApIrq irq) {
+        Objects.requireNonNull(irq, "irq");
+        if (info.bus() != DeviceInfo.Bus.AP) {
+            throw new UnsupportedOperationException(name + " is no adjunct processor of s390");
+        }
+        return irq(irq.index());
+    }
+
+    /**
+     * Returns an interrupt index ({@code VFIO_DEVICE_GET_IRQ_INFO}, asked once). {@link PciIrq}, {@link CcwIrq} and
+     * {@link ApIrq} name those of such devices.
      *
      * @param index the interrupt index
      * @return always the same object
@@ -342,6 +372,25 @@ public final class Device implements AutoCloseable {
                 config = new PciConfig(this, region(PciConfig.REGION));
             }
             return config;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Returns the subchannel of a channel device of s390.
+     *
+     * @return always the same object
+     * @throws UnsupportedOperationException if the device is no channel device
+     */
+    public Ccw ccw() {
+        checkCcw();
+        lock.lock();
+        try {
+            if (ccw == null) {
+                ccw = new Ccw(this);
+            }
+            return ccw;
         } finally {
             lock.unlock();
         }
@@ -810,6 +859,12 @@ public final class Device implements AutoCloseable {
     private void checkPci() {
         if (!info.pci()) {
             throw new UnsupportedOperationException(name + " is no PCI device");
+        }
+    }
+
+    private void checkCcw() {
+        if (info.bus() != DeviceInfo.Bus.CCW) {
+            throw new UnsupportedOperationException(name + " is no channel device of s390");
         }
     }
 

@@ -98,7 +98,8 @@ public final class Interrupts implements AutoCloseable {
     }
 
     /**
-     * Disables the interrupts ({@code VFIO_DEVICE_SET_IRQS} with a count of 0). Idempotent.
+     * Disables the interrupts ({@code VFIO_DEVICE_SET_IRQS} with a count of 0; of s390's channel devices and adjunct
+     * processors, with -1 in the place of the eventfd). Idempotent.
      *
      * @throws VfioException if the kernel refuses; the eventfds are closed all the same
      */
@@ -139,7 +140,11 @@ public final class Interrupts implements AutoCloseable {
     /** Another handle of the same device, in this process or another one, may have disabled the index. */
     private void disableIndex() {
         try {
-            device.port().setIrqs(irq.info().index(), IrqAction.TRIGGER, 0, 0);
+            if (irq.disabledByEvent()) {
+                device.port().setIrqs(irq.info().index(), IrqAction.TRIGGER, 0, new EventPort[members.length]);
+            } else {
+                device.port().setIrqs(irq.info().index(), IrqAction.TRIGGER, 0, 0);
+            }
         } catch (VfioException e) {
             if (!e.errno().equals(Errno.EINVAL)) {
                 throw e;

@@ -13,8 +13,14 @@ public final class Irq {
     Irq(Device device, IrqInfo info) {
         this.device = device;
         this.info = info;
-        boolean known = device.info().pci() && info.index() < PciIrq.values().length;
-        this.name = device.name() + " " + (known ? PciIrq.values()[info.index()] : "interrupt index " + info.index());
+        Object[] known = switch (device.info().bus()) {
+            case PCI -> PciIrq.values();
+            case CCW -> CcwIrq.values();
+            case AP -> ApIrq.values();
+            case PLATFORM, AMBA, FSL_MC, CDX, OTHER -> new Object[0];
+        };
+        this.name = device.name() + " "
+                + (info.index() < known.length ? known[info.index()] : "interrupt index " + info.index());
     }
 
     /**
@@ -105,6 +111,14 @@ public final class Irq {
     /** Is this one of the indexes of which a device raises one at a time? */
     boolean exclusive() {
         return device.info().pci() && info.index() <= PciIrq.MSIX.index();
+    }
+
+    /**
+     * Is the index disabled by a -1 in the place of its eventfd alone? Those of s390's mediated devices are: at a count of
+     * 0, vfio_ccw raises the interrupt and vfio_ap answers {@code EINVAL} (their functions {@code ..._set_irqs}).
+     */
+    boolean disabledByEvent() {
+        return device.info().bus() == DeviceInfo.Bus.CCW || device.info().bus() == DeviceInfo.Bus.AP;
     }
 
     /** Returns the device's and the index's name, such as {@code 0000:06:0d.0 MSI-X}. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.vfio4j.Binder;
 import io.github.vfio4j.Binding;
+import io.github.vfio4j.Ccw;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.DeviceCapability;
@@ -85,7 +86,7 @@ class ClosedHandleTest {
     /** What ends with what it was made of. */
     private static final Map<Class<?>, Set<Class<?>>> ENDS_WITH = Map.of(
             Device.class,
-                    Set.of(Region.class, Mmio.class, IoEventFd.class, PciConfig.class, Features.class, Graphics.class, Edid.class, DmaBuf.class, Irq.class,
+                    Set.of(Region.class, Mmio.class, IoEventFd.class, PciConfig.class, Features.class, Graphics.class, Edid.class, DmaBuf.class, Ccw.class, Irq.class,
                             Interrupts.class, Interrupt.class),
             Interrupts.class, Set.of(Interrupt.class, UnmaskEvent.class),
             Container.class, Set.of(Device.class, Type1.class, Region.class, Interrupts.class),

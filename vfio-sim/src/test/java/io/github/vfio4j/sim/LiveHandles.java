@@ -65,6 +65,7 @@ final class LiveHandles implements AutoCloseable {
     static final PciAddress BARE = PciAddress.parse("0000:06:00.0");
     static final UUID MEDIATED = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
     private static final UUID WITH_A_SCREEN = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
+    private static final UUID CHANNEL = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1003");
     static final int PAGE = 4096;
 
     /** A handle and the way of opening devices that it belongs to, so that what is handed to it fits. */
@@ -79,6 +80,7 @@ final class LiveHandles implements AutoCloseable {
     static final String BY_IOMMUFD = "by an iommufd";
     private static final String ASLEEP = "in low power";
     private static final String OF_MEDIATED = "of a mediated device";
+    private static final String OF_A_CHANNEL = "of a channel";
     private static final String WITH_SCREEN = "with a screen";
     private static final String WITHOUT_IOMMU = "without an IOMMU";
     private static final String HANDED_OVER = "handed over";
@@ -93,6 +95,7 @@ final class LiveHandles implements AutoCloseable {
             .deviceWithoutIommu(BARE, new TestModel(), SimMachine.VFIO_PCI)
             .mediatedDevice(MEDIATED, new MttyModel())
             .mediatedDevice(WITH_A_SCREEN, new MbochsModel())
+            .mediatedDevice(CHANNEL, new ChannelModel())
             .iommu(29, new SimIommu(0x7f_ffff_ffffL, 0x4020_1000L, false, List.of(), true))
             .build();
     private final SimProcess process = machine.startProcess();
@@ -109,18 +112,24 @@ final class LiveHandles implements AutoCloseable {
     }
 
     LiveHandles() {
-        Vfio vfio = process.open(Contract.STRICT, (call, request, _) -> {
+        CallFilter filter = (call, request, _) -> {
             if (!call.equals("sysfs")) {
                 calls.add(call.equals("ioctl") ? "ioctl 0x%x".formatted(request) : call);
             }
             return CallFilter.PASS;
-        });
-        add("", vfio);
+        };
+        FfmKernel kernel = new FfmKernel(
+                "simulated",
+                FilteredCalls.of(OtherMachines.of(SimPorts.syscalls(process)), filter),
+                FilteredCalls.of(SimPorts.sysfs(machine), filter),
+                FilteredCalls.of(SimPorts.notes(process), filter));
+        Vfio vfio = add("", Vfio.on(kernel, Contract.STRICT));
         openByGroup(vfio);
         openByIommufd(vfio);
         openAsleep(vfio);
         openMediated(vfio);
         openWithScreen(vfio);
+        openChannel(vfio);
         openWithoutIommu(vfio);
         handOver(vfio);
         Binder binder = add("", vfio.binder());
@@ -228,6 +237,14 @@ final class LiveHandles implements AutoCloseable {
         values.add(new GraphicsPlane.Hotspot(1, 1));
         values.add(new GraphicsPlane(
                 GraphicsPlane.Kind.PRIMARY, 0x34325258, 0, 640, 480, 2560, 2560 * 480, 0, 0, Optional.empty(), storage));
+    }
+
+    private void openChannel(Vfio vfio) {
+        Container container = vfio.openContainer();
+        Group group = vfio.openGroup(vfio.groupOf(CHANNEL).orElseThrow());
+        container.attach(group);
+        Device device = add(OF_A_CHANNEL, container.setIommu(IommuType.TYPE1_V2).openDevice(group, CHANNEL));
+        add(OF_A_CHANNEL, device.ccw()).read();
     }
 
     private void openWithoutIommu(Vfio vfio) {
