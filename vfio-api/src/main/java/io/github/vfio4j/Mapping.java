@@ -34,15 +34,13 @@ final class Mapping {
     static final VarHandle INT64 =
             JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
 
-    private static final int UNUSED_BITS = 16; // of an address of the program
     private static final int ALIGNMENT_BITS = 3; // of every mapping's address
-    private static final long OFFSETS = (1L << 47) - 1;
+    private static final long ADDRESSES = (1L << 47) - 1; // of a program
 
     private static volatile MemorySegment memory;
 
     final AddressRange range;
-    /** Where it begins, as {@link #address} takes it. */
-    final long known;
+    final long address;
     final long size;
     /** How many bytes may be written: {@link #size}, or 0 if none or after the end. */
     volatile long writable;
@@ -51,18 +49,18 @@ final class Mapping {
     private final List<Mapping> parts = new ArrayList<>(0); // guarded by this
 
     Mapping(Kernel kernel, AddressRange range, long size, boolean writable) {
-        if (address(known(range.address), 0) != range.address) {
+        if (at(range.address, 0) != range.address) {
             throw new IllegalArgumentException("memory at 0x%x".formatted(range.address));
         }
         if (memory == null) {
             memory = kernel.memory();
         }
-        this(range, known(range.address), size, writable);
+        this(range, range.address, size, writable);
     }
 
-    private Mapping(AddressRange range, long known, long size, boolean writable) {
+    private Mapping(AddressRange range, long address, long size, boolean writable) {
         this.range = range;
-        this.known = known;
+        this.address = address;
         this.size = size;
         this.writable = writable ? size : 0;
     }
@@ -70,7 +68,7 @@ final class Mapping {
     /** Makes a part of it, inside of it and at a multiple of 8, which ends with it. */
     synchronized Mapping part(long offset, long bytes) {
         checkNotEnded();
-        Mapping part = new Mapping(range, known(address(known, offset)), bytes, writable != 0);
+        Mapping part = new Mapping(range, address + offset, bytes, writable != 0);
         parts.add(part);
         return part;
     }
@@ -83,16 +81,11 @@ final class Mapping {
     }
 
     /**
-     * Puts an address, a multiple of 8, into the form that {@link #address} takes: shifted, so that the JIT sees from the
-     * shift back that it is positive and aligned.
+     * Adds an offset that was checked to an address of the program, a multiple of 8. The masks and shifts change neither: the
+     * JIT sees by them that the sum is positive and as aligned as the offset.
      */
-    static long known(long address) {
-        return address << UNUSED_BITS;
-    }
-
-    /** Adds an offset that was checked; the JIT sees that the sum is positive, too. */
-    static long address(long known, long offset) {
-        return (known >>> UNUSED_BITS + ALIGNMENT_BITS << ALIGNMENT_BITS) + (offset & OFFSETS);
+    static long at(long address, long offset) {
+        return ((address & ADDRESSES) >>> ALIGNMENT_BITS << ALIGNMENT_BITS) + (offset & ADDRESSES);
     }
 
     /**
@@ -111,9 +104,8 @@ final class Mapping {
         parts.clear();
     }
 
-    /** Ends a read: refuses its value if that may come from memory without meaning. No instruction but the check. */
+    /** Ends a read, after a fence: refuses its value if that may come from memory without meaning. */
     void checkNotEnded() {
-        VarHandle.loadLoadFence(); // the check comes after an opaque read, too
         if (ended) {
             throw refusal(0, 0);
         }

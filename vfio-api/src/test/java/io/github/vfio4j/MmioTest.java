@@ -470,7 +470,7 @@ class MmioTest {
     @Test
     void registersAreWhereTheirMappingIsAndNowhereElse() {
         Mapping mapping = registers.mapping();
-        for (long[] bad : new long[][] {{0, BYTES}, {registers.known() + 1, BYTES}, {registers.known(), BYTES + 1}}) {
+        for (long[] bad : new long[][] {{0, BYTES}, {registers.address() + 1, BYTES}, {registers.address(), BYTES + 1}}) {
             assertThatThrownBy(() -> new Mmio(bad[0], bad[1], mapping)).isInstanceOf(IllegalArgumentException.class);
         }
     }
