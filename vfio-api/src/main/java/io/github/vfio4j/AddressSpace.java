@@ -2,6 +2,7 @@ package io.github.vfio4j;
 
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.Kernel;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -59,6 +60,9 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
 
     /** A range that is to be mapped or unmapped. */
     abstract Facts request(long iova, long size);
+
+    /** A range that is to be mapped, and the memory that is to be there. */
+    abstract Facts request(long iova, long address, long size);
 
     /** The smallest page, as the kernel said. */
     abstract long smallestPage();
@@ -200,6 +204,70 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
      */
     public DmaBuffer allocateAt(long iova, long bytes, Access access, PageSize pages) {
         return allocate(OptionalLong.of(iova), EVERYTHING, bytes, access, pages);
+    }
+
+    /**
+     * Maps memory that the program has, such as a file's or that of a library in C, at an IOVA of the library's choice
+     * ({@code VFIO_IOMMU_MAP_DMA} or {@code IOMMU_IOAS_MAP}). It is pinned: its pages stay until it is unmapped, even if the
+     * program gives the memory back before, and devices reach pages then that nobody else sees. Close the buffer first.
+     *
+     * <p>This costs one system call, and the close one more: no memory is got or given back, and no thread is stopped. But
+     * nobody holds the program off from giving the memory back while other threads use it, so there are no
+     * {@linkplain DmaBuffer#slice slices} of it.
+     *
+     * @param memory memory outside of the Java heap, from its first byte to its last a multiple of the smallest page
+     * @param access what the devices may do
+     * @return a buffer of this memory, whose close unmaps it from the IOMMU and leaves it to the program
+     * @throws RuleViolation if this address space has ended, or the memory is misaligned or empty
+     * @throws IllegalArgumentException if the memory is in the Java heap, or only to be read and devices may write
+     * @throws IllegalStateException if the memory's arena is closed
+     * @throws VfioException {@code EFAULT} if it is no memory, or the program itself may not write there and devices may;
+     *     {@code ENOMEM} over the limit on locked memory, {@code ENOSPC} without a free mapping or a free range of IOVAs
+     */
+    public DmaBuffer map(MemorySegment memory, Access access) {
+        return map(OptionalLong.empty(), memory, access);
+    }
+
+    /**
+     * Maps memory that the program has at a given IOVA; otherwise as {@link #map(MemorySegment, Access)}. With the memory's
+     * own address as the IOVA, program and devices use the same addresses, as far as the IOMMU reaches.
+     *
+     * @param iova the devices' address, a multiple of the IOMMU's smallest page
+     * @param memory memory outside of the Java heap
+     * @param access what the devices may do
+     * @return a buffer of this memory
+     * @throws RuleViolation as {@link #map(MemorySegment, Access)}, or if the range is misaligned, overlaps a mapping or is
+     *     outside what the IOMMU can map
+     * @throws IllegalArgumentException as {@link #map(MemorySegment, Access)}
+     * @throws IllegalStateException as {@link #map(MemorySegment, Access)}
+     * @throws VfioException as {@link #map(MemorySegment, Access)}
+     */
+    public DmaBuffer mapAt(long iova, MemorySegment memory, Access access) {
+        return map(OptionalLong.of(iova), memory, access);
+    }
+
+    private DmaBuffer map(OptionalLong wantedIova, MemorySegment memory, Access access) {
+        Objects.requireNonNull(memory, "memory");
+        Objects.requireNonNull(access, "access");
+        if (!memory.isNative()) {
+            throw new IllegalArgumentException("memory of the Java heap moves about: map native memory");
+        }
+        if (memory.isReadOnly() && access != Access.READ) {
+            throw new IllegalArgumentException("the program may only read this memory, so devices may not write it");
+        }
+        if (!memory.scope().isAlive()) {
+            throw new IllegalStateException("the arena of the memory is closed");
+        }
+        long size = memory.byteSize();
+        lock.lock();
+        try {
+            Rule.check(contract, map, alive());
+            long iova = wantedIova.isPresent() || size == 0 ? wantedIova.orElse(0) : freeIova(size, smallestPage());
+            Rule.check(contract, map, request(iova, memory.address(), size));
+            return keep(DmaBuffer.of(memory, this, iova, access), () -> mapInKernel(iova, memory.address(), size, access));
+        } finally {
+            lock.unlock();
+        }
     }
 
     private DmaBuffer allocate(

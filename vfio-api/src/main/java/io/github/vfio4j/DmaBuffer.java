@@ -8,23 +8,24 @@ import java.util.function.Function;
 
 /**
  * Memory that devices reach at an IOVA. The memory stays until no device can reach it any more: closing unmaps it from
- * the IOMMU first, then ends the segment, then gives the memory back.
+ * the IOMMU first, then ends the segment, then gives the memory back. What the program {@linkplain AddressSpace#map brought}
+ * stays the program's: closing unmaps it and does no more.
  *
  * <p>The segment may be used from any thread. What a device writes or reads while the program runs (rings, completions)
  * needs ordered accesses, never plain ones: a {@link #slice} has them. Ring the doorbell with
  * {@link Mmio#write32Release}.
  */
 public final class DmaBuffer implements AutoCloseable {
-    private final DmaMemory memory;
+    private final DmaMemory memory; // null for what the program brought
     private final AddressSpace iommu;
     private final MemorySegment segment;
-    private final Arena arena;
+    private final Arena arena; // null for what the program brought
     private final long iova;
     private final Access access;
     private final ReentrantLock lock = new ReentrantLock();
     // Guarded by lock.
     private Mapping mapping; // what the slices are parts of; null without any
-    private boolean freed;
+    private volatile boolean freed;
 
     private DmaBuffer(DmaMemory memory, AddressSpace iommu, MemorySegment segment, Arena arena, long iova, Access access) {
         this.memory = memory;
@@ -44,6 +45,11 @@ public final class DmaBuffer implements AutoCloseable {
         return make(arena -> DmaMemory.map(kernel, file.port, arena), iommu, iova, access);
     }
 
+    /** A buffer of memory that the program brought. */
+    static DmaBuffer of(MemorySegment memory, AddressSpace iommu, long iova, Access access) {
+        return new DmaBuffer(null, iommu, memory, null, iova, access);
+    }
+
     private static DmaBuffer make(
             Function<Arena, DmaMemory.Seen> get, AddressSpace iommu, long iova, Access access) {
         Arena arena = Arena.ofShared();
@@ -58,6 +64,9 @@ public final class DmaBuffer implements AutoCloseable {
 
     /** Makes a buffer of the same memory in another address space. This one stays mapped until it is made. */
     DmaBuffer share(AddressSpace other, long otherIova, Access otherAccess) {
+        if (memory == null) {
+            return of(segment, other, otherIova, otherAccess);
+        }
         Arena another = Arena.ofShared();
         try {
             return new DmaBuffer(memory, other, memory.share(another), another, otherIova, otherAccess);
@@ -70,7 +79,8 @@ public final class DmaBuffer implements AutoCloseable {
     /**
      * Returns the memory as the program sees it. Slices of it cost nothing.
      *
-     * @return {@link #size} bytes; any access after the close throws {@link IllegalStateException}
+     * @return {@link #size} bytes; any access after the close throws {@link IllegalStateException}, unless the program
+     *     brought the memory
      */
     public MemorySegment segment() {
         return segment;
@@ -121,11 +131,16 @@ public final class DmaBuffer implements AutoCloseable {
      * @throws IndexOutOfBoundsException if the buffer ends before
      * @throws IllegalArgumentException if the offset is misaligned
      * @throws IllegalStateException if the buffer is closed
+     * @throws UnsupportedOperationException if the program brought the memory: use the {@link #segment}
      */
     public DmaSlice slice(long offset, long size) {
         lock.lock();
         try {
             checkOpen();
+            if (memory == null) {
+                throw new UnsupportedOperationException(
+                        "the library cannot hold on to memory that the program brought: use the segment");
+            }
             MemorySegment part = segment.asSlice(offset, size);
             if (offset % Long.BYTES != 0) {
                 throw new IllegalArgumentException("a slice begins at a multiple of 8, not at " + offset);
@@ -140,7 +155,7 @@ public final class DmaBuffer implements AutoCloseable {
     }
 
     private void checkOpen() {
-        if (!arena.scope().isAlive()) {
+        if (arena == null ? freed : !arena.scope().isAlive()) {
             throw new IllegalStateException(this + " is closed");
         }
     }
@@ -179,11 +194,13 @@ public final class DmaBuffer implements AutoCloseable {
             if (freed) {
                 return;
             }
-            Teardown.close(arena);
-            if (mapping != null) {
-                mapping.end();
+            if (memory != null) {
+                Teardown.close(arena);
+                if (mapping != null) {
+                    mapping.end();
+                }
+                memory.release();
             }
-            memory.release();
             freed = true;
             iommu.freed(this);
         } finally {

@@ -395,6 +395,16 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     }
 
     @Override
+    Facts request(long iova, long address, long size) {
+        return new Request(iova, size) {
+            @Override
+            public long address() {
+                return address;
+            }
+        };
+    }
+
+    @Override
     long smallestPage() {
         return limits().granule();
     }

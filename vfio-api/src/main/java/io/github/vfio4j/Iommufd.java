@@ -191,7 +191,7 @@ public final class Iommufd implements AutoCloseable {
     /**
      * Asks which address space the calls of a container use, if a program makes such on this iommufd
      * ({@code IOMMU_VFIO_IOAS_GET}). This library does not: {@link Vfio#openIommufdContainer} has an iommufd of its own. But
-     * a program that was given this one by {@link Handover#send(Iommufd)} may.
+     * a program that was given this one by a {@link Handover} may.
      *
      * @return the address space; empty if there is none, or one that another process made
      * @throws RuleViolation if this is closed

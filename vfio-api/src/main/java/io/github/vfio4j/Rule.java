@@ -1122,11 +1122,11 @@ public enum Rule {
     MAP_MEMORY(
             "map-dma.memory",
             Operation.IOMMU_MAP_DMA,
-            EnforcedBy.TYPE,
+            EnforcedBy.KERNEL,
             Errno.EFAULT,
             "a page of the range is not mapped in the program, or it is read-only and the device may write",
             "vaddr_get_pfns",
-            "map memory that iommu.allocate() gave",
+            "map memory that the program has, and may write if the device may",
             f -> !f.memoryAccessible()),
     /** Pinned memory counts against the limit on locked memory. */
     MAP_MEMLOCK(
@@ -2751,11 +2751,11 @@ public enum Rule {
             "ioas-map.memory",
             Operation.IOAS_MAP,
             Also.FILLS_A_RANGE,
-            EnforcedBy.TYPE,
+            EnforcedBy.KERNEL,
             Errno.EFAULT,
             "a page of the range is not mapped in the program, or it is read-only and the device may write",
             "iopt_area_fill_domains",
-            "map memory that the library allocated",
+            "map memory that the program has, and may write if the device may",
             f -> !f.memoryAccessible()),
     /** Pinned memory counts against the limit on locked memory. */
     IOAS_MAP_MEMLOCK(

@@ -434,6 +434,16 @@ public final class Type1 extends AddressSpace {
     }
 
     @Override
+    Facts request(long iova, long address, long size) {
+        return new Request(iova, size) {
+            @Override
+            public long address() {
+                return address;
+            }
+        };
+    }
+
+    @Override
     long smallestPage() {
         return limits().granule();
     }

@@ -1,11 +1,14 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Contract;
+import io.github.vfio4j.PageSize;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.Notes;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.Kernel;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -38,6 +41,22 @@ public final class SimProcess {
         this.syscalls = new SimSyscalls(this, machine.kernel(), nodes);
         this.notes = machine.notesFor(this);
         this.kernel = new FfmKernel("simulated " + machine.profile(), syscalls, new SimSysFs(machine, privileged), notes);
+    }
+
+    /**
+     * Gets memory of the process for devices to reach ({@link io.github.vfio4j.AddressSpace#map}): a simulated kernel knows of
+     * no other memory than what it gave.
+     *
+     * @param bytes the size, rounded up to whole pages
+     * @return zeroed memory, which stays
+     * @throws IllegalArgumentException if the size is not positive
+     * @throws io.github.vfio4j.VfioException {@code ENOMEM} if there is not so much
+     */
+    public MemorySegment allocate(long bytes) {
+        if (bytes <= 0 || bytes > Long.MAX_VALUE - Memory.PAGE) {
+            throw new IllegalArgumentException("a size in bytes, not " + bytes);
+        }
+        return kernel.allocate((bytes + Memory.PAGE - 1) / Memory.PAGE * Memory.PAGE, PageSize.BASE, Arena.global());
     }
 
     /**

@@ -136,6 +136,7 @@ class BadNumbersTest {
             "AddressSpace.allocateAt(long, long, Access, PageSize)",
             "AddressSpace.allocateWithin(IovaRange, long, Access)",
             "AddressSpace.allocateWithin(IovaRange, long, Access, PageSize)",
+            "AddressSpace.mapAt(long, MemorySegment, Access)",
             "AddressSpace.unmap(long, long)",
             "Binder.members(int)",
             "Binder.reservedRegions(int)",
@@ -338,6 +339,11 @@ class BadNumbersTest {
         table.notFound(
                 "allocating more huge pages than all IOVAs " + way,
                 () -> space.allocate(MOST / 2, Access.READ, PageSize.HUGE_1G));
+        MemorySegment page = LIVE.the(DmaBuffer.class, way).segment();
+        table.rule(aligned, "mapping at a misaligned IOVA " + way, () -> space.mapAt(FREE + 1, page, Access.READ));
+        table.rule(outside, "mapping at the top " + way, () -> space.mapAt(TOP - PAGE, page, Access.READ));
+        table.rule(overlaps, "mapping where something is " + way, () -> space.mapAt(buffer.iova(), page, Access.READ));
+        table.rule(empty, "mapping nothing " + way, () -> space.mapAt(FREE, page.asSlice(0, 0), Access.READ));
         table.rule(aligned, "allocating at a misaligned IOVA " + way, () -> space.allocateAt(FREE + 1, PAGE, Access.READ));
         table.rule(wraps, "allocating over the top " + way, () -> space.allocateAt(TOP, 2 * PAGE, Access.READ));
         table.rule(outside, "allocating at the top " + way, () -> space.allocateAt(TOP - PAGE, PAGE, Access.READ));

@@ -18,14 +18,17 @@ import io.github.vfio4j.PageSize;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.VfioException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class DmaKernelTest extends KernelTest {
+    private final List<MemorySegment> programMemory = new ArrayList<>();
     private Type1 iommu;
 
     @BeforeEach
@@ -84,6 +87,59 @@ class DmaKernelTest extends KernelTest {
         assertThat(memory.offsetOf(0x100000)).isZero();
         assertThat(memory.offsetOf(0x101fff)).isEqualTo(8191);
         assertThatThrownBy(() -> memory.offsetOf(0x102000)).isInstanceOf(IndexOutOfBoundsException.class);
+    }
+
+    @Test
+    void memoryThatTheProgramBroughtStaysTheProgramsOwn() {
+        MemorySegment memory = programMemory(8192);
+        memory.fill((byte) 7);
+        DmaBuffer buffer = iommu.map(memory, Access.READ_WRITE);
+        assertThat(buffer.segment().address()).isEqualTo(memory.address());
+        assertThat(buffer.size()).isEqualTo(8192);
+        assertThatThrownBy(() -> buffer.slice(0, 8)).isInstanceOf(UnsupportedOperationException.class);
+        assertRefused(Rule.MAP_OVERLAP, () -> iommu.mapAt(buffer.iova(), memory, Access.READ));
+        DmaBuffer again = iommu.mapAt(0x20_0000, memory.asSlice(4096), Access.READ);
+        assertThat(again.offsetOf(0x20_0fff)).isEqualTo(4095);
+        buffer.close();
+        again.close();
+        assertThat(memory.get(JAVA_BYTE, 8191)).isEqualTo((byte) 7);
+        assertThat(iommu.mapAt(0x20_0000, memory, Access.READ).iova()).isEqualTo(0x20_0000);
+    }
+
+    @Test
+    void whatIsNoMemoryOfTheProgramCannotBeMapped() {
+        MemorySegment memory = programMemory(8192);
+        assertRefused(Rule.MAP_ALIGNED, () -> iommu.map(memory.asSlice(8, 4096), Access.READ));
+        assertRefused(Rule.MAP_SIZE, () -> iommu.map(memory.asSlice(0, 0), Access.READ));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> iommu.map(MemorySegment.ofArray(new byte[4096]), Access.READ))
+                .withMessageContaining("heap");
+        assertThatIllegalArgumentException().isThrownBy(() -> iommu.map(memory.asReadOnly(), Access.WRITE));
+        Arena arena = Arena.ofShared();
+        MemorySegment gone = arena.allocate(4096, 4096);
+        arena.close();
+        assertThatIllegalStateException().isThrownBy(() -> iommu.map(gone, Access.READ));
+        free(memory);
+        assertThatThrownBy(() -> iommu.map(memory, Access.READ))
+                .isInstanceOfSatisfying(VfioException.class, e -> assertThat(e.rule()).contains(Rule.MAP_MEMORY));
+        assertThat(iommu.map(programMemory(4096), Access.READ).iova()).isEqualTo(0x10000); // nothing was left behind
+    }
+
+    /** Gets memory of this process; a simulated kernel knows only what it gave. */
+    private MemorySegment programMemory(long bytes) {
+        MemorySegment memory = machine.kernel().allocate(bytes, PageSize.BASE, Arena.global());
+        programMemory.add(memory);
+        return memory;
+    }
+
+    private void free(MemorySegment memory) {
+        programMemory.remove(memory);
+        machine.kernel().free(memory.address(), memory.byteSize());
+    }
+
+    @AfterEach
+    void freeProgramMemory() {
+        List.copyOf(programMemory).forEach(this::free);
     }
 
     @Test
