@@ -1,10 +1,11 @@
 // Instructions that a driver in C takes on Linux in the VM, where a nanosecond of the guest is an instruction
 // (vm/run --count-instructions). Prints a line "NAME<tab>INSTRUCTIONS" for each operation.
 //
-// guest EDU NVME: the PCI addresses of the two devices, bound to vfio-pci, each in a group of its own.
+// guest EDU NVME PORT PEER: the PCI addresses of the devices, bound to vfio-pci, each in a group of its own; the last two
+// are network cards (e1000e) with a wire between them.
 //
-// The NVMe driver is the Java one's sibling: the same rings, the same command, the same checks, one doorbell for
-// all that was submitted and reaped since the last.
+// The drivers are the Java ones' siblings: the same rings, the same commands, the same checks, one doorbell for all that
+// was submitted and reaped since the last.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <float.h>
@@ -98,7 +99,7 @@ static struct device open_device(const char *address)
 	uint16_t command = MEMORY_AND_BUS_MASTER;
 	if (pwrite(device.fd, &command, sizeof(command), config.offset + PCI_COMMAND) != sizeof(command))
 		die("command register");
-	void *mapped = mmap(NULL, bar.size < 8192 ? bar.size : 8192, PROT_READ | PROT_WRITE, MAP_SHARED, device.fd, bar.offset);
+	void *mapped = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED, device.fd, bar.offset);
 	if (mapped == MAP_FAILED)
 		die("BAR 0");
 	device.bar0 = mapped;
@@ -163,6 +164,51 @@ static void ioctls(void)
 		count(&each, now() - start, BATCH);
 	}
 	printf("ioctl\t%.1f\n", each);
+}
+
+// ---- a mapping, with nearly as many of them as a container holds
+
+static void map_page(void *page, uint64_t iova)
+{
+	struct vfio_iommu_type1_dma_map map = {
+		.argsz = sizeof(map),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.vaddr = (uintptr_t)page,
+		.iova = iova,
+		.size = 4096,
+	};
+	if (ioctl(container, VFIO_IOMMU_MAP_DMA, &map))
+		die("MAP_DMA");
+}
+
+static void unmap(uint64_t iova, uint64_t size)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = { .argsz = sizeof(unmap), .iova = iova, .size = size };
+	if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &unmap) || unmap.size != size)
+		die("UNMAP_DMA");
+}
+
+static void mappings(void)
+{
+	enum { BATCH = 20, MAPPED = 60000 };
+	uint64_t high = 1ull << 32;
+	void *page = aligned_alloc(4096, 4096);
+	if (!page)
+		die("memory");
+	memset(page, 0, 4096);
+	for (int i = 0; i < MAPPED; i++)
+		map_page(page, high + i * 4096ull);
+	double each = DBL_MAX;
+	for (int round = 0; round < ROUNDS; round++) {
+		uint64_t start = now();
+		for (int i = 0; i < BATCH; i++) {
+			map_page(page, 0x10000);
+			unmap(0x10000, 4096);
+		}
+		count(&each, now() - start, BATCH);
+	}
+	printf("map and unmap a page\t%.1f\n", each);
+	unmap(high, MAPPED * 4096ull);
 }
 
 // ---- NVMe
@@ -358,20 +404,68 @@ static void reads(struct queue *queue, uint64_t data, bool doorbell_each, const 
 	printf("%s, submit\t%.1f\n%s, reap\t%.1f\n", name, submits, name, reaps);
 }
 
+// ---- packets
+
+#include "e1000e.h"
+
+static void await_link(struct port *port)
+{
+	while (!(port_read(port, E_STATUS) & E_LINK))
+		usleep(1000);
+}
+
+// A peer sends a burst; when all of it is there, it is forwarded in one go, and nothing waits.
+static void packets(struct device port_device, struct device peer_device)
+{
+	struct port *port = start_port(port_device), *peer = start_port(peer_device);
+	await_link(port);
+	await_link(peer);
+	uint64_t forwarded = 0, dropped = 0;
+	double each = DBL_MAX;
+	for (int round = 0; round < ROUNDS; round++) {
+		int burst[E_BURST];
+		for (int i = 0; i < E_BURST; i++) {
+			burst[i] = pool_take(peer->pool);
+			peer->pool->lengths[burst[i]] = 60;
+		}
+		if (transmit(peer, burst, E_BURST) != E_BURST)
+			die("the peer's ring is full");
+		let_it_work();
+		uint64_t start = now();
+		int arrived = forward(port, &forwarded, &dropped);
+		uint64_t took = now() - start;
+		if (arrived == E_BURST)
+			count(&each, took, E_BURST);
+		while (arrived < E_BURST)
+			arrived += forward(port, &forwarded, &dropped);
+		for (int back = 0; back < E_BURST;) {
+			int some = receive(peer, burst, E_BURST);
+			for (int i = 0; i < some; i++)
+				pool_give(peer->pool, burst[i]);
+			back += some;
+		}
+	}
+	if (forwarded != ROUNDS * E_BURST || dropped)
+		die("packets were lost");
+	printf("packet forwarded, bursts of 32\t%.1f\n", each);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 3) {
-		fprintf(stderr, "usage: guest EDU NVME\n");
+	if (argc != 5) {
+		fprintf(stderr, "usage: guest EDU NVME PORT PEER\n");
 		return 2;
 	}
 	empty = empty_pair();
 	struct device edu = open_device(argv[1]), nvme = open_device(argv[2]);
 	registers(edu);
 	ioctls();
+	mappings();
 	struct queue *queue = start_nvme(nvme);
 	uint64_t data;
 	allocate(32 * PAGE, &data);
 	reads(queue, data, true, "NVMe read, a doorbell each");
 	reads(queue, data, false, "NVMe read, a doorbell for 32");
+	packets(open_device(argv[3]), open_device(argv[4]));
 	return 0;
 }

@@ -20,7 +20,9 @@ final class Counts {
             new Pair("register write, constant mapping", "register write", 1.5),
             new Pair("register read, mapping in a field", "register read", 4.67),
             new Pair("register write, mapping in a field", "register write", 4.67),
-            new Pair("ioctl", "ioctl", 1.25));
+            new Pair("ioctl", "ioctl", 1.25),
+            new Pair("map and unmap a page", "map and unmap a page", 1.2),
+            new Pair("packet forwarded, bursts of 32", "packet forwarded, bursts of 32", 1.5));
 
     /** NVMe reads: submit and reap make one. */
     private static final List<String> READS = List.of("NVMe read, a doorbell each", "NVMe read, a doorbell for 32");

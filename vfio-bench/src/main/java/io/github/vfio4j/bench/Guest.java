@@ -1,16 +1,24 @@
 package io.github.vfio4j.bench;
 
 import io.github.vfio4j.Access;
+import io.github.vfio4j.AddressSpace;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.IommuType;
 import io.github.vfio4j.Mmio;
+import io.github.vfio4j.OpenedBy;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
+import io.github.vfio4j.examples.driver.DmaSlices;
+import io.github.vfio4j.examples.e1000e.E1000e;
+import io.github.vfio4j.examples.net.L2Forwarder;
+import io.github.vfio4j.examples.net.PacketPool;
 import io.github.vfio4j.examples.nvme.NvmeController;
 import io.github.vfio4j.examples.nvme.NvmeNamespace;
 import io.github.vfio4j.examples.nvme.NvmeQueue;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
@@ -24,6 +32,12 @@ final class Guest {
     private static final int BLOCKS = 8;
     private static final int DEPTH = 32;
     private static final int PAGE = 4096;
+    private static final int RING_ENTRIES = 512;
+    private static final int PACKETS = 2048;
+    private static final int PACKET_BYTES = 60;
+    private static final int MAPPED = 60_000;
+    private static final int MAP_BATCH = 20;
+    private static final long HIGH = 1L << 32; // above all that is placed by the library
 
     /** Batches until the JIT has done its work, and as many that count. */
     private static final int WARM_UP = 2000;
@@ -40,7 +54,7 @@ final class Guest {
     /**
      * Counts.
      *
-     * @param arguments the addresses of edu and of the NVMe controller
+     * @param arguments the addresses of edu, of the NVMe controller, and of two network cards with a wire between them
      */
     public static void main(String[] arguments) {
         for (int i = 0; i < 100_000; i++) {
@@ -48,13 +62,17 @@ final class Guest {
             empty = Math.min(empty, System.nanoTime() - start);
         }
         try (Vfio vfio = Vfio.open()) {
-            Device edu = vfio.openDevice(PciAddress.parse(arguments[0]));
+            Device edu = vfio.openDevice(PciAddress.parse(arguments[0]), OpenedBy.GROUP);
             edu.config().enableMemory();
             constant = edu.region(0).map();
             Constant.register();
             new Field(constant).register();
             ioctls(vfio);
-            nvme(vfio.openDevice(PciAddress.parse(arguments[1])));
+            mappings(edu.iommu());
+            nvme(vfio.openDevice(PciAddress.parse(arguments[1]), OpenedBy.GROUP));
+            packets(
+                    vfio.openDevice(PciAddress.parse(arguments[2]), OpenedBy.GROUP),
+                    vfio.openDevice(PciAddress.parse(arguments[3]), OpenedBy.GROUP));
         }
     }
 
@@ -122,6 +140,20 @@ final class Guest {
         }
     }
 
+    /** All checks of a mapping, with nearly as many of them as a container holds. */
+    private static void mappings(AddressSpace space) {
+        MemorySegment page = Arena.global().allocate(PAGE, PAGE);
+        for (int i = 0; i < MAPPED; i++) {
+            space.mapAt(HIGH + (long) i * PAGE, page, Access.READ_WRITE);
+        }
+        report("map and unmap a page", MAP_BATCH, () -> {
+            for (int i = 0; i < MAP_BATCH; i++) {
+                space.map(page, Access.READ_WRITE).close();
+            }
+        });
+        space.unmap(HIGH, (long) MAPPED * PAGE);
+    }
+
     private static void nvme(Device device) {
         device.config().enableMemory();
         device.config().enableBusMaster();
@@ -186,6 +218,65 @@ final class Guest {
             reaped++;
         }
         return reaped;
+    }
+
+    /** A peer sends a burst; when all of it is there, it is forwarded in one go, and nothing waits. */
+    private static void packets(Device portDevice, Device peerDevice) {
+        PacketPool pool = pool(portDevice);
+        PacketPool peerPool = pool(peerDevice);
+        try (E1000e port = port(portDevice, pool);
+                E1000e peer = port(peerDevice, peerPool)) {
+            while (!port.linkUp() || !peer.linkUp()) {
+                LockSupport.parkNanos(1_000_000);
+            }
+            L2Forwarder forwarder = new L2Forwarder(pool, port);
+            int[] burst = new int[L2Forwarder.BURST];
+            long least = Long.MAX_VALUE;
+            for (int round = 0; round < WARM_UP + ROUNDS; round++) {
+                if (round == WARM_UP) {
+                    letTheJitFinish();
+                    least = Long.MAX_VALUE;
+                }
+                for (int i = 0; i < burst.length; i++) {
+                    burst[i] = peerPool.take();
+                    peerPool.length(burst[i], PACKET_BYTES);
+                }
+                if (peer.send(burst, burst.length) != burst.length) {
+                    throw new IllegalStateException("the peer's ring is full");
+                }
+                if (round >= WARM_UP) {
+                    letItWork();
+                }
+                long start = System.nanoTime();
+                int arrived = forwarder.poll();
+                long took = System.nanoTime() - start;
+                if (arrived == burst.length) {
+                    least = Math.min(least, took);
+                }
+                while (arrived < burst.length) {
+                    arrived += forwarder.poll();
+                }
+                for (int back = 0; back < burst.length; ) {
+                    int some = peer.receive(burst, burst.length);
+                    for (int i = 0; i < some; i++) {
+                        peerPool.give(burst[i]);
+                    }
+                    back += some;
+                }
+            }
+            print("packet forwarded, bursts of 32", least, burst.length);
+        }
+    }
+
+    private static PacketPool pool(Device device) {
+        device.config().enableMemory();
+        device.config().enableBusMaster();
+        return new PacketPool(device.iommu().allocate(PacketPool.bytesFor(PACKETS), Access.READ_WRITE));
+    }
+
+    private static E1000e port(Device device, PacketPool pool) {
+        DmaBuffer rings = device.iommu().allocate(32L * RING_ENTRIES, Access.READ_WRITE);
+        return E1000e.start(device.region(0).map(), new DmaSlices(rings, PAGE), pool, RING_ENTRIES);
     }
 
     /** The device works in the host's time: give it some, and count no waiting. */
