@@ -164,6 +164,11 @@ public final class DmaBuffer implements AutoCloseable {
         return iommu;
     }
 
+    /** Is it memory of a file? */
+    boolean ofFile() {
+        return memory.ofFile();
+    }
+
     /**
      * Returns what devices may do with the memory.
      *

@@ -10,14 +10,16 @@ final class DmaMemory {
     private final Kernel kernel;
     private final long address;
     private final long size;
+    private final boolean ofFile;
     // Guarded by this.
     private int users;
     private AddressRange range; // null if nobody accesses the memory by its address
 
-    private DmaMemory(Kernel kernel, long address, long size) {
+    private DmaMemory(Kernel kernel, long address, long size, boolean ofFile) {
         this.kernel = kernel;
         this.address = address;
         this.size = size;
+        this.ofFile = ofFile;
         this.users = 1;
     }
 
@@ -27,13 +29,17 @@ final class DmaMemory {
     /** Gets zeroed memory for a first user. */
     static Seen allocate(Kernel kernel, long size, PageSize pages, Arena arena) {
         MemorySegment segment = kernel.allocate(size, pages, arena);
-        return new Seen(new DmaMemory(kernel, segment.address(), size), segment);
+        return new Seen(new DmaMemory(kernel, segment.address(), size, false), segment);
     }
 
     /** Maps a file's memory for a first user. It stays when the file is closed. */
     static Seen map(Kernel kernel, DmaFilePort file, Arena arena) {
         MemorySegment segment = file.map(arena);
-        return new Seen(new DmaMemory(kernel, segment.address(), segment.byteSize()), segment);
+        return new Seen(new DmaMemory(kernel, segment.address(), segment.byteSize(), true), segment);
+    }
+
+    boolean ofFile() {
+        return ofFile;
     }
 
     /** Lets another user see the memory; the caller keeps it from being given back meanwhile. */

@@ -11,8 +11,8 @@ import java.util.function.Supplier;
  * ({@code SCM_RIGHTS}). The file itself is shared: the other process gets a descriptor of its own for the same open file.
  * From {@link Vfio#connect} or {@link HandoverListener#accept}.
  *
- * <p>A message is one descriptor and a text, {@code group 26} or {@code device 0000:06:0d.0}, on a socket of type
- * {@code SOCK_SEQPACKET}; so a program in another language can be the other process.
+ * <p>A message is one descriptor and a text, {@code group 26}, {@code device 0000:06:0d.0}, {@code memory} or
+ * {@code iommufd}, on a socket of type {@code SOCK_SEQPACKET}; so a program in another language can be the other process.
  *
  * <p>All methods are safe from any thread; one that waits is ended by {@link #close}. Waiting keeps a platform thread.
  */
@@ -94,6 +94,74 @@ public final class Handover implements AutoCloseable {
             group.users.add(user);
             return user;
         });
+    }
+
+    /**
+     * Hands a file of memory over ({@code sendmsg}). Both processes have the same memory then.
+     *
+     * @param file an open file of the same kernel
+     * @throws RuleViolation if this or the file is closed
+     * @throws VfioException as {@link #send(Group)}
+     */
+    public void send(DmaFile file) {
+        Objects.requireNonNull(file, "file");
+        checkSameKernel(file.vfio());
+        checkOpen(Operation.HANDOVER_SEND);
+        if (file.closed()) {
+            throw new RuleViolation(Rule.HANDLE_OPEN, Operation.HANDOVER_SEND, file.toString());
+        }
+        port.send(file.port);
+    }
+
+    /**
+     * Hands an iommufd over with all it has in the kernel, to a process that replaces this one ({@code sendmsg}). From
+     * here on closing it, its devices, address spaces and page tables closes this process's files and takes its memory from
+     * this process: nothing is detached, destroyed or unmapped in the kernel. So devices that were handed over
+     * ({@link #send(Device)}) go on working with what is mapped. Map files ({@link Ioas#map}): the other process can see
+     * such memory, if it gets the files, and count it as its own ({@link Iommufd#changeProcess}). What is closed, unmapped
+     * or detached by itself before is gone as ever, and so is a buffer that is closed by itself.
+     *
+     * @param iommufd an open iommufd of the same kernel
+     * @throws RuleViolation if this or the iommufd is closed
+     * @throws VfioException as {@link #send(Group)}
+     */
+    public void send(Iommufd iommufd) {
+        Objects.requireNonNull(iommufd, "iommufd");
+        checkSameKernel(iommufd.vfio());
+        checkOpen(Operation.HANDOVER_SEND);
+        iommufd.lock.lock();
+        try {
+            iommufd.checkOpen(Operation.HANDOVER_SEND);
+            port.send(iommufd.port);
+            iommufd.handedOver();
+        } finally {
+            iommufd.lock.unlock();
+        }
+    }
+
+    /**
+     * Waits for a file of memory ({@code recvmsg}). What comes is checked: that it is one descriptor, and of memory whose
+     * size is sealed ({@code statx}, {@code F_GET_SEALS}).
+     *
+     * @return the file
+     * @throws RuleViolation as {@link #receiveGroup}
+     * @throws VfioException as {@link #receiveGroup}
+     */
+    public DmaFile receiveDmaFile() {
+        return vfio.keepReceived(new DmaFile(vfio, receive(port::receiveDmaFile)));
+    }
+
+    /**
+     * Waits for an iommufd ({@code recvmsg}). What comes is checked: that it is one descriptor, and of an iommufd
+     * ({@code IOMMU_IOAS_IOVA_RANGES}). What the other process made of it goes on to be there, and has no handles here:
+     * {@link Iommufd#changeProcess} makes its mappings this process's, and new address spaces and devices can be added.
+     *
+     * @return the iommufd
+     * @throws RuleViolation as {@link #receiveGroup}
+     * @throws VfioException as {@link #receiveGroup}
+     */
+    public Iommufd receiveIommufd() {
+        return vfio.keepReceived(new Iommufd(vfio, receive(port::receiveIommufd)));
     }
 
     /**

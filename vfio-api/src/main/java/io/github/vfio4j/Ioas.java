@@ -326,7 +326,9 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
             Teardown teardown = new Teardown();
             teardown.step(() -> iommufd.detachFrom(table -> table.ioas() == this));
             List.copyOf(pageTables).reversed().forEach(hwpt -> teardown.step(hwpt::close));
-            if (iommufd.isShared()) { // it stays in the kernel for other processes' devices
+            if (iommufd.isHandedOver()) {
+                dropped(teardown); // with what is mapped, which another process has
+            } else if (iommufd.isShared()) { // it stays in the kernel for other processes' devices
                 teardown.step(this::release);
                 iommufd.forget(this);
             } else if (teardown.step(() -> iommufd.port.destroy(id))) {
@@ -360,6 +362,16 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
         try {
             return inRange(0, 0).stream() // to the very top
                     .allMatch(buffer -> ((buffer.iova() | buffer.size()) & (page - 1)) == 0);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Is everything that is mapped memory of files? */
+    boolean isMadeOfFiles() {
+        lock.lock();
+        try {
+            return inRange(0, 0).stream().allMatch(DmaBuffer::ofFile); // to the very top
         } finally {
             lock.unlock();
         }

@@ -30,6 +30,7 @@ public final class Iommufd implements AutoCloseable {
 
     private final Vfio vfio;
     private final List<Ioas> spaces = new ArrayList<>(); // guarded by lock; oldest first
+    private boolean handedOver; // another process has the file; guarded by lock
     private boolean unsure; // a device may be attached of which nobody knows any more; guarded by lock
     private volatile boolean closed;
 
@@ -189,6 +190,35 @@ public final class Iommufd implements AutoCloseable {
     }
 
     /**
+     * Makes this process the one that has what is mapped here by file ({@code IOMMU_IOAS_CHANGE_PROCESS}, since Linux
+     * 6.13): pinned memory counts against its limit from now on, and no longer against that of the process that mapped it.
+     * For a process that replaces another, which handed the iommufd over. Does nothing to what is counted here already.
+     *
+     * @throws RuleViolation if this is closed, or something is mapped here that is of no file
+     * @throws VfioException {@code EINVAL} if another process mapped something that is of no file, {@code ENOMEM} over the
+     *     limit on locked memory, {@code ENOTTY} if the kernel is older
+     */
+    public void changeProcess() {
+        lock.lock();
+        try {
+            Rule.check(vfio.contract(), Operation.IOAS_CHANGE_PROCESS, new Facts() {
+                @Override
+                public boolean handleOpen() {
+                    return !closed;
+                }
+
+                @Override
+                public boolean allMappedByFile() {
+                    return spaces.stream().allMatch(Ioas::isMadeOfFiles);
+                }
+            });
+            port.changeProcess();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
      * Asks which address space the calls of a container use, if a program makes such on this iommufd
      * ({@code IOMMU_VFIO_IOAS_GET}). This library does not: {@link Vfio#openIommufdContainer} has an iommufd of its own. But
      * a program that was given this one by a {@link Handover} may.
@@ -301,7 +331,7 @@ public final class Iommufd implements AutoCloseable {
      * Closes the iommufd and all it owns: the devices, the address spaces with all mappings, then the file. Idempotent.
      *
      * <p>While a {@link PeerUser} of a device is registered, nothing is detached and the address spaces stay in the kernel;
-     * only this process's mappings end.
+     * only this process's mappings end. Once it was handed over ({@link Handover#send(Iommufd)}), the mappings stay, too.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
@@ -383,9 +413,19 @@ public final class Iommufd implements AutoCloseable {
         }
     }
 
-    /** Has another process a device? Then closing takes nothing from it. */
+    /** Has another process all of it? The lock is held. */
+    boolean isHandedOver() {
+        return handedOver;
+    }
+
+    /** Another process has the file from now on. The lock is held. */
+    void handedOver() {
+        handedOver = true;
+    }
+
+    /** Has another process a device or all of it? Then closing takes nothing from it. The lock is held. */
     boolean isShared() {
-        return users.heldByPeer();
+        return handedOver || users.heldByPeer();
     }
 
     /** A device is closing, or what it is attached to. */
@@ -418,7 +458,7 @@ public final class Iommufd implements AutoCloseable {
         vfio.closed(ioas);
     }
 
-    private void checkOpen(Operation operation) {
+    void checkOpen(Operation operation) {
         if (closed) {
             throw new RuleViolation(Rule.HANDLE_OPEN, operation, "");
         }

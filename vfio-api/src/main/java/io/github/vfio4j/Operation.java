@@ -124,6 +124,8 @@ public enum Operation {
     IOAS_COPY("IOMMU_IOAS_COPY"),
     /** Giving the devices of an address space access to the memory of a file. */
     IOAS_MAP_FILE("IOMMU_IOAS_MAP_FILE"),
+    /** Making this process the one that has the mappings by file. */
+    IOAS_CHANGE_PROCESS("IOMMU_IOAS_CHANGE_PROCESS"),
     /** Taking that access away. */
     IOAS_UNMAP("IOMMU_IOAS_UNMAP"),
     /** Choosing or asking for an option of an iommufd. */

@@ -2476,6 +2476,7 @@ public enum Rule {
     IOMMUFD_OPERATION_KNOWN(
             "iommufd.operation-known",
             Operation.IOAS_MAP_FILE,
+            Also.SINCE_6_13,
             EnforcedBy.KERNEL,
             Errno.ENOTTY,
             "the kernel is older than this operation of an iommufd",
@@ -2524,6 +2525,28 @@ public enum Rule {
             "iommufd_vfio_map_dma",
             "use a container, or the iommufd's own operations",
             f -> !f.compatIoasExists()),
+
+    // ---- IOMMU_IOAS_CHANGE_PROCESS
+    /** Only what is mapped by file outlives a process. */
+    CHANGE_PROCESS_FILES(
+            "ioas-change-process.files",
+            Operation.IOAS_CHANGE_PROCESS,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "something is mapped that is memory of a process and of no file",
+            "iommufd_ioas_change_process",
+            "map files (Ioas.map), or unmap the rest",
+            f -> !f.allMappedByFile()),
+    /** Pinned memory counts against the limit on locked memory. */
+    CHANGE_PROCESS_MEMLOCK(
+            "ioas-change-process.memlock",
+            Operation.IOAS_CHANGE_PROCESS,
+            EnforcedBy.KERNEL,
+            Errno.ENOMEM,
+            "the limit on locked memory (RLIMIT_MEMLOCK) is reached: what is pinned counts for both processes for a moment",
+            "iommufd_ioas_change_process",
+            "raise the limit (ulimit -l, LimitMEMLOCK= in systemd)",
+            f -> !f.withinMemlock()),
 
     // ---- IOMMU_IOAS_MAP
     /** A length or IOVA is below 2^64 - 1. */
@@ -3823,6 +3846,7 @@ public enum Rule {
     /** Operations that end with the same checks as another. The constants above cannot use fields of their own class. */
     private static final class Also {
         static final Set<Operation> MAPS_MEMORY = Set.of(Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
+        static final Set<Operation> SINCE_6_13 = Set.of(Operation.IOAS_CHANGE_PROCESS);
         static final Set<Operation> MAPS_PROGRAM = Set.of(Operation.COMPAT_MAP_DMA);
         static final Set<Operation> FILLS_A_RANGE =
                 Set.of(Operation.IOAS_COPY, Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);

@@ -421,6 +421,26 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
+        public void send(DmaFilePort file) {
+            called(Operation.HANDOVER_SEND, "send memory");
+        }
+
+        @Override
+        public void send(IommufdPort iommufd) {
+            called(Operation.HANDOVER_SEND, "send iommufd");
+        }
+
+        @Override
+        public DmaFilePort receiveDmaFile() {
+            throw new UnsupportedOperationException("no test with this kernel receives");
+        }
+
+        @Override
+        public IommufdPort receiveIommufd() {
+            throw new UnsupportedOperationException("no test with this kernel receives");
+        }
+
+        @Override
         public Received<GroupPort> receiveGroup() {
             throw new UnsupportedOperationException("no test with this kernel receives");
         }
@@ -501,6 +521,11 @@ final class FakeKernel implements Kernel {
         @Override
         public IommuHardware hardware(int device) {
             return new IommuHardware(1, 1, 20, ByteBuffer.allocate(8));
+        }
+
+        @Override
+        public void changeProcess() {
+            called(Operation.IOAS_CHANGE_PROCESS, "change process");
         }
 
         @Override

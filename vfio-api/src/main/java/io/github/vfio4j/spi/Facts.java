@@ -1384,6 +1384,15 @@ public interface Facts {
     }
 
     /**
+     * Is all that is mapped memory of files?
+     *
+     * @return true if so
+     */
+    default boolean allMappedByFile() {
+        return true;
+    }
+
+    /**
      * Does the kernel have the operation? Newer ones have more.
      *
      * @return true if so

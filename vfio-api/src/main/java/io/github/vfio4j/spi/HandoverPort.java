@@ -28,6 +28,34 @@ public interface HandoverPort extends AutoCloseable {
     void send(DevicePort device, String name);
 
     /**
+     * Sends a file of memory. Does not wait.
+     *
+     * @param file a file of the same kernel
+     */
+    void send(DmaFilePort file);
+
+    /**
+     * Sends an iommufd. Does not wait.
+     *
+     * @param iommufd an iommufd of the same kernel
+     */
+    void send(IommufdPort iommufd);
+
+    /**
+     * Waits for a message and takes the file of memory that it carries.
+     *
+     * @return the file, whose size is sealed
+     */
+    DmaFilePort receiveDmaFile();
+
+    /**
+     * Waits for a message and takes the iommufd that it carries.
+     *
+     * @return the iommufd
+     */
+    IommufdPort receiveIommufd();
+
+    /**
      * Waits for a message and takes the group that it carries.
      *
      * @return the group

@@ -138,6 +138,9 @@ public interface IommufdPort extends AutoCloseable {
      */
     void option(int option, int object, long value);
 
+    /** {@code IOMMU_IOAS_CHANGE_PROCESS}. */
+    void changeProcess();
+
     /**
      * {@code IOMMU_VFIO_IOAS}, to ask.
      *

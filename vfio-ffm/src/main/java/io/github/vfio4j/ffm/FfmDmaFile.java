@@ -8,10 +8,15 @@ import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.DmaFilePort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.VarHandle;
+import java.util.Optional;
 
 /** A memfd of a size that is sealed. */
 final class FfmDmaFile implements DmaFilePort {
     private static final int SEALS = Syscalls.F_SEAL_SEAL | Syscalls.F_SEAL_SHRINK | Syscalls.F_SEAL_GROW;
+
+    private static final VarHandle BYTE = ValueLayout.JAVA_BYTE.varHandle();
 
     final Fd fd;
     private final long size;
@@ -47,6 +52,16 @@ final class FfmDmaFile implements DmaFilePort {
         }
     }
 
+    /** Takes over what another process made; empty if it is no memory, or does not keep its size. */
+    static Optional<FfmDmaFile> received(Fd fd) {
+        Statx stat = Statx.of(fd.syscalls, fd.number, "", Syscalls.AT_EMPTY_PATH);
+        int seals = fd.syscalls.seals(new Frame(), fd.number);
+        boolean keepsItsSize = seals >= 0 && (seals & Syscalls.F_SEAL_SHRINK) != 0;
+        return stat.errno() == 0 && keepsItsSize && stat.size() > 0
+                ? Optional.of(new FfmDmaFile(fd, stat.size(), stat.blockSize()))
+                : Optional.empty();
+    }
+
     @Override
     public long size() {
         return size;
@@ -66,7 +81,13 @@ final class FfmDmaFile implements DmaFilePort {
             if (address < 0) {
                 throw new VfioException(Operation.MEMORY_ALLOCATE, new Errno((int) -address), fd.subject());
             }
-            return FfmKernel.segment(address, size, arena);
+            MemorySegment memory = FfmKernel.segment(address, size, arena);
+            // Memory that fallocate gave is zeroed when a program first touches it, and not when it is pinned: what a device
+            // wrote by then would be lost.
+            for (long page = 0; page < size; page += FfmKernel.PAGE_SIZE) {
+                BYTE.getVolatile(memory, page);
+            }
+            return memory;
         } finally {
             fd.end(frame);
         }

@@ -7,17 +7,24 @@ import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.ffm.port.UnixAddress;
 import io.github.vfio4j.spi.DevicePort;
+import io.github.vfio4j.spi.DmaFilePort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.HandoverPort;
+import io.github.vfio4j.spi.IommufdPort;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Function;
 
-/** A connected Unix socket. A message is a text, {@code group 26} or {@code device NAME}, and one descriptor. */
+/**
+ * A connected Unix socket. A message is a text, {@code group 26}, {@code device NAME}, {@code memory} or {@code iommufd}, and
+ * one descriptor.
+ */
 final class FfmHandover implements HandoverPort {
     private static final String GROUP = "group ";
     private static final String DEVICE = "device ";
+    private static final String MEMORY = "memory";
+    private static final String IOMMUFD = "iommufd";
     private static final int LONGEST_TEXT = 256;
     private static final int MSG_TRUNC = 0x20;
     private static final int S_IFMT = 0xf000;
@@ -55,6 +62,16 @@ final class FfmHandover implements HandoverPort {
         send(((FfmDevice) device).fd, DEVICE + name);
     }
 
+    @Override
+    public void send(DmaFilePort file) {
+        send(((FfmDmaFile) file).fd, MEMORY);
+    }
+
+    @Override
+    public void send(IommufdPort iommufd) {
+        send(((FfmIommufd) iommufd).fd, IOMMUFD);
+    }
+
     private void send(Fd file, String text) {
         Operation operation = Operation.HANDOVER_SEND;
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -81,6 +98,16 @@ final class FfmHandover implements HandoverPort {
     @Override
     public Received<DevicePort> receiveDevice() {
         return receive(DEVICE, this::device);
+    }
+
+    @Override
+    public DmaFilePort receiveDmaFile() {
+        return receive(MEMORY, this::memory).port();
+    }
+
+    @Override
+    public IommufdPort receiveIommufd() {
+        return receive(IOMMUFD, this::iommufd).port();
     }
 
     /** Takes a message of a kind. Whatever else comes is closed. */
@@ -144,6 +171,25 @@ final class FfmHandover implements HandoverPort {
             throw unexpected(GROUP, "another group than /dev/vfio/" + number);
         }
         return group;
+    }
+
+    /** Memory keeps its size. */
+    private FfmDmaFile memory(Fd file) {
+        return FfmDmaFile.received(file)
+                .orElseThrow(() -> unexpected(MEMORY, "a file that is no memory of a sealed size, as '" + file.subject() + "'"));
+    }
+
+    /** An iommufd knows that it has no address space 0. */
+    private FfmIommufd iommufd(Fd file) {
+        FfmIommufd iommufd = new FfmIommufd(file);
+        try {
+            iommufd.info(0);
+        } catch (VfioException e) {
+            if (e.errno().equals(Errno.ENOENT)) {
+                return iommufd;
+            }
+        }
+        throw unexpected(IOMMUFD, "a file that is no iommufd, as '" + file.subject() + "'");
     }
 
     /** A device tells what it has. */

@@ -16,6 +16,7 @@ import io.github.vfio4j.ffm.gen.iommu_hwpt_get_dirty_bitmap;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_set_dirty_tracking;
 import io.github.vfio4j.ffm.gen.iommu_ioas_alloc;
 import io.github.vfio4j.ffm.gen.iommu_ioas_allow_iovas;
+import io.github.vfio4j.ffm.gen.iommu_ioas_change_process;
 import io.github.vfio4j.ffm.gen.iommu_ioas_copy;
 import io.github.vfio4j.ffm.gen.iommu_ioas_iova_ranges;
 import io.github.vfio4j.ffm.gen.iommu_ioas_map;
@@ -322,6 +323,18 @@ final class FfmIommufd implements IommufdPort {
             iommu_option.val64(frame.arg, value);
             fd.ioctl(Operation.IOMMU_OPTION, frame, IOMMU_OPTION());
             return iommu_option.val64(frame.arg);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public void changeProcess() {
+        Frame frame = fd.begin(Operation.IOAS_CHANGE_PROCESS);
+        try {
+            iommu_ioas_change_process.size(frame.arg, (int) iommu_ioas_change_process.sizeof());
+            iommu_ioas_change_process.__reserved(frame.arg, 0);
+            fd.ioctl(Operation.IOAS_CHANGE_PROCESS, frame, IOMMU_IOAS_CHANGE_PROCESS());
         } finally {
             fd.end(frame);
         }

@@ -35,7 +35,7 @@ import java.util.UUID;
 public final class FfmKernel implements Kernel {
     private static final String CONTAINER_NODE = "/dev/vfio/vfio";
     private static final String IOMMUFD_NODE = "/dev/iommu";
-    private static final long PAGE_SIZE = 4096; // the architectures that VFIO and this library share so far
+    static final long PAGE_SIZE = 4096; // the architectures that VFIO and this library share so far
 
     private final String name;
     private final Syscalls syscalls;

@@ -92,6 +92,11 @@ class NoSyscalls implements Syscalls {
     }
 
     @Override
+    public int seals(Frame frame, int fd) {
+        return -ENOSYS;
+    }
+
+    @Override
     public int eventfd(Frame frame, int initial, int flags) {
         return -ENOSYS;
     }

@@ -2,6 +2,7 @@ package io.github.vfio4j.sim;
 
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
@@ -20,7 +21,7 @@ final class DmaPages {
     private record Page(Memory memory, long offset) {}
 
     final boolean writable;
-    private final SimProcess owner; // whom it counts against
+    private SimProcess owner; // whom it counts against
     private final SimFile file; // null for memory of the owner
     private final long address; // of the first byte; in a file, where it is there
     private final long base; // of its page
@@ -56,6 +57,34 @@ final class DmaPages {
     /** Is it of the process, or of a file that is memory and has the range? */
     boolean isMemory(long offset, long size) {
         return file == null || file instanceof MemoryFile memory && memory.has(address + offset, size);
+    }
+
+    boolean ofFile() {
+        return file != null;
+    }
+
+    /** Does a process have to take over what is counted for another one? */
+    boolean countsForOther(SimProcess process) {
+        return count != Count.NOBODY && owner != process;
+    }
+
+    /** Do so many pages, counted like these, keep to the limit of a process that takes them over? */
+    boolean withinLimitOf(SimProcess process, long pinnedPages) {
+        long counted = count == Count.USER ? process.machine().pagesLockedByUser() : process.memory().pinnedPages();
+        return pinnedPages <= process.memlockPages() - counted;
+    }
+
+    /** How many of its pages are pinned. */
+    int pinnedPages() {
+        return pins == null ? 0 : (int) Arrays.stream(pins).filter(n -> n > 0).count();
+    }
+
+    /** Counts it for another process. */
+    void changeOwner(SimProcess process) {
+        int counted = pinnedPages();
+        count(-counted);
+        owner = process;
+        count(counted);
     }
 
     /** An area is made of it, which keeps the file open. */

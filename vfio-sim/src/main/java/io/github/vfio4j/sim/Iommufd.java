@@ -56,6 +56,11 @@ final class Iommufd {
         return find(id).filter(kind::isInstance).map(kind::cast).orElse(null);
     }
 
+    /** The objects of a kind. */
+    <T extends IommuObject> List<T> all(Class<T> kind) {
+        return objects.values().stream().filter(kind::isInstance).map(kind::cast).toList();
+    }
+
     /** Destroys what nobody uses. */
     void destroy(IommuObject object) {
         objects.remove(object.id);

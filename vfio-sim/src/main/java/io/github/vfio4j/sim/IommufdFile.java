@@ -13,6 +13,7 @@ import io.github.vfio4j.ffm.gen.iommu_hwpt_get_dirty_bitmap;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_set_dirty_tracking;
 import io.github.vfio4j.ffm.gen.iommu_ioas_alloc;
 import io.github.vfio4j.ffm.gen.iommu_ioas_allow_iovas;
+import io.github.vfio4j.ffm.gen.iommu_ioas_change_process;
 import io.github.vfio4j.ffm.gen.iommu_ioas_copy;
 import io.github.vfio4j.ffm.gen.iommu_ioas_iova_ranges;
 import io.github.vfio4j.ffm.gen.iommu_ioas_map;
@@ -26,9 +27,11 @@ import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * An open {@code /dev/iommu}. It answers the ioctls of a container, too, in {@link CompatCalls}. It has no nested page
@@ -43,7 +46,9 @@ final class IommufdFile extends SimFile {
 
     private static final Map<Integer, Request> REQUESTS = requests();
     /** What Linux 6.12 does not have. */
-    private static final Map<Integer, Operation> NEWER = Map.of(IOMMU_IOAS_MAP_FILE(), Operation.IOAS_MAP_FILE);
+    private static final Map<Integer, Operation> NEWER = Map.of(
+            IOMMU_IOAS_MAP_FILE(), Operation.IOAS_MAP_FILE,
+            IOMMU_IOAS_CHANGE_PROCESS(), Operation.IOAS_CHANGE_PROCESS);
 
     private static final int FIRST_COMMAND = IOMMUFD_CMD_BASE();
     private static final int ACCESS = IOMMU_IOAS_MAP_READABLE() | IOMMU_IOAS_MAP_WRITEABLE();
@@ -67,6 +72,9 @@ final class IommufdFile extends SimFile {
         requests.put(IOMMU_IOAS_IOVA_RANGES(), all(iommu_ioas_iova_ranges.layout(), IommufdFile::iovaRanges));
         requests.put(IOMMU_IOAS_MAP(), all(iommu_ioas_map.layout(), IommufdFile::map));
         requests.put(IOMMU_IOAS_MAP_FILE(), all(iommu_ioas_map_file.layout(), IommufdFile::mapFile));
+        requests.put(
+                IOMMU_IOAS_CHANGE_PROCESS(),
+                all(iommu_ioas_change_process.layout(), IommufdFile::changeProcess));
         requests.put(IOMMU_IOAS_UNMAP(), all(iommu_ioas_unmap.layout(), IommufdFile::unmap));
         requests.put(IOMMU_OPTION(), all(iommu_option.layout(), IommufdFile::option));
         requests.put(IOMMU_VFIO_IOAS(), all(iommu_vfio_ioas.layout(), IommufdFile::vfioIoas));
@@ -283,7 +291,9 @@ final class IommufdFile extends SimFile {
                 return file != null;
             }
         };
-        check(Operation.IOAS_MAP_FILE, request);
+        if (ioas == null || file == null) {
+            throw refused(Operation.IOAS_MAP_FILE, request);
+        }
         // Linux takes a file that is no memory until a device is attached, and refuses to attach it then.
         List<Ioas.Slice> slices = DmaPages.ofFile(iommufd, caller, file, start, size, access(flags));
         iommu_ioas_map_file.iova(map, ioas.map(Operation.IOAS_MAP_FILE, request.place(), slices));
@@ -383,6 +393,28 @@ final class IommufdFile extends SimFile {
         boolean all = iova == 0 && size == -1;
         iommu_ioas_unmap.length(unmap, ioas.unmap(Operation.IOAS_UNMAP, iova, size, all));
         struct.write();
+        return 0;
+    }
+
+    private int changeProcess(SimProcess caller, SizedStruct struct) {
+        supported(iommu_ioas_change_process.__reserved(struct.fields) == 0);
+        Set<DmaPages> all = new LinkedHashSet<>();
+        iommufd.all(Ioas.class).forEach(ioas -> ioas.areas().forEach(area -> all.add(area.pages)));
+        check(Operation.IOAS_CHANGE_PROCESS, new Facts() {
+            @Override
+            public boolean allMappedByFile() {
+                return all.stream().allMatch(DmaPages::ofFile);
+            }
+
+            @Override
+            public boolean withinMemlock() {
+                List<DmaPages> counted =
+                        all.stream().filter(pages -> pages.countsForOther(caller)).toList();
+                long pinned = counted.stream().mapToLong(DmaPages::pinnedPages).sum();
+                return pinned == 0 || counted.stream().allMatch(pages -> pages.withinLimitOf(caller, pinned));
+            }
+        });
+        all.forEach(pages -> pages.changeOwner(caller));
         return 0;
     }
 

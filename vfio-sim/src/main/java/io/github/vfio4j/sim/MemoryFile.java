@@ -12,6 +12,7 @@ final class MemoryFile extends SimFile {
     private static final int ALLOW_SEALING = 2;
     private static final int LONGEST_NAME = 249;
     private static final int ALL_SEALS = 0x3f;
+    private static final int REGULAR = 0x8000; // S_IFREG
     private static final int SIZES = -1 << Syscalls.MAP_HUGE_SHIFT;
 
     private final SimMachine machine;
@@ -43,7 +44,23 @@ final class MemoryFile extends SimFile {
         return new MemoryFile(machine, page, sealable ? 0 : Syscalls.F_SEAL_SEAL);
     }
 
-    private long size() {
+    @Override
+    int seals() {
+        return seals;
+    }
+
+    @Override
+    int blockSize() {
+        return (int) page;
+    }
+
+    @Override
+    int mode() {
+        return REGULAR;
+    }
+
+    @Override
+    long size() {
         return memory == null ? 0 : memory.segment().byteSize();
     }
 

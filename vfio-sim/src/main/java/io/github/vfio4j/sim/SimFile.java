@@ -50,6 +50,21 @@ abstract class SimFile {
         throw new KernelError(Errno.EINVAL);
     }
 
+    /** F_SEAL_... of it. The kernel's lock is held. */
+    int seals() {
+        throw new KernelError(Errno.EINVAL);
+    }
+
+    /** What stat says of its size, in bytes. The kernel's lock is held. */
+    long size() {
+        return 0;
+    }
+
+    /** What stat says of its blocks, in bytes. */
+    int blockSize() {
+        return (int) Memory.PAGE;
+    }
+
     /** Lets those who wait in an operation see that their process died. The kernel's lock is held. */
     void wake() {
         // Most operations wait for nobody.

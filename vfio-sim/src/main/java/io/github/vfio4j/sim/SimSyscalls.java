@@ -52,6 +52,8 @@ final class SimSyscalls implements Syscalls {
     public int statx(Frame frame, int fd, String path, int flags) {
         return (int) locked(() -> {
             int mode = 0;
+            long size = 0;
+            int blockSize = 0;
             DeviceNumber number = DeviceNumber.NONE;
             if (!path.isEmpty()) {
                 if (!path.startsWith("/") && fd != AT_FDCWD) {
@@ -69,10 +71,14 @@ final class SimSyscalls implements Syscalls {
                 SimFile file = process.files().get(fd);
                 number = file.deviceNumber();
                 mode = file.mode();
+                size = file.size();
+                blockSize = file.blockSize();
             }
             MemorySegment statx = frame.arg.asSlice(0, STATX_BYTES).fill((byte) 0);
             statx.set(ValueLayout.JAVA_INT, 0, STATX_TYPE); // stx_mask
+            statx.set(ValueLayout.JAVA_INT, 4, blockSize); // stx_blksize
             statx.set(ValueLayout.JAVA_SHORT, 28, (short) mode); // stx_mode
+            statx.set(ValueLayout.JAVA_LONG, 40, size); // stx_size
             statx.set(ValueLayout.JAVA_INT, 128, number.major()); // stx_rdev_major
             statx.set(ValueLayout.JAVA_INT, 132, number.minor()); // stx_rdev_minor
             return 0;
@@ -248,6 +254,11 @@ final class SimSyscalls implements Syscalls {
             process.files().get(fd).seal(seals);
             return 0;
         });
+    }
+
+    @Override
+    public int seals(Frame frame, int fd) {
+        return (int) locked(() -> process.files().get(fd).seals());
     }
 
     @Override

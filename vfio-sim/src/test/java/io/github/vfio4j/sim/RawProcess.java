@@ -37,6 +37,8 @@ final class RawProcess {
     static final int IOAS_COPY = 0x3b83;
     static final int IOAS_IOVA_RANGES = 0x3b84;
     static final int IOAS_MAP = 0x3b85;
+    static final int IOAS_MAP_FILE = 0x3b8f;
+    static final int IOAS_CHANGE_PROCESS = 0x3b92;
     static final int IOAS_UNMAP = 0x3b86;
     static final int IOMMU_OPTION = 0x3b87;
     static final int VFIO_IOAS = 0x3b88;
@@ -232,6 +234,17 @@ final class RawProcess {
     /** Maps at an IOVA; READ and WRITE are what devices may do. */
     int ioasMap(int iommufd, int ioas, long iova, long address, long size, int access) {
         return ioctl(iommufd, IOAS_MAP, ioasMapStruct(ioas, iova, address, size, access, true));
+    }
+
+    /** Maps the start of a file at an IOVA, to read and write. */
+    int mapFile(int iommufd, int ioas, long iova, int file, long size) {
+        MemorySegment map = ioasMapStruct(ioas, iova, 0, size, READ | WRITE, true);
+        map.set(INT, 12, file);
+        return ioctl(iommufd, IOAS_MAP_FILE, map);
+    }
+
+    int changeProcess(int iommufd) {
+        return ioctl(iommufd, IOAS_CHANGE_PROCESS, ints(8, 0));
     }
 
     /** Maps where the kernel likes: the IOVA, or -errno. */

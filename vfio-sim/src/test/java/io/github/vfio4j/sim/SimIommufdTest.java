@@ -231,6 +231,45 @@ class SimIommufdTest {
         limited.process.kill();
     }
 
+    /** Gives another process a descriptor of an open file, as a message through a socket does. */
+    private int pass(RawProcess from, int fd, RawProcess to) {
+        machine.kernel().lock();
+        try {
+            SimFile file = from.process.files().get(fd);
+            machine.kernel().get(file);
+            return to.process.files().add(file);
+        } finally {
+            machine.kernel().unlock();
+        }
+    }
+
+    @Test
+    void whatAProcessTakesOverCountsForIt() {
+        RawProcess limited = limited();
+        int fd = check(limited.open("/dev/iommu"));
+        int file = check(limited.open("/dev/vfio/devices/vfio0"));
+        check(limited.bind(file, fd));
+        int ioas = check(limited.ioasAlloc(fd));
+        check(limited.attach(file, ioas));
+        int memory = check(limited.calls.memfdCreate(new Frame(), "test", 0));
+        check(limited.calls.fallocate(new Frame(), memory, 0, 8192));
+        check(limited.mapFile(fd, ioas, IOVA, memory, 4096));
+        check(limited.mapFile(fd, ioas, 2 * IOVA, memory, 4096));
+        assertThat(limited.process.pinnedBytes()).as("counted for each mapping by file").isEqualTo(8192);
+        RawProcess heir = new RawProcess(machine.startUnprivilegedProcess());
+        heir.process.limitLockedMemory(8192);
+        int taken = pass(limited, fd, heir);
+        assertThat(heir.changeProcess(taken)).as("both are counted for a moment").isEqualTo(-ENOMEM);
+        assertThat(limited.process.pinnedBytes()).isEqualTo(8192);
+        check((int) limited.ioasUnmap(fd, ioas, IOVA, 4096));
+        check(heir.changeProcess(taken));
+        check(heir.changeProcess(taken));
+        assertThat(limited.process.pinnedBytes()).isZero();
+        assertThat(heir.process.pinnedBytes()).isEqualTo(4096);
+        limited.process.kill();
+        heir.process.kill();
+    }
+
     @Test
     void onlyNewKernelsAddTheLengthToTheAddressFirst() {
         int ioas = check(raw.ioasAlloc(iommufd));

@@ -630,8 +630,8 @@ final class Uapi {
         row(
                 V7_2,
                 "IOMMU_IOAS_CHANGE_PROCESS iommu_ioas_change_process",
-                not("not yet: it is for memory that was mapped by file, in a process that replaces another"),
-                nowhere());
+                by("Iommufd#changeProcess"),
+                linux("DmaFileKernelTest IommufdCases"));
     }
 
     private static void nested() {

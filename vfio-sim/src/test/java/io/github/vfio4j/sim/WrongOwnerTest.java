@@ -111,6 +111,8 @@ class WrongOwnerTest {
         all.add(argument("adding another kernel's device by its own node to a virtual machine", () -> LIVE.the(KvmVm.class, "")
                 .add(byNode)));
         all.add(argument("sending another kernel's device by its own node", () -> LIVE.the(Handover.class, "").send(byNode)));
+        all.add(argument("sending another kernel's file", () -> LIVE.the(Handover.class, "").send(OTHER.the(DmaFile.class, ""))));
+        all.add(argument("sending another kernel's iommufd", () -> LIVE.the(Handover.class, "").send(OTHER.the(Iommufd.class, ""))));
         all.add(argument("sending another kernel's group", () -> LIVE.the(Handover.class, "").send(group)));
         all.add(argument("sending another kernel's device", () -> LIVE.the(Handover.class, "").send(device)));
         all.add(argument("waiting for another kernel's interrupt", () -> LIVE.the(Waiter.class, "").add(interrupt)));

@@ -88,6 +88,7 @@ final class LinuxSyscalls implements Syscalls {
     private static final int AT_EACCESS = 0x200; // by the effective ids, as open does
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int F_ADD_SEALS = 1033;
+    private static final int F_GET_SEALS = 1034;
     private static final int AF_UNIX = 1;
     private static final int SOCK_CLOEXEC = 0x80000;
     private static final int SHUT_RDWR = 2;
@@ -267,6 +268,16 @@ final class LinuxSyscalls implements Syscalls {
     public int addSeals(Frame frame, int fd, int seals) {
         try {
             int result = (int) FCNTL.invokeExact(frame.errno, fd, F_ADD_SEALS, seals);
+            return result >= 0 ? result : -errno(frame);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
+
+    @Override
+    public int seals(Frame frame, int fd) {
+        try {
+            int result = (int) FCNTL.invokeExact(frame.errno, fd, F_GET_SEALS, 0);
             return result >= 0 ? result : -errno(frame);
         } catch (Throwable t) {
             throw unexpected(t);

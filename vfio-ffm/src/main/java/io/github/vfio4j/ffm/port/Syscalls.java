@@ -94,7 +94,8 @@ public interface Syscalls {
     int close(Frame frame, int fd);
 
     /**
-     * statx(2). Its struct is the same on every architecture: stx_rdev_major at 128, stx_rdev_minor at 132.
+     * statx(2). Its struct is the same on every architecture: stx_blksize at 4, stx_mode at 28,
+     * stx_size at 40, stx_rdev_major at 128, stx_rdev_minor at 132.
      *
      * @param frame memory of this call; the answer, 256 bytes, is put in {@link Frame#arg}
      * @param fd a directory, {@link #AT_FDCWD}, or the file itself with {@link #AT_EMPTY_PATH} and an empty path
@@ -250,6 +251,15 @@ public interface Syscalls {
      * @return 0 or -errno
      */
     int addSeals(Frame frame, int fd, int seals);
+
+    /**
+     * fcntl(2) with {@code F_GET_SEALS}.
+     *
+     * @param frame memory of this call
+     * @param fd the descriptor
+     * @return {@code F_SEAL_...} or -errno
+     */
+    int seals(Frame frame, int fd);
 
     /**
      * eventfd(2).

@@ -59,6 +59,8 @@ final class IommufdCases {
     /** A file of two pages, in the place of an event. */
     static final Step MEMORY = memfd(EVENT, 0x2000);
 
+    static final Step CHANGE_PROCESS = ioctl(IOMMUFD, IOMMU_IOAS_CHANGE_PROCESS(), u32(8), u32(0));
+
     /** An address space alone, number 1. */
     static final Step[] ALONE = {OPEN_IOMMUFD, alloc()};
 
@@ -288,6 +290,14 @@ final class IommufdCases {
         since72(IOAS_MAP_ADDRESS_ALIGNED, EINVAL, then(ATTACHED, MEMORY, mapFile(both, IOAS, fd(EVENT), 1, 0x1000)));
         RuleCases.calls(
                 IOMMUFD_OPERATION_KNOWN, ABSENT, ENOTTY, ABSENT, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0x1000)));
+
+        since72(CHANGE_PROCESS_FILES, EINVAL, then(ALONE, map(1, both, 0x10000, ram, 0x1000), CHANGE_PROCESS));
+        since72(
+                CHANGE_PROCESS_FILES,
+                EINVAL,
+                then(ATTACHED, MEMORY, mapFile(both, IOAS, fd(EVENT), 0x2000), alloc(), map(4, both, 0x10000, ram, 0x1000), CHANGE_PROCESS));
+        simulated(CHANGE_PROCESS_MEMLOCK, "SimIommufdTest#whatAProcessTakesOverCountsForIt", OF_ROOT);
+        RuleCases.calls(IOMMUFD_OPERATION_KNOWN, ABSENT, ENOTTY, ABSENT, then(ALONE, CHANGE_PROCESS));
 
         calls(IOAS_UNMAP_KNOWN, ENOENT, then(ALONE, unmap(NOBODY, 0x10000, 0x1000)));
         calls(IOAS_UNMAP_KNOWN, ENOENT, then(ALONE, unmap(NOBODY, -1, 0x1000)));

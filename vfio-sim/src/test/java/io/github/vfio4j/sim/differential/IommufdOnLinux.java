@@ -200,6 +200,7 @@ class IommufdOnLinux extends DifferentialCase {
                 mapFile(READ_WRITE, IOAS, fd(EVENT), 0x1000, 0x1000),
                 mapFile(READABLE, IOAS, fd(EVENT), 0, 0x2000),
                 copy(FIXED | READ_WRITE, 0x40000, 0x11000, 0x1000),
+                CHANGE_PROCESS,
                 close(EVENT),
                 unmap(IOAS, 0x40000, 0x1000),
                 unmap(IOAS, 0, -1)));

@@ -8,11 +8,14 @@ import io.github.vfio4j.Device;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.DmaFile;
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.Handover;
+import io.github.vfio4j.HandoverListener;
 import io.github.vfio4j.Ioas;
 import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.Mmio;
 import io.github.vfio4j.PageSize;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
 import java.lang.foreign.ValueLayout;
 import org.junit.jupiter.api.Assumptions;
@@ -125,6 +128,56 @@ class DmaFileKernelTest extends KernelTest {
         EduDma.toDevice(registers, buffer.iova());
         EduDma.fromDevice(registers, buffer.iova() + 4096);
         assertThat(buffer.segment().get(ValueLayout.JAVA_LONG, 4096)).isEqualTo(9);
+    }
+
+    // ---- in another process
+
+    private Handover connect(MachineUnderTest.Peer peer) {
+        String address = machine.socketAddress();
+        try (HandoverListener listener = vfio.listen(address)) {
+            assertThat(peer.ask("connect " + address)).isEqualTo("done");
+            return listener.accept();
+        }
+    }
+
+    @Test
+    void aProcessThatReplacesAnotherTakesTheDeviceOverWithAllThatItReaches() {
+        try (MachineUnderTest.Peer peer = machine.startPeer()) {
+            Device device = iommufd.openDevice(machine.loner());
+            device.attach(ioas);
+            DmaFile file = vfio.createDmaFile(8192);
+            DmaBuffer buffer = ioas.mapAt(0x100000, file, Access.READ_WRITE);
+            write(buffer, 77);
+            Handover connection = connect(peer);
+            connection.send(file);
+            assertThat(peer.ask("memory")).isEqualTo("8192");
+            connection.send(device);
+            assertThat(peer.ask("device")).isEqualTo("PCI device");
+            connection.send(iommufd);
+            assertThat(peer.ask("iommufd")).isEqualTo("done");
+            vfio.close();
+            assertThatThrownBy(() -> read(buffer)).isInstanceOf(IllegalStateException.class);
+            assertThat(peer.ask("change-process")).isEqualTo("done");
+            assertThat(peer.ask("move 100000 101000")).isEqualTo("done");
+            assertThat(peer.ask("read 1000")).isEqualTo("77");
+        }
+        try (Vfio again = machine.open()) { // the other process closed all
+            again.openIommufd().openDevice(machine.loner());
+        }
+    }
+
+    @Test
+    void onlyMemoryOfFilesIsTakenOver() {
+        try (MachineUnderTest.Peer peer = machine.startPeer()) {
+            iommufd.changeProcess();
+            DmaBuffer buffer = ioas.allocate(4096, Access.READ);
+            assertRefused(Rule.CHANGE_PROCESS_FILES, iommufd::changeProcess);
+            connect(peer).send(iommufd);
+            assertThat(peer.ask("iommufd")).isEqualTo("done");
+            assertThat(peer.ask("change-process")).isEqualTo("IOAS_CHANGE_PROCESS EINVAL");
+            buffer.close();
+            assertThat(peer.ask("change-process")).isEqualTo("done");
+        }
     }
 
     @Test

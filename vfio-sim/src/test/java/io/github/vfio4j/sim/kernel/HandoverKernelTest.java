@@ -301,6 +301,8 @@ class HandoverKernelTest extends KernelTest {
         Frame frame = new Frame();
         Stack loner = open(machine.loner());
         int event = calls.eventfd(frame, 0, Syscalls.EFD_CLOEXEC);
+        int memory = calls.memfdCreate(frame, "vfio4j", Syscalls.MFD_CLOEXEC);
+        assertThat(calls.fallocate(frame, memory, 0, 4096)).isZero();
         int container = calls.open(frame, "/dev/vfio/vfio", Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
         int group = calls.open(frame, "/dev/vfio/" + groupOf(machine.nvme()), Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
         assertThat(loner.group().status().containerSet()).isTrue();
@@ -319,9 +321,16 @@ class HandoverKernelTest extends KernelTest {
             refused(Handover::receiveDevice, "device 0000:00:04.0", event);
             refused(Handover::receiveDevice, "device 0000:00:04.0", container);
             refused(Handover::receiveDevice, "group " + nvme, group);
+            refused(Handover::receiveIommufd, "iommufd", group);
+            refused(Handover::receiveIommufd, "iommufd", container);
+            refused(Handover::receiveIommufd, "iommufd", event);
+            refused(Handover::receiveDmaFile, "memory", event);
+            refused(Handover::receiveDmaFile, "memory", memory); // it can be made smaller
+            refused(Handover::receiveDmaFile, "device 0000:00:04.0", memory);
         } finally {
             calls.close(frame, group);
             calls.close(frame, container);
+            calls.close(frame, memory);
             calls.close(frame, event);
         }
     }

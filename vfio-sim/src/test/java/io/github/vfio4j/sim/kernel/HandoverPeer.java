@@ -1,12 +1,16 @@
 package io.github.vfio4j.sim.kernel;
 
+import io.github.vfio4j.Access;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.Device;
+import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.DmaFile;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.GroupStatus;
 import io.github.vfio4j.Handover;
 import io.github.vfio4j.IommuType;
+import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.Mmio;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.ReceivedGroup;
@@ -25,6 +29,7 @@ import java.io.InputStreamReader;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
@@ -35,6 +40,8 @@ final class HandoverPeer {
     private Handover connection;
     private ReceivedGroup group;
     private Device device;
+    private DmaFile memory;
+    private Iommufd iommufd;
     private Type1 iommu;
     private Group attached;
 
@@ -106,6 +113,16 @@ final class HandoverPeer {
                 iommu = container.setIommu(IommuType.TYPE1_V2);
             }
             case "open-attached" -> device = iommu.openDevice(attached, PciAddress.parse(command[1]));
+            case "memory" -> {
+                memory = connection.receiveDmaFile();
+                return Long.toString(memory.size());
+            }
+            case "iommufd" -> iommufd = connection.receiveIommufd();
+            case "change-process" -> iommufd.changeProcess();
+            case "read" -> { // in an address space without devices
+                DmaBuffer buffer = iommufd.allocateIoas().map(memory, Access.READ);
+                return Long.toString(buffer.segment().get(ValueLayout.JAVA_LONG, Long.parseLong(command[1], 16)));
+            }
             case "move" -> move(Long.parseLong(command[1], 16), Long.parseLong(command[2], 16));
             case "close-device" -> device.close();
             case "close-group" -> group.close();

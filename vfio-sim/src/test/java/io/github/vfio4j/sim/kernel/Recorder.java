@@ -213,6 +213,12 @@ final class Recorder implements Syscalls {
     }
 
     @Override
+    public int seals(Frame frame, int fd) {
+        calls.incrementAndGet();
+        return kernel.seals(frame, fd);
+    }
+
+    @Override
     public int eventfd(Frame frame, int initial, int flags) {
         calls.incrementAndGet();
         change("eventfd()");
