@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import io.github.vfio4j.spi.Facts;
+import java.util.Set;
 
 /**
  * A page table of the hardware that the program made of an address space ({@code IOMMU_HWPT_ALLOC}), for devices behind
@@ -12,14 +13,14 @@ import io.github.vfio4j.spi.Facts;
 public final class Hwpt implements PageTable, AutoCloseable {
     final int id;
     private final Ioas ioas;
-    private final boolean tracks;
+    private final Set<HwptFlag> flags;
     private DirtyTracking tracking; // null while it is off; guarded by the address space's lock
     private volatile boolean closed;
 
-    Hwpt(Ioas ioas, int id, boolean tracks) {
+    Hwpt(Ioas ioas, int id, Set<HwptFlag> flags) {
         this.ioas = ioas;
         this.id = id;
-        this.tracks = tracks;
+        this.flags = flags;
     }
 
     @Override
@@ -81,6 +82,10 @@ public final class Hwpt implements PageTable, AutoCloseable {
         return closed;
     }
 
+    boolean takesPasids() {
+        return flags.contains(HwptFlag.PASID);
+    }
+
     private class Alive implements Facts {
         @Override
         public boolean handleOpen() {
@@ -89,7 +94,7 @@ public final class Hwpt implements PageTable, AutoCloseable {
 
         @Override
         public boolean dirtyTrackingSupported() {
-            return tracks;
+            return flags.contains(HwptFlag.DIRTY_TRACKING);
         }
     }
 

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /**
  * An IO address space of an iommufd ({@code IOMMU_IOAS_ALLOC}). Memory can be mapped before and after devices are
@@ -239,7 +240,23 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
      *     mapped that it cannot map, {@code ENOMEM} over the limit on locked memory
      */
     public Hwpt allocateHwpt(Device device, boolean dirtyTracking) {
+        return allocateHwpt(device, dirtyTracking ? Set.of(HwptFlag.DIRTY_TRACKING) : Set.of());
+    }
+
+    /**
+     * Makes a page table of the hardware that can do what is asked for; otherwise as {@link #allocateHwpt(Device, boolean)}.
+     *
+     * @param device whose IOMMU to make it for; bound to the same iommufd
+     * @param flags what it shall be able to do
+     * @return the page table, without devices
+     * @throws RuleViolation as {@link #allocateHwpt(Device, boolean)}
+     * @throws IllegalArgumentException as {@link #allocateHwpt(Device, boolean)}
+     * @throws VfioException as {@link #allocateHwpt(Device, boolean)}; {@code EOPNOTSUPP} also if the kernel does not know a
+     *     flag
+     */
+    public Hwpt allocateHwpt(Device device, Set<HwptFlag> flags) {
         Objects.requireNonNull(device, "device");
+        Set<HwptFlag> wanted = Set.copyOf(Given.elements(flags, "flags"));
         int deviceId = device.idIn(iommufd);
         iommufd.lock.lock();
         try {
@@ -249,7 +266,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
                     return super.handleOpen() && device.isOpen();
                 }
             });
-            Hwpt hwpt = new Hwpt(this, iommufd.port.allocateHwpt(deviceId, id, dirtyTracking), dirtyTracking);
+            Hwpt hwpt = new Hwpt(this, iommufd.port.allocateHwpt(deviceId, id, wanted), wanted);
             pageTables.add(hwpt);
             limitsChanged();
             iommufd.vfio().opened(hwpt);

@@ -399,6 +399,32 @@ public final class Iommufd implements AutoCloseable {
         spaces.forEach(Ioas::limitsChanged);
     }
 
+    /** Attaches a PASID of a device. */
+    void attachPasid(Device device, int pasid, Hwpt table) {
+        if (table.ioas().iommufd() != this) {
+            throw new IllegalArgumentException(device.name() + " is bound to another iommufd than that of the page table");
+        }
+        Rule.check(vfio.contract(), Operation.DEVICE_ATTACH_PASID, new Facts() {
+            @Override
+            public boolean handleOpen() {
+                return device.isOpen() && !table.ioas().closed() && !table.closed();
+            }
+
+            @Override
+            public int pasid() {
+                return pasid;
+            }
+
+            @Override
+            public boolean tablesTakePasids() {
+                PageTable own = device.attachedTo();
+                return table.takesPasids() && (own == null || own instanceof Hwpt hwpt && hwpt.takesPasids());
+            }
+        });
+        device.port().attachPasid(pasid, table.id);
+        spaces.forEach(Ioas::limitsChanged);
+    }
+
     /** Detaches a device; does nothing if it is not attached. */
     void detach(Device device) {
         if (device.attachedTo() != null) {
@@ -430,19 +456,26 @@ public final class Iommufd implements AutoCloseable {
 
     /** A device is closing, or what it is attached to. */
     void leave(Device device) {
-        if (isShared()) {
-            device.attachedTo(null);
-        } else {
-            detach(device);
+        leave(device, _ -> true);
+    }
+
+    private void leave(Device device, Predicate<PageTable> which) {
+        Teardown teardown = new Teardown();
+        teardown.step(() -> device.leavePasids(which, !isShared()));
+        if (device.attachedTo() != null && which.test(device.attachedTo())) {
+            if (isShared()) {
+                device.attachedTo(null);
+            } else {
+                teardown.step(() -> detach(device));
+            }
         }
+        teardown.finish();
     }
 
     /** Detaches all devices from some page tables. */
     void detachFrom(Predicate<PageTable> which) {
         Teardown teardown = new Teardown();
-        devices.all().stream()
-                .filter(device -> device.attachedTo() != null && which.test(device.attachedTo()))
-                .forEach(device -> teardown.step(() -> leave(device)));
+        devices.all().forEach(device -> teardown.step(() -> leave(device, which)));
         teardown.finish();
     }
 

@@ -28,6 +28,10 @@ public enum Operation {
     DEVICE_ATTACH_IOMMUFD_PT("VFIO_DEVICE_ATTACH_IOMMUFD_PT"),
     /** Taking the address space from a device. */
     DEVICE_DETACH_IOMMUFD_PT("VFIO_DEVICE_DETACH_IOMMUFD_PT"),
+    /** Letting a PASID of a device reach what is mapped. */
+    DEVICE_ATTACH_PASID("VFIO_DEVICE_ATTACH_IOMMUFD_PT with a PASID"),
+    /** Taking that away. */
+    DEVICE_DETACH_PASID("VFIO_DEVICE_DETACH_IOMMUFD_PT with a PASID"),
     /** Asking what a device has. */
     DEVICE_GET_INFO("VFIO_DEVICE_GET_INFO"),
     /** Asking for one region of a device. */

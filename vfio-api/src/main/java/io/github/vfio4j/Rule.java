@@ -2215,23 +2215,55 @@ public enum Rule {
             "bind it again",
             null),
 
-    // ---- VFIO_DEVICE_ATTACH_IOMMUFD_PT
+    // ---- VFIO_DEVICE_ATTACH_IOMMUFD_PT with a PASID
+    /** A driver may have no PASIDs. */
+    ATTACH_PASID_DRIVER(
+            "attach-pasid.driver",
+            Operation.DEVICE_ATTACH_PASID,
+            EnforcedBy.KERNEL,
+            Errno.EOPNOTSUPP,
+            "the device's driver attaches no PASIDs, as with mediated devices",
+            "vfio_df_ioctl_attach_pt",
+            "attach the device without a PASID",
+            f -> !f.driverTakesPasids()),
     /** A PASID is not 0. */
     ATTACH_PASID(
-            "attach.pasid",
-            Operation.DEVICE_ATTACH_IOMMUFD_PT,
-            EnforcedBy.TYPE,
+            "attach-pasid.zero",
+            Operation.DEVICE_ATTACH_PASID,
+            EnforcedBy.API,
             Errno.EINVAL,
             "PASID 0 is to be attached: it is the device itself, which the kernel then no longer attaches or "
                     + "detaches",
             "vfio_df_ioctl_attach_pt",
             "attach the device without a PASID",
-            null) {
+            f -> f.pasid() == 0) {
         @Override
         public Kind kind() {
             return Kind.HAZARD;
         }
     },
+    /** A page table is made for PASIDs. */
+    ATTACH_PASID_TABLE(
+            "attach-pasid.table",
+            Operation.DEVICE_ATTACH_PASID,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the page table, or the one that the device is attached to, was not made for PASIDs",
+            "iommufd_hwpt_pasid_compat",
+            "make it with HwptFlag.PASID",
+            f -> !f.tablesTakePasids()),
+    /** A device has PASIDs or not. */
+    ATTACH_PASID_SUPPORTED(
+            "attach-pasid.supported",
+            Operation.DEVICE_ATTACH_PASID,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the device has no such PASID, or the kernel is older than Linux 6.15",
+            "iommu_attach_device_pasid",
+            "ask device.iommuHardware().pasidBits()",
+            f -> !f.pasidSupported()),
+
+    // ---- VFIO_DEVICE_ATTACH_IOMMUFD_PT
     /** What a device is attached to must exist. */
     ATTACH_KNOWN(
             "attach.known",

@@ -502,7 +502,7 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
-        public int allocateHwpt(int device, int ioas, boolean dirtyTracking) {
+        public int allocateHwpt(int device, int ioas, Set<HwptFlag> flags) {
             called(Operation.HWPT_ALLOC, "allocate hwpt in " + ioas);
             return ++objects;
         }
@@ -580,6 +580,16 @@ final class FakeKernel implements Kernel {
         @Override
         public void detach() {
             called(Operation.DEVICE_DETACH_IOMMUFD_PT, "detach");
+        }
+
+        @Override
+        public void attachPasid(int pasid, int pageTable) {
+            called(Operation.DEVICE_ATTACH_PASID, "attach pasid %d to %d".formatted(pasid, pageTable));
+        }
+
+        @Override
+        public void detachPasid(int pasid) {
+            called(Operation.DEVICE_DETACH_PASID, "detach pasid " + pasid);
         }
 
         @Override

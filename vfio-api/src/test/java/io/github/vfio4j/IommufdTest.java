@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -108,6 +110,59 @@ class IommufdTest {
         assertThat(kernel.newCalls())
                 .containsExactly(
                         "detach", "close device", "destroy 1", "free 1000", "close iommufd");
+    }
+
+    @Test
+    void aPasidIsDetachedBeforeItsPageTableIsDestroyed() {
+        Iommufd iommufd = vfio.openIommufd();
+        Device device = iommufd.openDevice(FakeKernel.ADDRESS);
+        Ioas ioas = iommufd.allocateIoas();
+        Hwpt first = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID));
+        Hwpt second = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID, HwptFlag.DIRTY_TRACKING));
+        device.attachPasid(5, first);
+        device.attachPasid(6, second);
+        device.attachPasid(7, first);
+        device.attachPasid(7, second);
+        assertThat(kernel.newCalls()).endsWith(
+                "attach pasid 5 to 2", "attach pasid 6 to 3", "attach pasid 7 to 2", "attach pasid 7 to 3");
+        device.detachPasid(5);
+        device.detachPasid(5); // does nothing
+        assertThat(kernel.newCalls()).containsExactly("detach pasid 5");
+        first.close();
+        assertThat(kernel.newCalls()).containsExactly("destroy 2");
+        second.close();
+        assertThat(kernel.newCalls()).containsExactly("detach pasid 6", "detach pasid 7", "destroy 3");
+        Hwpt third = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID));
+        device.attachPasid(5, third);
+        kernel.newCalls();
+        device.close();
+        assertThat(kernel.newCalls()).containsExactly("detach pasid 5", "close device");
+    }
+
+    @Test
+    void aPasidIsAttachedWhereAllPageTablesAreMadeForIt() {
+        Iommufd iommufd = vfio.openIommufd();
+        Device device = iommufd.openDevice(FakeKernel.ADDRESS);
+        Ioas ioas = iommufd.allocateIoas();
+        Hwpt plain = ioas.allocateHwpt(device, Set.of());
+        Hwpt forPasids = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID));
+        assertBroken(Rule.ATTACH_PASID_TABLE, () -> device.attachPasid(5, plain));
+        assertBroken(Rule.ATTACH_PASID, () -> device.attachPasid(0, forPasids));
+        device.attach(ioas);
+        assertBroken(Rule.ATTACH_PASID_TABLE, () -> device.attachPasid(5, forPasids));
+        device.attach(forPasids);
+        device.attachPasid(5, forPasids);
+        forPasids.close();
+        assertBroken(Rule.HANDLE_OPEN, () -> device.attachPasid(5, forPasids));
+        assertThatThrownBy(() -> device.attachPasid(1 << 20, plain)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> device.detachPasid(-1)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    private void assertBroken(Rule rule, ThrowingCallable call) {
+        kernel.newCalls();
+        assertThatThrownBy(call)
+                .isInstanceOfSatisfying(RuleViolation.class, e -> assertThat(e.rule()).contains(rule));
+        assertThat(kernel.newCalls()).isEmpty();
     }
 
     @Test

@@ -30,6 +30,21 @@ public interface DevicePort extends AutoCloseable {
     void detach();
 
     /**
+     * {@code VFIO_DEVICE_ATTACH_IOMMUFD_PT} with {@code VFIO_DEVICE_ATTACH_PASID}.
+     *
+     * @param pasid the PASID
+     * @param pageTable the number of a page table
+     */
+    void attachPasid(int pasid, int pageTable);
+
+    /**
+     * {@code VFIO_DEVICE_DETACH_IOMMUFD_PT} with {@code VFIO_DEVICE_DETACH_PASID}.
+     *
+     * @param pasid the PASID
+     */
+    void detachPasid(int pasid);
+
+    /**
      * {@code VFIO_DEVICE_GET_INFO}.
      *
      * @return what the device has

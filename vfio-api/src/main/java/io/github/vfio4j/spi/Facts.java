@@ -1384,6 +1384,42 @@ public interface Facts {
     }
 
     /**
+     * Does the driver of the device attach PASIDs?
+     *
+     * @return true if so
+     */
+    default boolean driverTakesPasids() {
+        return true;
+    }
+
+    /**
+     * Returns the PASID that is to be attached.
+     *
+     * @return the PASID
+     */
+    default int pasid() {
+        return 1;
+    }
+
+    /**
+     * Were the page table that a PASID is to be attached to, and the one that its device is attached to, made for that?
+     *
+     * @return true if so
+     */
+    default boolean tablesTakePasids() {
+        return true;
+    }
+
+    /**
+     * Does the device have the PASID, and the kernel the call?
+     *
+     * @return true if so
+     */
+    default boolean pasidSupported() {
+        return true;
+    }
+
+    /**
      * Is all that is mapped memory of files?
      *
      * @return true if so

@@ -1,11 +1,13 @@
 package io.github.vfio4j.spi;
 
 import io.github.vfio4j.Access;
+import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.IoasInfo;
 import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.IovaRange;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /** An open iommufd ({@code /dev/iommu}). Its objects have numbers. */
 public interface IommufdPort extends AutoCloseable {
@@ -87,10 +89,10 @@ public interface IommufdPort extends AutoCloseable {
      *
      * @param device the number of a device that is bound
      * @param ioas the address space
-     * @param dirtyTracking whether it can track dirty pages ({@code IOMMU_HWPT_ALLOC_DIRTY_TRACKING})
+     * @param flags what it shall be able to do
      * @return the page table
      */
-    int allocateHwpt(int device, int ioas, boolean dirtyTracking);
+    int allocateHwpt(int device, int ioas, Set<HwptFlag> flags);
 
     /**
      * {@code IOMMU_HWPT_SET_DIRTY_TRACKING}.

@@ -1,9 +1,11 @@
 package io.github.vfio4j.ffm;
 
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_ATTACH_IOMMUFD_PT;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_ATTACH_PASID;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_BIND_FLAG_TOKEN;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_BIND_IOMMUFD;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_DETACH_IOMMUFD_PT;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_DETACH_PASID;
 
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.gen.vfio_device_attach_iommufd_pt;
@@ -67,6 +69,31 @@ final class DeviceBinding {
             vfio_device_detach_iommufd_pt.argsz(frame.arg, (int) DETACH_BYTES);
             vfio_device_detach_iommufd_pt.flags(frame.arg, 0);
             device.ioctl(Operation.DEVICE_DETACH_IOMMUFD_PT, frame, VFIO_DEVICE_DETACH_IOMMUFD_PT());
+        } finally {
+            device.end(frame);
+        }
+    }
+
+    static void attachPasid(Fd device, int pasid, int pageTable) {
+        Frame frame = device.begin(Operation.DEVICE_ATTACH_PASID);
+        try {
+            vfio_device_attach_iommufd_pt.argsz(frame.arg, (int) vfio_device_attach_iommufd_pt.sizeof());
+            vfio_device_attach_iommufd_pt.flags(frame.arg, VFIO_DEVICE_ATTACH_PASID());
+            vfio_device_attach_iommufd_pt.pt_id(frame.arg, pageTable);
+            vfio_device_attach_iommufd_pt.pasid(frame.arg, pasid);
+            device.ioctl(Operation.DEVICE_ATTACH_PASID, frame, VFIO_DEVICE_ATTACH_IOMMUFD_PT());
+        } finally {
+            device.end(frame);
+        }
+    }
+
+    static void detachPasid(Fd device, int pasid) {
+        Frame frame = device.begin(Operation.DEVICE_DETACH_PASID);
+        try {
+            vfio_device_detach_iommufd_pt.argsz(frame.arg, (int) vfio_device_detach_iommufd_pt.sizeof());
+            vfio_device_detach_iommufd_pt.flags(frame.arg, VFIO_DEVICE_DETACH_PASID());
+            vfio_device_detach_iommufd_pt.pasid(frame.arg, pasid);
+            device.ioctl(Operation.DEVICE_DETACH_PASID, frame, VFIO_DEVICE_DETACH_IOMMUFD_PT());
         } finally {
             device.end(frame);
         }

@@ -55,6 +55,16 @@ final class FfmDevice implements DevicePort {
     }
 
     @Override
+    public void attachPasid(int pasid, int pageTable) {
+        DeviceBinding.attachPasid(fd, pasid, pageTable);
+    }
+
+    @Override
+    public void detachPasid(int pasid) {
+        DeviceBinding.detachPasid(fd, pasid);
+    }
+
+    @Override
     public DeviceInfo info() {
         return Info.ask(
                 fd, Operation.DEVICE_GET_INFO, VFIO_DEVICE_GET_INFO(), _ -> {}, DeviceInfoDecoder::decode);

@@ -4,6 +4,7 @@ import static io.github.vfio4j.ffm.gen.iommufd_h.*;
 
 import io.github.vfio4j.Access;
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.IoasInfo;
 import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.IovaRange;
@@ -35,6 +36,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /** An iommufd and its ioctls. The argument structs have no room for later fields, so their size is what is known here. */
 final class FfmIommufd implements IommufdPort {
@@ -225,12 +227,12 @@ final class FfmIommufd implements IommufdPort {
     // ---- page tables
 
     @Override
-    public int allocateHwpt(int device, int ioas, boolean dirtyTracking) {
+    public int allocateHwpt(int device, int ioas, Set<HwptFlag> flags) {
         Frame frame = fd.begin(Operation.HWPT_ALLOC);
         try {
             frame.arg.asSlice(0, iommu_hwpt_alloc.sizeof()).fill((byte) 0);
             iommu_hwpt_alloc.size(frame.arg, (int) iommu_hwpt_alloc.sizeof());
-            iommu_hwpt_alloc.flags(frame.arg, dirtyTracking ? IOMMU_HWPT_ALLOC_DIRTY_TRACKING() : 0);
+            iommu_hwpt_alloc.flags(frame.arg, flags.stream().mapToInt(FfmIommufd::number).sum());
             iommu_hwpt_alloc.dev_id(frame.arg, device);
             iommu_hwpt_alloc.pt_id(frame.arg, ioas);
             iommu_hwpt_alloc.data_type(frame.arg, IOMMU_HWPT_DATA_NONE());
@@ -239,6 +241,14 @@ final class FfmIommufd implements IommufdPort {
         } finally {
             fd.end(frame);
         }
+    }
+
+    private static int number(HwptFlag flag) {
+        return switch (flag) {
+            case NEST_PARENT -> IOMMU_HWPT_ALLOC_NEST_PARENT();
+            case DIRTY_TRACKING -> IOMMU_HWPT_ALLOC_DIRTY_TRACKING();
+            case PASID -> IOMMU_HWPT_ALLOC_PASID();
+        };
     }
 
     @Override

@@ -199,7 +199,11 @@ final class CdevFile extends SimFile {
     private int attach(UserMemory argument) {
         long least = vfio_device_attach_iommufd_pt.pasid$offset();
         InfoStruct attach = new InfoStruct(argument, vfio_device_attach_iommufd_pt.layout(), least);
-        checkFlags(vfio_device_attach_iommufd_pt.flags(attach.fields), VFIO_DEVICE_ATTACH_PASID());
+        int flags = vfio_device_attach_iommufd_pt.flags(attach.fields);
+        if (flags == VFIO_DEVICE_ATTACH_PASID()) {
+            refusePasid();
+        }
+        checkFlags(flags, VFIO_DEVICE_ATTACH_PASID());
         machine.kernel().lock();
         try {
             int to = vfio_device_attach_iommufd_pt.pt_id(attach.fields);
@@ -219,6 +223,21 @@ final class CdevFile extends SimFile {
         } finally {
             machine.kernel().unlock();
         }
+    }
+
+    /** No device here has PASIDs, and older kernels know of none. */
+    private void refusePasid() {
+        KernelError.check(machine.profile(), Operation.DEVICE_ATTACH_PASID, new Facts() {
+            @Override
+            public boolean driverTakesPasids() {
+                return !pasids() || !device.isEmulated();
+            }
+
+            @Override
+            public boolean pasidSupported() {
+                return false;
+            }
+        });
     }
 
     private int detach(UserMemory argument) {

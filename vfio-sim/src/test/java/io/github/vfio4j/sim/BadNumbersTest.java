@@ -15,6 +15,7 @@ import io.github.vfio4j.DmaFile;
 import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.GraphicsPlane;
+import io.github.vfio4j.Hwpt;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.Ioas;
@@ -141,6 +142,8 @@ class BadNumbersTest {
             "Binder.members(int)",
             "Binder.reservedRegions(int)",
             "Binder.setVirtualFunctions(PciAddress, int)",
+            "Device.attachPasid(int, Hwpt)",
+            "Device.detachPasid(int)",
             "Device.irq(int)",
             "Device.region(int)",
             "DirtyBitmap.isDirty(long)",
@@ -282,6 +285,12 @@ class BadNumbersTest {
         DmaBuffer buffer = LIVE.the(DmaBuffer.class, LiveHandles.BY_IOMMUFD);
         table.notFound("copying to a misaligned IOVA", () -> ioas.copyAt(FREE + 1, buffer, Access.READ));
         table.notFound("copying to the top", () -> ioas.copyAt(TOP, buffer, Access.READ));
+        Device bound = LIVE.the(Device.class, LiveHandles.BY_IOMMUFD);
+        Hwpt hwpt = LIVE.the(Hwpt.class, "");
+        for (int pasid : new int[] {-1, Integer.MIN_VALUE, 1 << 20, LAST}) {
+            table.argument("attaching PASID " + pasid, () -> bound.attachPasid(pasid, hwpt));
+            table.argument("detaching PASID " + pasid, () -> bound.detachPasid(pasid));
+        }
         DmaFile file = LIVE.the(DmaFile.class, "");
         table.rule(Rule.IOAS_MAP_IOVA_ALIGNED, "mapping a file at a misaligned IOVA", () -> ioas.mapAt(FREE + 1, file, Access.READ));
         table.rule(Rule.IOAS_MAP_RANGE, "mapping a file at the top", () -> ioas.mapAt(TOP, file, Access.READ));

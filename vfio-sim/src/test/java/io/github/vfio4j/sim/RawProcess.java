@@ -243,6 +243,10 @@ final class RawProcess {
         return ioctl(iommufd, IOAS_MAP_FILE, map);
     }
 
+    int attachPasid(int device, int pageTable, int pasid) {
+        return ioctl(device, DEVICE_ATTACH_IOMMUFD_PT, ints(16, 1, pageTable, pasid));
+    }
+
     int changeProcess(int iommufd) {
         return ioctl(iommufd, IOAS_CHANGE_PROCESS, ints(8, 0));
     }

@@ -271,6 +271,20 @@ class SimIommufdTest {
     }
 
     @Test
+    void aMediatedDeviceHasNoPasids() {
+        try (SimMachine mediated = SimMachine.builder()
+                .mediatedDevice(UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"), new MttyModel())
+                .build()) {
+            RawProcess program = RawProcess.on(mediated);
+            int fd = check(program.open("/dev/iommu"));
+            int file = check(program.open("/dev/vfio/devices/vfio0"));
+            check(program.bind(file, fd));
+            assertThat(program.attachPasid(file, 1, 5)).isEqualTo(-EOPNOTSUPP);
+            program.process.kill();
+        }
+    }
+
+    @Test
     void onlyNewKernelsAddTheLengthToTheAddressFirst() {
         int ioas = check(raw.ioasAlloc(iommufd));
         assertThat(raw.ioasMap(iommufd, ioas, IOVA, IOVA, -2, READ)).isEqualTo(-EOVERFLOW);

@@ -471,7 +471,11 @@ final class Uapi {
                 "VFIO_DEVICE_BIND_FLAG_TOKEN",
                 by("Iommufd#openDevice"),
                 linux("SriovKernelTest"));
-        row(V7_2, "VFIO_DEVICE_{ATTACH,DETACH}_PASID", not("not yet: devices are attached without a PASID"), nowhere());
+        row(
+                V7_2,
+                "VFIO_DEVICE_{ATTACH,DETACH}_PASID",
+                by("Device#attachPasid Device#detachPasid"),
+                bytes("DeviceBindingTest", "no device of the VM has PASIDs; both kernels refuse one"));
     }
 
     private static void type1() {
@@ -637,8 +641,12 @@ final class Uapi {
     private static void nested() {
         section = "iommufd for virtual machines";
         String nested = "not yet: page tables that a guest makes need nested ones and what belongs to them";
-        row(V6_12, "IOMMU_HWPT_ALLOC_NEST_PARENT", not(nested), nowhere());
-        row(V7_2, "IOMMU_HWPT_ALLOC_PASID", not("not yet: devices are attached without a PASID"), nowhere());
+        row(
+                V6_12,
+                "IOMMU_HWPT_ALLOC_NEST_PARENT",
+                by("HwptFlag#NEST_PARENT"),
+                bytes("DeviceBindingTest", "the VM's IOMMU nests nothing; both kernels refuse it"));
+        row(V7_2, "IOMMU_HWPT_ALLOC_PASID", by("HwptFlag#PASID"), linux("IommufdKernelTest"));
         row(
                 V6_12,
                 """

@@ -150,6 +150,17 @@ final class IommufdCases {
         unshown(BIND_IOMMUFD_BUSY, RACE);
         calls(GROUP_OPEN_CDEV, EBUSY, then(BOUND, OPEN_GROUP));
 
+        simulated(
+                ATTACH_PASID_DRIVER,
+                "SimIommufdTest#aMediatedDeviceHasNoPasids",
+                "the cases know no mediated device by its own node");
+        tested(ATTACH_PASID, "IommufdKernelTest#aPasidNeedsADeviceThatHasSuch");
+        tested(ATTACH_PASID_TABLE, "IommufdKernelTest#aPasidNeedsADeviceThatHasSuch");
+        calls(
+                ATTACH_PASID_SUPPORTED,
+                EINVAL,
+                then(BOUND, ioctl(DEVICE, VFIO_DEVICE_ATTACH_IOMMUFD_PT(), u32(16), u32(1), u32(IOAS), u32(5))));
+
         calls(ATTACH_KNOWN, ENOENT, then(BOUND, attach(DEVICE, NOBODY)));
         calls(ATTACH_KIND, EINVAL, then(BOUND, attach(DEVICE, BOUND_DEVICE)));
         Step[] apart = then(TWO_BOUND, bind(OTHER, fd(IOMMUFD)), alloc(), alloc(), attach(DEVICE, 3));

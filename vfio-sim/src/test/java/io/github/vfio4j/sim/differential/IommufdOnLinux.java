@@ -192,6 +192,12 @@ class IommufdOnLinux extends DifferentialCase {
     }
 
     @Test
+    void aPageTableForPasidsOrToNestIn() {
+        agree(then(BOUND, allocHwpt(IOMMU_HWPT_ALLOC_PASID(), BOUND_DEVICE, IOAS), destroy(HWPT)));
+        agree(then(BOUND, allocHwpt(IOMMU_HWPT_ALLOC_NEST_PARENT(), BOUND_DEVICE, IOAS), destroy(HWPT)));
+    }
+
+    @Test
     void filesAreMappedLikeTheProgramsMemory() {
         agree(then(
                 ATTACHED,

@@ -355,7 +355,6 @@ final class RuleCases {
         unshown(SET_CONTAINER_ENDLESS, harms);
         unshown(SET_CONTAINER_MOVED, harms);
         unshown(MAP_COMPAT_PERMISSION, harms);
-        unshown(ATTACH_PASID, harms);
         simulated(SET_CONTAINER_PRIVILEGE, "SimGroupTypesTest#eachStepWithoutAnIommuTakesAPrivilege", OF_ROOT);
         tested(SET_CONTAINER_KINDS, "NoIommuKernelTest#groupsWithAndWithoutAnIommuShareNoContainer");
         unshown(SET_CONTAINER_DOMAIN_BUSY, HARDWARE);

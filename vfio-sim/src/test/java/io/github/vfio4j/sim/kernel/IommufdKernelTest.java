@@ -13,6 +13,7 @@ import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.Hwpt;
+import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.Ioas;
 import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.Iommufd;
@@ -28,6 +29,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.RepeatedTest;
@@ -308,6 +310,28 @@ class IommufdKernelTest extends KernelTest {
         assertRefused(Rule.ATTACH_TOGETHER, () -> second.attach(ioas));
         second.attach(hwpt);
         EduDma.checkBothWays(second);
+    }
+
+    @Test
+    void aPasidNeedsADeviceThatHasSuch() {
+        Device device = iommufd.openDevice(machine.loner());
+        Ioas ioas = iommufd.allocateIoas();
+        Hwpt plain = ioas.allocateHwpt(device, Set.of());
+        assertRefused(Rule.ATTACH_PASID, () -> device.attachPasid(0, plain));
+        assertRefused(Rule.ATTACH_PASID_TABLE, () -> device.attachPasid(5, plain));
+        device.detachPasid(5); // does nothing
+        assertThat(device.iommuHardware().pasidBits()).isZero();
+        Hwpt forPasids;
+        try {
+            forPasids = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID));
+        } catch (VfioException e) {
+            assertThat(e.errno()).isEqualTo(Errno.EOPNOTSUPP);
+            assertThat(e.rule()).contains(Rule.HWPT_SUPPORTED);
+            return;
+        }
+        VfioException e = catchThrowableOfType(VfioException.class, () -> device.attachPasid(5, forPasids));
+        assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+        assertThat(e).hasMessageContaining(Rule.ATTACH_PASID_SUPPORTED.broken());
     }
 
     @Test
