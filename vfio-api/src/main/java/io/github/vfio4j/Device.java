@@ -300,6 +300,31 @@ public final class Device implements AutoCloseable {
         }
     }
 
+    /**
+     * Asks what the IOMMU of the device is as one of a given type ({@code IOMMU_GET_HW_INFO} with
+     * {@code IOMMU_HW_INFO_FLAG_INPUT_TYPE}, since Linux 6.17): some IOMMUs have more to tell than they tell by themselves.
+     *
+     * @param type {@code IOMMU_HW_INFO_TYPE_...}; 0 is what the IOMMU tells by itself
+     * @return the hardware
+     * @throws UnsupportedOperationException if the device was not opened by its own node
+     * @throws IllegalArgumentException if the type is negative
+     * @throws RuleViolation if the device is closed
+     * @throws VfioException {@code EOPNOTSUPP} if the IOMMU is not of that type, or the kernel is older
+     */
+    public IommuHardware iommuHardware(int type) {
+        if (type < 0) {
+            throw new IllegalArgumentException("a type of IOMMU is not negative: " + type);
+        }
+        Iommufd own = iommufd();
+        own.lock.lock();
+        try {
+            checkOpen(Operation.GET_HW_INFO);
+            return own.port.hardware(idInIommufd, type);
+        } finally {
+            own.lock.unlock();
+        }
+    }
+
     /** Returns the device's number in an iommufd. */
     int idIn(Iommufd asked) {
         if (iommufd != asked) {

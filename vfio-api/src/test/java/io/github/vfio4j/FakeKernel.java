@@ -524,6 +524,11 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
+        public IommuHardware hardware(int device, int type) {
+            return hardware(device);
+        }
+
+        @Override
         public void changeProcess() {
             called(Operation.IOAS_CHANGE_PROCESS, "change process");
         }

@@ -123,6 +123,15 @@ public interface IommufdPort extends AutoCloseable {
     IommuHardware hardware(int device);
 
     /**
+     * {@code IOMMU_GET_HW_INFO} with {@code IOMMU_HW_INFO_FLAG_INPUT_TYPE}.
+     *
+     * @param device the number of a device that is bound
+     * @param type {@code IOMMU_HW_INFO_TYPE_...}
+     * @return what its IOMMU is, as that type
+     */
+    IommuHardware hardware(int device, int type);
+
+    /**
      * {@code IOMMU_OPTION}, to ask.
      *
      * @param option the option

@@ -290,11 +290,22 @@ final class FfmIommufd implements IommufdPort {
 
     @Override
     public IommuHardware hardware(int device) {
+        return hardware(device, 0, 0);
+    }
+
+    @Override
+    public IommuHardware hardware(int device, int type) {
+        return hardware(device, IOMMU_HW_INFO_FLAG_INPUT_TYPE(), type);
+    }
+
+    private IommuHardware hardware(int device, int flags, int type) {
         long struct = iommu_hw_info.sizeof();
         Frame frame = fd.begin(Operation.GET_HW_INFO);
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment argument = arena.allocate(struct + MOST_DATA, 8);
             iommu_hw_info.size(argument, (int) struct);
+            iommu_hw_info.flags(argument, flags);
+            iommu_hw_info.in_data_type(argument, type);
             iommu_hw_info.dev_id(argument, device);
             iommu_hw_info.data_len(argument, MOST_DATA);
             iommu_hw_info.data_uptr(argument, argument.address() + struct);

@@ -144,6 +144,7 @@ class BadNumbersTest {
             "Binder.setVirtualFunctions(PciAddress, int)",
             "Device.attachPasid(int, Hwpt)",
             "Device.detachPasid(int)",
+            "Device.iommuHardware(int)",
             "Device.irq(int)",
             "Device.region(int)",
             "DirtyBitmap.isDirty(long)",
@@ -291,6 +292,8 @@ class BadNumbersTest {
             table.argument("attaching PASID " + pasid, () -> bound.attachPasid(pasid, hwpt));
             table.argument("detaching PASID " + pasid, () -> bound.detachPasid(pasid));
         }
+        table.argument("what the IOMMU is as type -1", () -> bound.iommuHardware(-1));
+        table.argument("what the IOMMU is as the lowest type", () -> bound.iommuHardware(Integer.MIN_VALUE));
         DmaFile file = LIVE.the(DmaFile.class, "");
         table.rule(Rule.IOAS_MAP_IOVA_ALIGNED, "mapping a file at a misaligned IOVA", () -> ioas.mapAt(FREE + 1, file, Access.READ));
         table.rule(Rule.IOAS_MAP_RANGE, "mapping a file at the top", () -> ioas.mapAt(TOP, file, Access.READ));

@@ -595,7 +595,11 @@ final class Uapi {
                 "IOMMU_HW_INFO_TYPE_INTEL_VTD",
                 number("IommuHardware#type"),
                 linux("IommufdKernelTest#theKernelTellsWhatTheIommuIs"));
-        row(V6_12, "iommu_hw_info_vtd", number("IommuHardware#data"), linux("IommufdKernelTest#theKernelTellsWhatTheIommuIs"));
+        row(
+                V6_12,
+                "iommu_hw_info_vtd",
+                number("IommuRegisters.Vtd IommuHardware#data"),
+                linux("IommufdKernelTest#theKernelTellsWhatTheIommuIs"));
         String otherHardware = "the VM has another IOMMU";
         row(
                 V6_12,
@@ -608,9 +612,13 @@ final class Uapi {
                 IOMMU_HW_INFO_TYPE_{ARM_SMMUV3,TEGRA241_CMDQV,AMD}
                 iommu_hw_info_{arm_smmuv3,tegra241_cmdqv,amd}
                 """,
-                number("IommuHardware#type IommuHardware#data"),
-                nowhere(otherHardware));
-        row(V6_12, "IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17", number("IommuHardware#data"), nowhere(otherHardware));
+                number("IommuHardware#type IommuHardware#registers"),
+                bytes("IommuHardwareTest", otherHardware));
+        row(
+                V6_12,
+                "IOMMU_HW_INFO_VTD_ERRATA_772415_SPR17",
+                number("IommuRegisters.Vtd#parentsMustBeWritable"),
+                bytes("IommuHardwareTest", otherHardware));
         row(
                 V6_12,
                 "IOMMU_HW_CAP_DIRTY_TRACKING",
@@ -619,18 +627,23 @@ final class Uapi {
         row(
                 V6_12,
                 "IOMMU_HW_CAP_PCI_PASID_{EXEC,PRIV}",
-                number("IommuHardware#capabilities"),
-                nowhere("no device of the VM has PASIDs"));
+                number("IommuHardware#pasidsExecute IommuHardware#pasidsPrivileged"),
+                bytes("IommuHardwareTest", "no device of the VM has PASIDs"));
         row(
                 V7_2,
                 "IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED",
-                number("IommuHardware#capabilities"),
-                nowhere("no test looks for it"));
+                number("IommuHardware#mayUseAts"),
+                bytes("IommuHardwareTest", "no test looks for it in the VM"));
         row(
                 V7_2,
-                "IOMMU_HW_INFO_FLAG_INPUT_TYPE IOMMU_HW_INFO_TYPE_DEFAULT",
-                not("not yet: `Device#iommuHardware` asks for what the IOMMU tells by itself"),
-                nowhere());
+                "IOMMU_HW_INFO_FLAG_INPUT_TYPE",
+                by("Device#iommuHardware"),
+                bytes("IommuHardwareTest#tegraIsAskedForByItsType", "the VM's IOMMU tells all by itself; it refuses another type"));
+        row(
+                V7_2,
+                "IOMMU_HW_INFO_TYPE_DEFAULT",
+                number("Device#iommuHardware"),
+                nowhere("no test asks for it by that name"));
         row(
                 V7_2,
                 "IOMMU_IOAS_CHANGE_PROCESS iommu_ioas_change_process",

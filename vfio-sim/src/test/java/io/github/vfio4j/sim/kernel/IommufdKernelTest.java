@@ -16,6 +16,7 @@ import io.github.vfio4j.Hwpt;
 import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.Ioas;
 import io.github.vfio4j.IommuHardware;
+import io.github.vfio4j.IommuRegisters;
 import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Mmio;
@@ -342,7 +343,12 @@ class IommufdKernelTest extends KernelTest {
         if (hardware.type() == 1) { // VT-d: flags, reserved, capability and extended capability registers
             assertThat(hardware.data().remaining()).isEqualTo(24);
             assertThat(hardware.data().getLong(8)).isNotZero();
+            IommuRegisters.Vtd registers = (IommuRegisters.Vtd) hardware.registers().orElseThrow();
+            assertThat(registers.capability()).isEqualTo(hardware.data().getLong(8));
+            assertThat(registers.extendedCapability()).isEqualTo(hardware.data().getLong(16));
         }
+        VfioException e = catchThrowableOfType(VfioException.class, () -> device.iommuHardware(4)); // AMD's
+        assertThat(e.errno()).isEqualTo(Errno.EOPNOTSUPP);
         device.close();
         assertRefused(Rule.HANDLE_OPEN, device::iommuHardware);
     }
