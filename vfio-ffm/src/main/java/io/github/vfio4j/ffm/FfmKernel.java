@@ -35,13 +35,26 @@ import java.util.UUID;
 public final class FfmKernel implements Kernel {
     private static final String CONTAINER_NODE = "/dev/vfio/vfio";
     private static final String IOMMUFD_NODE = "/dev/iommu";
-    static final long PAGE_SIZE = 4096; // the architectures that VFIO and this library share so far
+    static final long PAGE_SIZE = 4096; // of x86-64, which is what is simulated
 
     private final String name;
     private final Syscalls syscalls;
     private final PciTree tree;
     private final PciBinding binding;
+    private final long pageSize;
     private final OpenGroups openGroups = new OpenGroups();
+
+    /**
+     * Makes a kernel of its ports, with pages of 4 KiB.
+     *
+     * @param name what it is, for people
+     * @param syscalls the system calls of this process
+     * @param sysfs the sysfs tree
+     * @param notes what programs note for later ones
+     */
+    public FfmKernel(String name, Syscalls syscalls, SysFs sysfs, Notes notes) {
+        this(name, syscalls, sysfs, notes, PAGE_SIZE);
+    }
 
     /**
      * Makes a kernel of its ports.
@@ -50,8 +63,10 @@ public final class FfmKernel implements Kernel {
      * @param syscalls the system calls of this process
      * @param sysfs the sysfs tree
      * @param notes what programs note for later ones
+     * @param pageSize bytes of a page
      */
-    public FfmKernel(String name, Syscalls syscalls, SysFs sysfs, Notes notes) {
+    public FfmKernel(String name, Syscalls syscalls, SysFs sysfs, Notes notes, long pageSize) {
+        this.pageSize = pageSize;
         this.name = name;
         this.syscalls = syscalls;
         this.tree = new PciTree(sysfs);
@@ -70,7 +85,7 @@ public final class FfmKernel implements Kernel {
 
     @Override
     public long pageSize() {
-        return PAGE_SIZE;
+        return pageSize;
     }
 
     @Override
@@ -141,7 +156,7 @@ public final class FfmKernel implements Kernel {
         MemorySegment memory = segment(address, bytes, arena);
         // A page that nobody wrote yet is the kernel's page of zeros. Before Linux 6.2 it stays pinned as that when it is
         // mapped for devices that only read: the program's first write gets another page, and no device ever sees it.
-        for (long page = 0; page < bytes; page += PAGE_SIZE) {
+        for (long page = 0; page < bytes; page += pageSize) {
             memory.set(ValueLayout.JAVA_BYTE, page, (byte) 0);
         }
         return memory;

@@ -19,7 +19,7 @@ public final class LinuxKernelProvider implements KernelProvider {
         synchronized (LinuxKernelProvider.class) {
             if (linux == null) {
                 String name = System.getProperty("os.name") + " " + System.getProperty("os.version");
-                linux = new FfmKernel(name, syscalls(), SysFs.linux(), Notes.linux());
+                linux = new FfmKernel(name, syscalls(), SysFs.linux(), Notes.linux(), Syscalls.linuxPageSize());
             }
             return linux;
         }

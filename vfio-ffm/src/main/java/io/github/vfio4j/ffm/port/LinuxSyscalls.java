@@ -85,6 +85,9 @@ final class LinuxSyscalls implements Syscalls {
     private static final MethodHandle RECVMSG =
             function("recvmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
 
+    private static final MethodHandle SYSCONF = function("sysconf", FunctionDescriptor.of(JAVA_LONG, JAVA_INT));
+
+    private static final int SC_PAGESIZE = 30;
     private static final int AT_EACCESS = 0x200; // by the effective ids, as open does
     private static final int F_DUPFD_CLOEXEC = 1030;
     private static final int F_ADD_SEALS = 1033;
@@ -93,12 +96,25 @@ final class LinuxSyscalls implements Syscalls {
     private static final int SOCK_CLOEXEC = 0x80000;
     private static final int SHUT_RDWR = 2;
     private static final int MAP_FIXED = 0x10;
-    private static final int MAP_NORESERVE = 0x4000;
+    private static final int MAP_NORESERVE = IoctlNumber.POWER ? 0x40 : 0x4000;
     private static final int MSG_DONTWAIT = 0x40;
     private static final int MSG_NOSIGNAL = 0x4000;
     private static final int MSG_CMSG_CLOEXEC = 0x40000000;
 
     private LinuxSyscalls() {}
+
+    /** An ioctl's number as the kernel of this machine has it, as the unsigned long that libc takes. */
+    private static long number(int request) {
+        return Integer.toUnsignedLong(IoctlNumber.here(request));
+    }
+
+    static long pageSize() {
+        try {
+            return (long) SYSCONF.invokeExact(new Frame().errno, SC_PAGESIZE);
+        } catch (Throwable t) {
+            throw unexpected(t);
+        }
+    }
 
     @Override
     public int open(Frame frame, String path, int flags) {
@@ -145,7 +161,7 @@ final class LinuxSyscalls implements Syscalls {
     @Override
     public int ioctl(Frame frame, int fd, int request, long value) {
         try {
-            int result = (int) IOCTL_VALUE.invokeExact(frame.errno, fd, Integer.toUnsignedLong(request), value);
+            int result = (int) IOCTL_VALUE.invokeExact(frame.errno, fd, number(request), value);
             return result >= 0 ? result : -errno(frame);
         } catch (Throwable t) {
             throw unexpected(t);
@@ -155,7 +171,7 @@ final class LinuxSyscalls implements Syscalls {
     @Override
     public int ioctl(Frame frame, int fd, int request, MemorySegment argument) {
         try {
-            int result = (int) IOCTL_POINTER.invokeExact(frame.errno, fd, Integer.toUnsignedLong(request), argument);
+            int result = (int) IOCTL_POINTER.invokeExact(frame.errno, fd, number(request), argument);
             return result >= 0 ? result : -errno(frame);
         } catch (Throwable t) {
             throw unexpected(t);

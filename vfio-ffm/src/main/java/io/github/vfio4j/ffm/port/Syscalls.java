@@ -75,6 +75,15 @@ public interface Syscalls {
     }
 
     /**
+     * Asks the C library for the size of this machine's pages.
+     *
+     * @return bytes
+     */
+    static long linuxPageSize() {
+        return LinuxSyscalls.pageSize();
+    }
+
+    /**
      * open(2) without a mode.
      *
      * @param frame memory of this call

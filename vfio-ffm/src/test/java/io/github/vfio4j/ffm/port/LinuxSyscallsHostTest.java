@@ -11,6 +11,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -29,6 +31,19 @@ class LinuxSyscallsHostTest {
 
     @TempDir
     Path directory;
+
+    @Test
+    void aPageIsAsLargeAsTheKernelTold() throws IOException {
+        long told = 0;
+        ByteBuffer vector = ByteBuffer.wrap(Files.readAllBytes(Path.of("/proc/self/auxv")))
+                .order(ByteOrder.nativeOrder());
+        while (vector.remaining() >= 16) {
+            long type = vector.getLong();
+            long value = vector.getLong();
+            told = type == 6 ? value : told; // AT_PAGESZ
+        }
+        assertThat(Syscalls.linuxPageSize()).isEqualTo(told).isPositive();
+    }
 
     @Test
     void anEventfdCountsWhatIsWrittenUntilItIsRead() {
