@@ -13,12 +13,12 @@ import java.util.function.LongSupplier;
 
 /**
  * An IO address space: what devices can reach, by IOVA. A driver maps its memory here, whichever way its devices were
- * opened: {@link Type1} is the one of a container's groups, {@link Ioas} one of an iommufd. Where no IOMMU translates
- * there is none: {@link NoIommu}.
+ * opened: {@link Type1} is the one of a container's groups ({@link SpaprTce} on PowerPC), {@link Ioas} one of an iommufd.
+ * Where no IOMMU translates there is none: {@link NoIommu}.
  *
  * <p>All methods are safe from any thread.
  */
-public abstract sealed class AddressSpace permits Type1, Ioas {
+public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
     /**
      * Where the library places what is mapped. Not at 0, which many devices take for "none"; and not at the very top, where
      * Linux before 7 does not find a mapping again.
@@ -85,6 +85,14 @@ public abstract sealed class AddressSpace permits Type1, Ioas {
 
     /** Returns how many bytes the kernel unmapped. */
     abstract long unmapAllInKernel();
+
+    /** A group joined or left the container: ask the kernel again. The lock is not held. */
+    void limitsChanged() {}
+
+    /** Does a buffer have no address, so that no group may join? The lock is not held. */
+    boolean addressMissing() {
+        return false;
+    }
 
     /** A buffer is mapped no more. */
     void forgotten(DmaBuffer buffer) {}

@@ -27,7 +27,7 @@ public final class Container implements AutoCloseable {
     private final boolean iommufd;
     // Guarded by lock.
     private final List<Group> groups = new ArrayList<>();
-    private Type1 iommu;
+    private AddressSpace iommu;
     private NoIommu noIommu; // one of the two at most
     private boolean groupsLost; // a group is in the kernel's container still that is none of groups
     private volatile boolean cuts;
@@ -51,6 +51,19 @@ public final class Container implements AutoCloseable {
         Objects.requireNonNull(type, "type");
         checkOpen(Operation.CHECK_EXTENSION);
         return offers(type.number());
+    }
+
+    /**
+     * Asks the kernel whether this container can have a version of PowerPC's IOMMU ({@code VFIO_CHECK_EXTENSION}).
+     *
+     * @param version the version
+     * @return true if the kernel offers it
+     * @throws RuleViolation if the container is closed
+     */
+    public boolean supports(SpaprVersion version) {
+        Objects.requireNonNull(version, "version");
+        checkOpen(Operation.CHECK_EXTENSION);
+        return offers(version.number());
     }
 
     /**
@@ -139,8 +152,50 @@ public final class Container implements AutoCloseable {
         try {
             setType(type.number());
             cuts |= iommufd && type == IommuType.TYPE1;
-            iommu = new Type1(this, type);
-            return iommu;
+            Type1 made = new Type1(this, type);
+            iommu = made;
+            return made;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Gives the container PowerPC's IOMMU in its first version ({@code VFIO_SET_IOMMU} with
+     * {@code VFIO_SPAPR_TCE_IOMMU}); otherwise as {@link #setIommu}.
+     *
+     * @return the IOMMU, valid until the group leaves
+     * @throws RuleViolation as {@link #setIommu}
+     * @throws VfioException {@code EBUSY} if the container has several groups, or what attaching gives
+     */
+    public SpaprTceV1 setSpaprTceV1() {
+        lock.lock();
+        try {
+            setType(SpaprVersion.V1.number());
+            SpaprTceV1 made = new SpaprTceV1(this);
+            iommu = made;
+            return made;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Gives the container PowerPC's IOMMU in its second version ({@code VFIO_SET_IOMMU} with
+     * {@code VFIO_SPAPR_TCE_v2_IOMMU}); otherwise as {@link #setIommu}.
+     *
+     * @return the IOMMU, valid until the last group leaves
+     * @throws RuleViolation as {@link #setIommu}
+     * @throws VfioException {@code EINVAL} if no windows can be made, {@code EPERM} if the groups are of different
+     *     platforms, or what attaching gives
+     */
+    public SpaprTceV2 setSpaprTceV2() {
+        lock.lock();
+        try {
+            setType(SpaprVersion.V2.number());
+            SpaprTceV2 made = new SpaprTceV2(this);
+            iommu = made;
+            return made;
         } finally {
             lock.unlock();
         }
@@ -361,7 +416,7 @@ public final class Container implements AutoCloseable {
             unset.run();
             left(group);
         };
-        Type1 last = groups.size() == 1 ? iommu : null;
+        AddressSpace last = groups.size() == 1 ? iommu : null;
         if (last != null && (groupsLost || iommufd)) { // the kernel keeps the mappings: those of a group, or the iommufd's
             leave.run();
             last.release();

@@ -113,7 +113,7 @@ public final class Device implements AutoCloseable {
     /**
      * Returns the IO address space of the device: what stands between it and memory.
      *
-     * @return the {@link Type1} of its container, or the {@link Ioas} that it is attached to
+     * @return the {@link Type1} or {@link SpaprTce} of its container, or the {@link Ioas} that it is attached to
      * @throws RuleViolation if there is none: the device is of a group without an IOMMU ({@link NoIommu})
      * @throws IllegalStateException if the device is bound to an iommufd and not attached: {@link #attach} it
      * @throws UnsupportedOperationException if another process handed the device or its group over: memory is mapped there

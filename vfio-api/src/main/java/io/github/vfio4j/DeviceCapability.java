@@ -4,7 +4,10 @@ import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
 
-/** One capability of the answer to {@code VFIO_DEVICE_GET_INFO} (linux/vfio.h, linux/vfio_zdev.h). */
+/**
+ * One capability of the answer to {@code VFIO_DEVICE_GET_INFO} (linux/vfio.h, linux/vfio_zdev.h). Those of zPCI functions
+ * of s390 are tested on made bytes alone: no such machine was at hand.
+ */
 public sealed interface DeviceCapability {
     /**
      * The widths in which the root complex completes the device's atomic operations

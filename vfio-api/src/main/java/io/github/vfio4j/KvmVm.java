@@ -120,6 +120,16 @@ public final class KvmVm implements AutoCloseable {
     }
 
     /** The lock of the user's registry is held. */
+    void setSpaprTce(Group group, int table) {
+        lock.lock();
+        try {
+            port.setSpaprTce(group.port, table);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The lock of the user's registry is held. */
     void remove(KvmUser user) {
         lock.lock();
         try {

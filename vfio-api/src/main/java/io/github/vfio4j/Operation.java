@@ -112,6 +112,22 @@ public enum Operation {
     IOMMU_UNMAP_DMA("VFIO_IOMMU_UNMAP_DMA"),
     /** Tracking which pages devices wrote. */
     IOMMU_DIRTY_PAGES("VFIO_IOMMU_DIRTY_PAGES"),
+    /** Asking for the windows of PowerPC's IOMMU. */
+    SPAPR_GET_INFO("VFIO_IOMMU_SPAPR_TCE_GET_INFO"),
+    /** Letting memory be mapped in its first version. */
+    SPAPR_ENABLE("VFIO_IOMMU_ENABLE"),
+    /** Ending that. */
+    SPAPR_DISABLE("VFIO_IOMMU_DISABLE"),
+    /** Registering memory that is to be mapped in its second version. */
+    SPAPR_REGISTER_MEMORY("VFIO_IOMMU_SPAPR_REGISTER_MEMORY"),
+    /** Ending that. */
+    SPAPR_UNREGISTER_MEMORY("VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY"),
+    /** Making a window of it. */
+    SPAPR_CREATE_WINDOW("VFIO_IOMMU_SPAPR_TCE_CREATE"),
+    /** Removing a window of it. */
+    SPAPR_REMOVE_WINDOW("VFIO_IOMMU_SPAPR_TCE_REMOVE"),
+    /** Handling errors of a partitionable endpoint of PowerPC. */
+    EEH_PE_OP("VFIO_EEH_PE_OP"),
     /** Opening an iommufd, {@code /dev/iommu}. */
     OPEN_IOMMUFD("open of the iommufd node"),
     /** Destroying an object of an iommufd. */
@@ -190,6 +206,8 @@ public enum Operation {
     KVM_FILE_ADD("KVM_DEV_VFIO_FILE_ADD"),
     /** Taking a group or a device from KVM. */
     KVM_FILE_DEL("KVM_DEV_VFIO_FILE_DEL"),
+    /** Giving a group of KVM's a table of PowerPC's IOMMU. */
+    KVM_SET_SPAPR_TCE("KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE"),
     /** Waiting for processes that connect, to hand files over. */
     HANDOVER_LISTEN("bind and listen of a Unix socket"),
     /** Taking such a connection. */

@@ -392,7 +392,7 @@ public final class Type1 extends AddressSpace {
         }
     }
 
-    /** Does a buffer have no address, so that no group may join? */
+    @Override
     boolean addressMissing() {
         lock.lock();
         try {
@@ -404,7 +404,7 @@ public final class Type1 extends AddressSpace {
 
     // ---- the container's doings
 
-    /** A group joined or left: ask again. */
+    @Override
     void limitsChanged() {
         lock.lock();
         try {

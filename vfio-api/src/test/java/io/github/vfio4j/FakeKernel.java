@@ -15,6 +15,7 @@ import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KvmPort;
 import io.github.vfio4j.spi.ListenPort;
 import io.github.vfio4j.spi.OpenGroups;
+import io.github.vfio4j.spi.SpaprPort;
 import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -173,6 +174,11 @@ final class FakeKernel implements Kernel {
             public long unmapDma(long iova, long size) {
                 called(Operation.IOMMU_UNMAP_DMA, "unmap %x+%x".formatted(iova, size));
                 return size - unmapsLess;
+            }
+
+            @Override
+            public SpaprPort spapr() {
+                throw new UnsupportedOperationException("no test with this kernel is on PowerPC");
             }
 
             @Override
@@ -401,6 +407,11 @@ final class FakeKernel implements Kernel {
         @Override
         public void remove(DevicePort device) {
             called(Operation.KVM_FILE_DEL, "kvm del device");
+        }
+
+        @Override
+        public void setSpaprTce(GroupPort group, int table) {
+            throw new UnsupportedOperationException("no test with this kernel is on PowerPC");
         }
 
         @Override

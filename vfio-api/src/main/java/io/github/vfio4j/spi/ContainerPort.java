@@ -113,6 +113,13 @@ public interface ContainerPort extends AutoCloseable {
      */
     void dirtyPages(long iova, long size, long pageSize, long[] bitmap);
 
+    /**
+     * Returns the ioctls that PowerPC alone has.
+     *
+     * @return them, whether the kernel has them or not
+     */
+    SpaprPort spapr();
+
     /** Closes the file once no call uses it any more. Does nothing when it is closed. */
     @Override
     void close();

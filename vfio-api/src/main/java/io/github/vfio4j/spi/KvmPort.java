@@ -30,6 +30,14 @@ public interface KvmPort extends AutoCloseable {
      */
     void remove(DevicePort device);
 
+    /**
+     * {@code KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE}.
+     *
+     * @param group what was added
+     * @param table the descriptor of a table of the virtual machine
+     */
+    void setSpaprTce(GroupPort group, int table);
+
     /** Closes the device, and the virtual machine as far as it is the library's. Does nothing when it is closed. */
     @Override
     void close();

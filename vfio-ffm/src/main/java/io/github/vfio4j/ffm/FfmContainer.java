@@ -12,6 +12,7 @@ import io.github.vfio4j.ffm.gen.vfio_iommu_type1_dma_map;
 import io.github.vfio4j.ffm.gen.vfio_iommu_type1_dma_unmap;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.spi.ContainerPort;
+import io.github.vfio4j.spi.SpaprPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -183,6 +184,11 @@ final class FfmContainer implements ContainerPort {
         vfio_bitmap.pgsize(struct, pageSize);
         vfio_bitmap.size(struct, (long) bitmap.length * Long.BYTES);
         vfio_bitmap.data(struct, argument.asSlice(offset));
+    }
+
+    @Override
+    public SpaprPort spapr() {
+        return new FfmSpapr(fd);
     }
 
     @Override

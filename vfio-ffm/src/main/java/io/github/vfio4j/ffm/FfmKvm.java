@@ -6,22 +6,26 @@ import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_TYPE_VFIO;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_VFIO_FILE;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_VFIO_FILE_ADD;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_VFIO_FILE_DEL;
+import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_SET_DEVICE_ATTR;
 
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.gen.kvm_create_device;
 import io.github.vfio4j.ffm.gen.kvm_device_attr;
+import io.github.vfio4j.ffm.gen.kvm_vfio_spapr_tce;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.GroupPort;
 import io.github.vfio4j.spi.KvmPort;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.function.Consumer;
 
 /** The VFIO device of a virtual machine, and the machine's own descriptor. */
 final class FfmKvm implements KvmPort {
     private static final String NODE = "/dev/kvm";
-    private static final long FD = 32; // where in a frame the descriptor stands that the attribute points to
+    private static final long VALUE = 32; // where in a frame that stands which the attribute points to
 
     private final Fd vm;
     private final Fd device;
@@ -88,16 +92,29 @@ final class FfmKvm implements KvmPort {
         set(Operation.KVM_FILE_DEL, KVM_DEV_VFIO_FILE_DEL(), ((FfmDevice) opened).fd);
     }
 
+    @Override
+    public void setSpaprTce(GroupPort group, int table) {
+        Fd file = ((FfmGroup) group).fd;
+        set(Operation.KVM_SET_SPAPR_TCE, KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE(), file, value -> {
+            kvm_vfio_spapr_tce.groupfd(value, file.number);
+            kvm_vfio_spapr_tce.tablefd(value, table);
+        });
+    }
+
     private void set(Operation operation, int attribute, Fd file) {
+        set(operation, attribute, file, value -> value.set(ValueLayout.JAVA_INT, 0, file.number));
+    }
+
+    private void set(Operation operation, int attribute, Fd file, Consumer<MemorySegment> value) {
         file.hold(operation);
         try {
             Frame frame = device.begin(operation);
             try {
-                frame.arg.set(ValueLayout.JAVA_INT, FD, file.number);
+                value.accept(frame.arg.asSlice(VALUE));
                 kvm_device_attr.flags(frame.arg, 0);
                 kvm_device_attr.group(frame.arg, KVM_DEV_VFIO_FILE());
                 kvm_device_attr.attr(frame.arg, attribute);
-                kvm_device_attr.addr(frame.arg, frame.arg.address() + FD);
+                kvm_device_attr.addr(frame.arg, frame.arg.address() + VALUE);
                 device.ioctl(operation, frame, (int) KVM_SET_DEVICE_ATTR());
             } finally {
                 device.end(frame);

@@ -50,11 +50,16 @@ class MadeKernel extends NoSyscalls {
     private int nextFile = 1_000_000; // no descriptor of Linux
 
     Vfio vfio() {
+        return vfio(4096);
+    }
+
+    /** One with pages of a size. */
+    Vfio vfio(long pageSize) {
         SysFs none = (SysFs) Proxy.newProxyInstance(
                 SysFs.class.getClassLoader(), new Class<?>[] {SysFs.class}, (_, _, arguments) -> {
                     throw new SysFs.Failure(Errno.ENOENT.number(), (String) arguments[0]);
                 });
-        return Vfio.on(new FfmKernel("made", this, none, Notes.linux()), Contract.STRICT);
+        return Vfio.on(new FfmKernel("made", this, none, Notes.linux(), pageSize), Contract.STRICT);
     }
 
     /** Returns the calls since the last time and forgets them. */

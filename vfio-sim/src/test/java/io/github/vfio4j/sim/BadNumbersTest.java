@@ -21,6 +21,7 @@ import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.Ioas;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Irq;
+import io.github.vfio4j.KvmUser;
 import io.github.vfio4j.MigrationStream;
 import io.github.vfio4j.Mmio;
 import io.github.vfio4j.PageSize;
@@ -30,6 +31,7 @@ import io.github.vfio4j.PciIrq;
 import io.github.vfio4j.Region;
 import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.SpaprTceV2;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
 import io.github.vfio4j.Waiter;
@@ -162,6 +164,7 @@ class BadNumbersTest {
             "Ioas.mapAt(long, DmaFile, Access)",
             "Irq.enable(int, int)",
             "IovaRange.ofBits(int)",
+            "KvmUser.setSpaprTce(int)",
             "PciConfig.capability(int)",
             "PciConfig.read16(int)",
             "PciConfig.read32(int)",
@@ -174,6 +177,8 @@ class BadNumbersTest {
             "Region.read(long, MemorySegment)",
             "Region.write(long, MemorySegment)",
             "RegionInfo.mappable(long, long)",
+            "SpaprTce.unmap(long, long)",
+            "SpaprTceV2.createWindow(long, long, int)",
             "Type1.unmap(long, long)",
             "Vfio.adoptKvmVm(int)",
             "Vfio.createDmaFile(long)",
@@ -273,12 +278,26 @@ class BadNumbersTest {
                 Rule.IOAS_MAP_WRAP,
                 Rule.IOAS_MAP_RANGE,
                 Rule.IOAS_MAP_OVERLAP);
-        AddressSpace type1 = LIVE.the(AddressSpace.class, LiveHandles.BY_GROUP);
-        table.rule(Rule.UNMAP_IOVA_ALIGNED, "unmapping at a misaligned IOVA", () -> type1.unmap(FREE + 1, PAGE));
-        table.rule(Rule.UNMAP_SIZE_ALIGNED, "unmapping a misaligned size", () -> type1.unmap(FREE, 1));
-        table.rule(Rule.UNMAP_SIZE_ALIGNED, "unmapping nothing", () -> type1.unmap(FREE, 0));
-        table.rule(Rule.UNMAP_WRAP, "unmapping over the top", () -> type1.unmap(TOP, 2 * PAGE));
-        table.rule(Rule.UNMAP_WRAP, "unmapping a negative size", () -> type1.unmap(FREE, -PAGE));
+        for (String way : List.of(LiveHandles.BY_POWER_V1, LiveHandles.BY_POWER_V2)) {
+            addressSpace(table, way, Rule.MAP_SIZE, Rule.MAP_ALIGNED, Rule.MAP_WRAP, Rule.MAP_RANGE, Rule.MAP_OVERLAP);
+        }
+        for (String way : List.of(LiveHandles.BY_GROUP, LiveHandles.BY_POWER_V1, LiveHandles.BY_POWER_V2)) {
+            AddressSpace space = LIVE.the(AddressSpace.class, way);
+            table.rule(Rule.UNMAP_IOVA_ALIGNED, "unmapping at a misaligned IOVA " + way, () -> space.unmap(FREE + 1, PAGE));
+            table.rule(Rule.UNMAP_SIZE_ALIGNED, "unmapping a misaligned size " + way, () -> space.unmap(FREE, 1));
+            table.rule(Rule.UNMAP_SIZE_ALIGNED, "unmapping nothing " + way, () -> space.unmap(FREE, 0));
+            table.rule(Rule.UNMAP_WRAP, "unmapping over the top " + way, () -> space.unmap(TOP, 2 * PAGE));
+            table.rule(Rule.UNMAP_WRAP, "unmapping a negative size " + way, () -> space.unmap(FREE, -PAGE));
+        }
+        SpaprTceV2 power = LIVE.the(SpaprTceV2.class, "");
+        for (long size : new long[] {0, -1, 3 * PAGE, PAGE / 2, MOST}) {
+            table.argument("a window of %d bytes".formatted(size), () -> power.createWindow(PAGE, size, 1));
+            table.argument("a window with pages of %d bytes".formatted(size), () -> power.createWindow(size, 1L << 40, 1));
+        }
+        for (int levels : new int[] {0, -1, 2, LAST}) {
+            table.argument("a window with %d levels".formatted(levels), () -> power.createWindow(PAGE, 1L << 40, levels));
+        }
+        table.argument("a table that is no descriptor", () -> LIVE.the(KvmUser.class, "").setSpaprTce(-1));
         Ioas ioas = LIVE.the(Ioas.class, "");
         table.rule(Rule.IOAS_UNMAP_SIZE, "unmapping nothing of an iommufd", () -> ioas.unmap(FREE, 0));
         table.rule(Rule.IOAS_UNMAP_WRAP, "unmapping over the top of an iommufd", () -> ioas.unmap(TOP, 2 * PAGE));

@@ -15,6 +15,7 @@ import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.DmaLogging;
 import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Edid;
+import io.github.vfio4j.Eeh;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.Graphics;
@@ -32,6 +33,8 @@ import io.github.vfio4j.Operation;
 import io.github.vfio4j.PciConfig;
 import io.github.vfio4j.Region;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.SpaprTceV1;
+import io.github.vfio4j.SpaprTceV2;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.UnmaskEvent;
 import io.github.vfio4j.Vfio;
@@ -89,8 +92,8 @@ class ClosedHandleTest {
                     Set.of(Region.class, Mmio.class, IoEventFd.class, PciConfig.class, Features.class, Graphics.class, Edid.class, DmaBuf.class, Ccw.class, Irq.class,
                             Interrupts.class, Interrupt.class),
             Interrupts.class, Set.of(Interrupt.class, UnmaskEvent.class),
-            Container.class, Set.of(Device.class, Type1.class, Region.class, Interrupts.class),
-            Group.class, Set.of(Device.class, Type1.class, Region.class, Interrupts.class),
+            Container.class, Set.of(Device.class, Type1.class, SpaprTceV1.class, SpaprTceV2.class, Eeh.class, Region.class, Interrupts.class),
+            Group.class, Set.of(Device.class, Type1.class, SpaprTceV1.class, SpaprTceV2.class, Eeh.class, Region.class, Interrupts.class),
             Iommufd.class, Set.of(Device.class, Ioas.class, Hwpt.class, DirtyTracking.class),
             Ioas.class, Set.of(Hwpt.class, DirtyTracking.class),
             Hwpt.class, Set.of(DirtyTracking.class),

@@ -10,6 +10,7 @@ import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DirtyTrackingInfo;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Edid;
+import io.github.vfio4j.EehError;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Graphics;
 import io.github.vfio4j.GraphicsPlane;
@@ -34,6 +35,9 @@ import io.github.vfio4j.PciIrq;
 import io.github.vfio4j.ReceivedGroup;
 import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.SpaprInfo;
+import io.github.vfio4j.SpaprTceV1;
+import io.github.vfio4j.SpaprTceV2;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.FfmKernel;
@@ -62,6 +66,8 @@ final class LiveHandles implements AutoCloseable {
     static final PciAddress SENT = PciAddress.parse("0000:03:00.0");
     static final PciAddress BY_NODE = PciAddress.parse("0000:04:00.0");
     static final PciAddress FREE = PciAddress.parse("0000:05:00.0");
+    private static final PciAddress ON_POWER_V1 = PciAddress.parse("0000:07:00.0");
+    private static final PciAddress ON_POWER_V2 = PciAddress.parse("0000:08:00.0");
     static final PciAddress BARE = PciAddress.parse("0000:06:00.0");
     static final UUID MEDIATED = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
     private static final UUID WITH_A_SCREEN = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
@@ -77,6 +83,8 @@ final class LiveHandles implements AutoCloseable {
     }
 
     static final String BY_GROUP = "by a group";
+    static final String BY_POWER_V1 = "by the first version on PowerPC";
+    static final String BY_POWER_V2 = "by the second version on PowerPC";
     static final String BY_IOMMUFD = "by an iommufd";
     private static final String ASLEEP = "in low power";
     private static final String OF_MEDIATED = "of a mediated device";
@@ -91,6 +99,8 @@ final class LiveHandles implements AutoCloseable {
             .device(SENT, new TestModel(), 28, SimMachine.VFIO_PCI)
             .device(BY_NODE, new TestModel(4, 0), 29, SimMachine.VFIO_PCI)
             .device(FREE, new TestModel(), 30, "")
+            .device(ON_POWER_V1, new TestModel(), 41, SimMachine.VFIO_PCI)
+            .device(ON_POWER_V2, new TestModel(), 42, SimMachine.VFIO_PCI)
             .allowNoIommu(true)
             .deviceWithoutIommu(BARE, new TestModel(), SimMachine.VFIO_PCI)
             .mediatedDevice(MEDIATED, new MttyModel())
@@ -126,6 +136,7 @@ final class LiveHandles implements AutoCloseable {
         Vfio vfio = add("", Vfio.on(kernel, Contract.STRICT));
         openByGroup(vfio);
         openByIommufd(vfio);
+        openOnPower(vfio);
         openAsleep(vfio);
         openMediated(vfio);
         openWithScreen(vfio);
@@ -201,6 +212,28 @@ final class LiveHandles implements AutoCloseable {
         DmaBuffer buffer = add(BY_IOMMUFD, space.allocate(PAGE, Access.READ_WRITE));
         add(BY_IOMMUFD, table.trackDirtyPages()).read(buffer);
         add(BY_IOMMUFD, vfio.createDmaFile(PAGE));
+    }
+
+    private void openOnPower(Vfio vfio) {
+        Container first = add(BY_POWER_V1, vfio.openContainer());
+        Group group = add(BY_POWER_V1, vfio.openGroup(41));
+        first.attach(group);
+        SpaprTceV1 v1 = add(BY_POWER_V1, first.setSpaprTceV1());
+        v1.enable();
+        add(BY_POWER_V1, v1.openDevice(group, ON_POWER_V1));
+        add(BY_POWER_V1, v1.allocate(PAGE, Access.READ_WRITE));
+        Container second = add(BY_POWER_V2, vfio.openContainer());
+        Group other = add(BY_POWER_V2, vfio.openGroup(42));
+        second.attach(other);
+        SpaprTceV2 v2 = add(BY_POWER_V2, second.setSpaprTceV2());
+        add(BY_POWER_V2, v2.openDevice(other, ON_POWER_V2));
+        add(BY_POWER_V2, v2.allocate(PAGE, Access.READ_WRITE));
+        add(BY_POWER_V2, v2.eeh().orElseThrow()).enable();
+        SpaprInfo info = v2.info();
+        values.add(info);
+        values.add(info.dynamicWindows().orElseThrow());
+        values.add(v2.windows().getFirst());
+        values.add(new EehError(EehError.Width.BITS_32, EehError.Function.DMA_READ_DATA, 0, -1));
     }
 
     private void openAsleep(Vfio vfio) {

@@ -53,7 +53,7 @@ final class Uapi {
     static final Map<String, String> NO_ITEMS = new LinkedHashMap<>();
 
     private static final String NOT_IN_THE_VM = "the VM has no such device";
-    private static final String POWER = "PowerPC alone has it; the library is for x86-64";
+    private static final String POWER = "PowerPC alone has it, and no such machine was at hand";
     private static final String S390 = "s390 alone has it, and no such machine was at hand";
 
     private static String section;
@@ -737,31 +737,50 @@ final class Uapi {
 
     private static void otherMachines() {
         section = "PowerPC and s390";
+        row(V6_1, "VFIO_SPAPR_TCE_{,v2_}IOMMU", number("SpaprVersion Container#setSpaprTceV1 Container#setSpaprTceV2"), bytes("SpaprTest", POWER));
+        row(V6_1, "VFIO_IOMMU_{ENABLE,DISABLE}", by("SpaprTceV1#enable SpaprTceV1#disable"), bytes("SpaprTest", POWER));
         row(
                 V6_1,
                 """
-                VFIO_SPAPR_TCE_IOMMU VFIO_SPAPR_TCE_v2_IOMMU VFIO_IOMMU_{ENABLE,DISABLE}
                 VFIO_IOMMU_SPAPR_TCE_GET_INFO vfio_iommu_spapr_tce_info vfio_iommu_spapr_tce_ddw_info
                 VFIO_IOMMU_SPAPR_INFO_DDW
-                VFIO_IOMMU_SPAPR_{REGISTER,UNREGISTER}_MEMORY vfio_iommu_spapr_register_memory
-                VFIO_IOMMU_SPAPR_TCE_{CREATE,REMOVE} vfio_iommu_spapr_tce_{create,remove}
                 """,
-                not(POWER),
-                nowhere());
+                by("SpaprTce#info SpaprTce#windows"),
+                bytes("SpaprTest", POWER));
+        row(
+                V6_1,
+                "VFIO_IOMMU_SPAPR_{REGISTER,UNREGISTER}_MEMORY vfio_iommu_spapr_register_memory",
+                by("SpaprTceV2#registerMemory SpaprTceV2#unregisterMemory"),
+                bytes("SpaprTest", POWER));
+        row(
+                V6_1,
+                "VFIO_IOMMU_SPAPR_TCE_{CREATE,REMOVE} vfio_iommu_spapr_tce_{create,remove}",
+                by("SpaprTceV2#createWindow SpaprTceV2#removeWindow"),
+                bytes("SpaprTest", POWER));
+        row(V6_1, "VFIO_EEH", number("SpaprTce#eeh"), bytes("EehTest", POWER));
         row(
                 V6_1,
                 """
-                VFIO_EEH VFIO_EEH_PE_OP vfio_eeh_pe_{op,err} VFIO_EEH_PE_{DISABLE,ENABLE,UNFREEZE_IO,UNFREEZE_DMA}
-                VFIO_EEH_PE_GET_STATE VFIO_EEH_PE_STATE_{NORMAL,RESET,STOPPED,STOPPED_DMA,UNAVAIL}
-                VFIO_EEH_PE_RESET_{DEACTIVATE,HOT,FUNDAMENTAL} VFIO_EEH_PE_{CONFIGURE,INJECT_ERR}
+                VFIO_EEH_PE_OP vfio_eeh_pe_op VFIO_EEH_PE_{DISABLE,ENABLE,UNFREEZE_IO,UNFREEZE_DMA}
+                VFIO_EEH_PE_RESET_{DEACTIVATE,HOT,FUNDAMENTAL} VFIO_EEH_PE_CONFIGURE
                 """,
-                not(POWER),
-                nowhere());
+                by("""
+                        Eeh#disable Eeh#enable Eeh#unfreezeIo Eeh#unfreezeDma Eeh#assertReset Eeh#deassertReset
+                        Eeh#configure
+                        """),
+                bytes("EehTest", POWER));
         row(
                 V6_1,
-                "KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE kvm_vfio_spapr_tce KVM_CAP_SPAPR_TCE_VFIO",
-                not(POWER),
-                nowhere());
+                "VFIO_EEH_PE_GET_STATE VFIO_EEH_PE_STATE_{NORMAL,RESET,STOPPED,STOPPED_DMA,UNAVAIL}",
+                by("Eeh#state PeState"),
+                bytes("EehTest", POWER));
+        row(V6_1, "VFIO_EEH_PE_INJECT_ERR vfio_eeh_pe_err", by("Eeh#inject"), bytes("EehTest", POWER));
+        row(
+                V6_1,
+                "KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE kvm_vfio_spapr_tce",
+                by("KvmUser#setSpaprTce"),
+                bytes("KvmSpaprTest", POWER));
+        row(V6_1, "KVM_CAP_SPAPR_TCE_VFIO", not("setting a table tells it as well"), nowhere());
         row(
                 V6_1,
                 """

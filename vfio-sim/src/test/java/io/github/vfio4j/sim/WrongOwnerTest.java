@@ -15,11 +15,15 @@ import io.github.vfio4j.Handover;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Ioas;
 import io.github.vfio4j.Iommufd;
+import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KvmVm;
 import io.github.vfio4j.NoIommu;
 import io.github.vfio4j.Region;
 import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.SpaprTce;
+import io.github.vfio4j.SpaprTceV2;
+import io.github.vfio4j.SpaprWindow;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
@@ -135,11 +139,19 @@ class WrongOwnerTest {
         DmaBuffer ofThird = third.allocate(PAGE, Access.READ_WRITE);
         all.add(rule(Rule.UNSET_NEEDS_CONTAINER, "detaching another container's group", () -> empty.detach(group)));
         all.add(rule(Rule.UNSET_NEEDS_CONTAINER, "detaching a group that is without an IOMMU elsewhere", () -> container.detach(bare)));
+        DmaBuffer buffer = LIVE.the(DmaBuffer.class, LiveHandles.BY_GROUP);
         Type1 type1 = LIVE.the(Type1.class, "");
         all.add(rule(Rule.DEVICE_NEEDS_THIS_CONTAINER, "opening a device of another container's group", () -> type1.openDevice(bare, LiveHandles.BARE)));
+        for (String way : List.of(LiveHandles.BY_POWER_V1, LiveHandles.BY_POWER_V2)) {
+            SpaprTce power = LIVE.the(SpaprTce.class, way);
+            all.add(rule(Rule.DEVICE_NEEDS_THIS_CONTAINER, "opening a device of another container's group " + way, () -> power.openDevice(group, LiveHandles.FIRST)));
+        }
+        SpaprTceV2 power = LIVE.the(SpaprTceV2.class, "");
+        SpaprWindow stranger = new SpaprWindow(new IovaRange(1L << 40, (1L << 41) - 1), PAGE, 1);
+        all.add(argument("removing another IOMMU's window", () -> power.removeWindow(stranger)));
+        all.add(argument("unregistering memory that is not registered", () -> power.unregisterMemory(buffer.segment())));
         all.add(rule(Rule.DEVICE_NEEDS_THIS_CONTAINER, "opening a translated device without an IOMMU", () -> LIVE.the(NoIommu.class, "")
                 .openDevice(group, LiveHandles.FIRST)));
-        DmaBuffer buffer = LIVE.the(DmaBuffer.class, LiveHandles.BY_GROUP);
         DmaBuffer ofIoas = LIVE.the(DmaBuffer.class, LiveHandles.BY_IOMMUFD);
         Ioas ioas = LIVE.the(Ioas.class, "");
         DirtyTracking tracking = LIVE.the(DirtyTracking.class, LiveHandles.BY_GROUP);
