@@ -7,6 +7,7 @@ import io.github.vfio4j.spi.FeaturePort;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -265,9 +266,23 @@ public final class Features {
                 }
 
                 @Override
+                public boolean sharedPartsWrap() { // where the BAR is in the machine we do not know: more may wrap there
+                    return info.mappable()
+                            && outside()
+                                    .filter(part -> Long.compareUnsigned(part.offset() + part.size(), part.offset()) < 0)
+                                    .isPresent();
+                }
+
+                @Override
                 public boolean sharedPartsInside() {
+                    return outside().isEmpty();
+                }
+
+                private Optional<RegionInfo.Area> outside() {
                     RegionInfo.Area whole = new RegionInfo.Area(0, info.mappable() ? info.size() : 0);
-                    return shares.stream().allMatch(part -> whole.contains(part.offset(), part.size()));
+                    return shares.stream()
+                            .filter(part -> !whole.contains(part.offset(), part.size()))
+                            .findFirst();
                 }
             });
             DmaBufPort shared = port.exportDmaBuf(info.index(), shares);

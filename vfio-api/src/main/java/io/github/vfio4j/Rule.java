@@ -3723,10 +3723,20 @@ public enum Rule {
             Operation.DMA_BUF,
             EnforcedBy.API,
             Errno.EINVAL,
-            "a part is empty or not of whole pages",
+            "a part is empty or not of whole pages, or all of them are 2^63 bytes long",
             "validate_dmabuf_input",
             "share whole pages",
             f -> !f.sharedPartsAligned()),
+    /** A part of the BAR does not wrap around. */
+    DMA_BUF_WRAP(
+            "dma-buf.wrap",
+            Operation.DMA_BUF,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "a part reaches over the top of all addresses",
+            "vfio_pci_core_fill_phys_vec",
+            "stay below region.info().size()",
+            Facts::sharedPartsWrap),
     /** Parts of the BAR are shared. */
     DMA_BUF_INSIDE(
             "dma-buf.inside",
@@ -3734,7 +3744,7 @@ public enum Rule {
             EnforcedBy.API,
             Errno.EINVAL,
             "a part is not inside the BAR",
-            "validate_dmabuf_input",
+            "vfio_pci_core_fill_phys_vec",
             "stay below region.info().size()",
             f -> !f.sharedPartsInside()),
 

@@ -1069,6 +1069,16 @@ public interface Facts {
     }
 
     /**
+     * Does the first of the parts to be shared that is not inside the BAR reach over the top of all addresses, counted from
+     * where the BAR is in the machine?
+     *
+     * @return true if it does
+     */
+    default boolean sharedPartsWrap() {
+        return false;
+    }
+
+    /**
      * Are the parts that are to be shared inside the BAR?
      *
      * @return true if all are

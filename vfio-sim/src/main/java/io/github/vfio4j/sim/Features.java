@@ -151,14 +151,15 @@ final class Features {
         }
     }
 
-    /** What is so of the parts. They are read one after the other when they are asked for: the first wrong one decides. */
+    /** What is so of the parts. They are read when they are asked for; of those that are not inside, the first one decides. */
     private final class Parts implements Facts {
         private final int bar;
         private final long count;
         private final UserMemory argument;
         private final long at;
-        private long looked; // parts
+        private boolean looked;
         private boolean aligned = true;
+        private boolean wraps;
         private boolean inside = true;
 
         Parts(int bar, long count, UserMemory argument, long at) {
@@ -169,18 +170,33 @@ final class Features {
         }
 
         private void look() {
+            if (looked) {
+                return;
+            }
+            looked = true;
             long each = vfio_region_dma_range.sizeof();
             PciBars bars = device.function.bars;
-            long most = bars.mappable(bar) ? bars.size(bar) : 0; // no memory is a page of ports
-            while (looked < count && aligned && inside) {
+            boolean memory = bars.mappable(bar);
+            long most = memory ? bars.size(bar) : 0; // no memory is a page of ports
+            long start = Integer.toUnsignedLong(bars.physicalAddress(bar));
+            long total = 0;
+            for (long part = 0; part < count && aligned; part++) {
                 MemorySegment range = UserMemory.zeroed(each);
-                argument.read(at + looked * each, range, each);
+                argument.read(at + part * each, range, each);
                 long offset = vfio_region_dma_range.offset(range);
                 long length = vfio_region_dma_range.length(range);
-                aligned = length != 0 && (offset | length) % Memory.PAGE == 0;
-                inside = Long.compareUnsigned(offset, most) <= 0 && Long.compareUnsigned(length, most - offset) <= 0;
-                looked++;
+                total += length;
+                aligned = length != 0 && (offset | length) % Memory.PAGE == 0 && length > 0 && total > 0;
+                if (inside) {
+                    inside = Long.compareUnsigned(offset, most) <= 0 && Long.compareUnsigned(length, most - offset) <= 0;
+                    wraps = !inside && memory && wraps(start, offset, length);
+                }
             }
+        }
+
+        private static boolean wraps(long start, long offset, long length) {
+            long first = start + offset;
+            return Long.compareUnsigned(first, start) < 0 || Long.compareUnsigned(first + length, first) < 0;
         }
 
         @Override
@@ -197,6 +213,12 @@ final class Features {
         public boolean sharedPartsAligned() {
             look();
             return aligned;
+        }
+
+        @Override
+        public boolean sharedPartsWrap() {
+            look();
+            return wraps;
         }
 
         @Override

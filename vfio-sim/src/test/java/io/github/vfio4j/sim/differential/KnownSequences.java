@@ -352,6 +352,22 @@ class KnownSequences extends DifferentialCase {
                 shared(6, 1, 4096));
     }
 
+    @Test
+    void aSharedPartOfABarReachesOverTheTopOfAllAddresses() {
+        agree(opened(
+                "/dev/vfio/$edu",
+                TwinMachine.EDU,
+                shared(0, -4096, 4096),
+                shared(0, -8192, 4096),
+                shared(0, -4096, 1L << 40),
+                shared(0, -4095, 4096),
+                shared(0, 0, -4096),
+                shared(0, 0, Long.MAX_VALUE & -4096),
+                shared(0, 0, Long.MIN_VALUE),
+                shared(0, -4096, Long.MIN_VALUE),
+                shared(3, -4096, 4096)));
+    }
+
     /** A part of a BAR. */
     private static Step shared(int bar, long offset, long length) {
         int what = VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_DMA_BUF();

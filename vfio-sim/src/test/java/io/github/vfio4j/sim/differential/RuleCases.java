@@ -482,6 +482,8 @@ final class RuleCases {
         calls(DMA_BUF_BAR, ENOTTY, ENOTTY, ENODEV, then(OPEN, shareBar(6, u64(1), u64(0))));
         tested(DMA_BUF_BAR, "FeatureKernelTest#partsOfABarAreShared");
         tested(DMA_BUF_PAGES, "FeatureKernelTest#partsOfABarAreShared");
+        calls(DMA_BUF_WRAP, ENOTTY, ENOTTY, EOVERFLOW, then(OPEN, shareBar(0, u64(-4096), u64(4096))));
+        tested(DMA_BUF_WRAP, "FeatureKernelTest#partsOfABarAreShared");
         tested(DMA_BUF_INSIDE, "FeatureKernelTest#partsOfABarAreShared");
     }
 

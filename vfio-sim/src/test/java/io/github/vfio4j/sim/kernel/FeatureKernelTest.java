@@ -118,6 +118,8 @@ class FeatureKernelTest extends KernelTest {
         long end = nvme.region(0).info().size();
         List<RegionInfo.Area> beyond = List.of(new RegionInfo.Area(end, 4096));
         assertRefused(Rule.DMA_BUF_INSIDE, () -> features.exportDmaBuf(nvme.region(0), beyond));
+        List<RegionInfo.Area> overTheTop = List.of(new RegionInfo.Area(-4096, 4096));
+        assertRefused(Rule.DMA_BUF_WRAP, () -> features.exportDmaBuf(nvme.region(0), overTheTop));
         DmaBuf shared = features.exportDmaBuf(
                 nvme.region(0), List.of(new RegionInfo.Area(4096, 4096), new RegionInfo.Area(0, 4096)));
         shared.close();
