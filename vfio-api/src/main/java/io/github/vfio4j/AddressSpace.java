@@ -59,7 +59,9 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
     abstract Facts alive();
 
     /** A range that is to be mapped or unmapped. */
-    abstract Facts request(long iova, long size);
+    Facts request(long iova, long size) {
+        return request(iova, 0, size);
+    }
 
     /** A range that is to be mapped, and the memory that is to be there. */
     abstract Facts request(long iova, long address, long size);

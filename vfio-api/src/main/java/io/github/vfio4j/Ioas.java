@@ -419,11 +419,6 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     }
 
     @Override
-    Facts request(long iova, long size) {
-        return new Request(iova, size);
-    }
-
-    @Override
     Facts request(long iova, long address, long size) {
         return new Request(iova, size) {
             @Override

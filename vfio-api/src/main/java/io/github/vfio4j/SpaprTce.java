@@ -223,8 +223,13 @@ public abstract sealed class SpaprTce extends AddressSpace permits SpaprTceV1, S
     }
 
     @Override
-    Facts request(long iova, long size) {
-        return new Request(iova, size);
+    Facts request(long iova, long address, long size) {
+        return new Request(iova, size) {
+            @Override
+            public long address() {
+                return address;
+            }
+        };
     }
 
     @Override

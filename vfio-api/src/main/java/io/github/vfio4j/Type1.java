@@ -429,11 +429,6 @@ public final class Type1 extends AddressSpace {
     }
 
     @Override
-    Facts request(long iova, long size) {
-        return new Request(iova, size);
-    }
-
-    @Override
     Facts request(long iova, long address, long size) {
         return new Request(iova, size) {
             @Override

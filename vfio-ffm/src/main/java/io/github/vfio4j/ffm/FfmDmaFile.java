@@ -84,7 +84,7 @@ final class FfmDmaFile implements DmaFilePort {
             MemorySegment memory = FfmKernel.segment(address, size, arena);
             // Memory that fallocate gave is zeroed when a program first touches it, and not when it is pinned: what a device
             // wrote by then would be lost.
-            for (long page = 0; page < size; page += FfmKernel.PAGE_SIZE) {
+            for (long page = 0; page < size; page += pageSize) {
                 BYTE.getVolatile(memory, page);
             }
             return memory;

@@ -35,7 +35,7 @@ import java.util.UUID;
 public final class FfmKernel implements Kernel {
     private static final String CONTAINER_NODE = "/dev/vfio/vfio";
     private static final String IOMMUFD_NODE = "/dev/iommu";
-    static final long PAGE_SIZE = 4096; // of x86-64, which is what is simulated
+    private static final long PAGE_SIZE = 4096; // of x86-64, which is what is simulated
 
     private final String name;
     private final Syscalls syscalls;
@@ -170,7 +170,7 @@ public final class FfmKernel implements Kernel {
 
     @Override
     public DmaFilePort createDmaFile(long bytes, PageSize pages) {
-        return FfmDmaFile.create(syscalls, bytes, Math.max(pages.hugeBytes(), PAGE_SIZE), hugePages(pages));
+        return FfmDmaFile.create(syscalls, bytes, Math.max(pages.hugeBytes(), pageSize), hugePages(pages));
     }
 
     @Override
