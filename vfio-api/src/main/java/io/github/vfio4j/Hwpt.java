@@ -1,6 +1,9 @@
 package io.github.vfio4j;
 
 import io.github.vfio4j.spi.Facts;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -14,6 +17,7 @@ public final class Hwpt implements PageTable, AutoCloseable {
     final int id;
     private final Ioas ioas;
     private final Set<HwptFlag> flags;
+    private final List<NestedHwpt> nested = new ArrayList<>(); // guarded by the iommufd's lock; oldest first
     private DirtyTracking tracking; // null while it is off; guarded by the address space's lock
     private volatile boolean closed;
 
@@ -50,8 +54,52 @@ public final class Hwpt implements PageTable, AutoCloseable {
     }
 
     /**
+     * Nests a guest's page table in this one ({@code IOMMU_HWPT_ALLOC} with data of the hardware), to attach devices to.
+     * Tested on made bytes: the IOMMU of the VM nests nothing.
+     *
+     * @param device whose IOMMU to make it for; bound to the same iommufd
+     * @param table the guest's page table, of the kind of the device's IOMMU
+     * @return the nested page table, without devices
+     * @throws RuleViolation if this was not made with {@link HwptFlag#NEST_PARENT}, or this or the device is closed
+     * @throws IllegalArgumentException if the device is not bound to the same iommufd
+     * @throws VfioException {@code EOPNOTSUPP} if the IOMMU nests nothing, {@code EINVAL} if it is none of its tables
+     */
+    public NestedHwpt nest(Device device, GuestPageTable table) {
+        Objects.requireNonNull(device, "device");
+        Objects.requireNonNull(table, "table");
+        Iommufd iommufd = ioas.iommufd();
+        int deviceId = device.idIn(iommufd);
+        iommufd.lock.lock();
+        try {
+            Rule.check(ioas.contract, Operation.HWPT_ALLOC, new Alive() {
+                @Override
+                public boolean handleOpen() {
+                    return super.handleOpen() && device.isOpen();
+                }
+
+                @Override
+                public boolean parentMayNest() {
+                    return flags.contains(HwptFlag.NEST_PARENT);
+                }
+            });
+            NestedHwpt made = new NestedHwpt(this, iommufd.port.allocateNested(deviceId, id, table));
+            nested.add(made);
+            iommufd.vfio().opened(made);
+            return made;
+        } finally {
+            iommufd.lock.unlock();
+        }
+    }
+
+    /** A nested page table was closed. The iommufd's lock is held. */
+    void forget(NestedHwpt table) {
+        nested.remove(table);
+        ioas.iommufd().vfio().closed(table);
+    }
+
+    /**
      * Detaches the devices that are attached here, then destroys the page table ({@code IOMMU_DESTROY}). What is mapped in
-     * the address space stays. Idempotent; also done when the address space is closed.
+     * the address space stays. What is nested here is closed first. Idempotent; also done when the address space is closed.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
@@ -67,6 +115,7 @@ public final class Hwpt implements PageTable, AutoCloseable {
             closed = true;
             ioas.lock.unlock();
             Teardown teardown = new Teardown();
+            List.copyOf(nested).reversed().forEach(table -> teardown.step(table::close));
             teardown.step(() -> iommufd.detachFrom(this::equals));
             if (!iommufd.isShared()) { // else it stays in the kernel for other processes' devices
                 teardown.step(() -> iommufd.port.destroy(id));

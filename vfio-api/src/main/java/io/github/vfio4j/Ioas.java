@@ -240,7 +240,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
      *     mapped that it cannot map, {@code ENOMEM} over the limit on locked memory
      */
     public Hwpt allocateHwpt(Device device, boolean dirtyTracking) {
-        return allocateHwpt(device, dirtyTracking ? Set.of(HwptFlag.DIRTY_TRACKING) : Set.of());
+        return dirtyTracking ? allocateHwpt(device, HwptFlag.DIRTY_TRACKING) : allocateHwpt(device);
     }
 
     /**
@@ -254,7 +254,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
      * @throws VfioException as {@link #allocateHwpt(Device, boolean)}; {@code EOPNOTSUPP} also if the kernel does not know a
      *     flag
      */
-    public Hwpt allocateHwpt(Device device, Set<HwptFlag> flags) {
+    public Hwpt allocateHwpt(Device device, HwptFlag... flags) {
         Objects.requireNonNull(device, "device");
         Set<HwptFlag> wanted = Set.copyOf(Given.elements(flags, "flags"));
         int deviceId = device.idIn(iommufd);

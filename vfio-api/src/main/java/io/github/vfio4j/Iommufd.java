@@ -374,7 +374,7 @@ public final class Iommufd implements AutoCloseable {
         Rule.check(vfio.contract(), Operation.DEVICE_ATTACH_IOMMUFD_PT, new Facts() {
             @Override
             public boolean handleOpen() {
-                return device.isOpen() && !table.ioas().closed() && !(table instanceof Hwpt hwpt && hwpt.closed());
+                return device.isOpen() && !table.ioas().closed() && !closed(table);
             }
 
             @Override
@@ -390,6 +390,7 @@ public final class Iommufd implements AutoCloseable {
         device.port().attach(switch (table) {
             case Ioas ioas -> ioas.id;
             case Hwpt hwpt -> hwpt.id;
+            case NestedHwpt nested -> nested.id;
         });
         if (device.attachedTo() == null) {
             device.attachedTo(table);
@@ -397,6 +398,14 @@ public final class Iommufd implements AutoCloseable {
             group.forEach(other -> other.attachedTo(table));
         }
         spaces.forEach(Ioas::limitsChanged);
+    }
+
+    private static boolean closed(PageTable table) {
+        return switch (table) {
+            case Ioas ioas -> ioas.closed();
+            case Hwpt hwpt -> hwpt.closed();
+            case NestedHwpt nested -> nested.closed();
+        };
     }
 
     /** Attaches a PASID of a device. */

@@ -154,6 +154,8 @@ public enum Operation {
     IOMMU_VFIO_IOAS("IOMMU_VFIO_IOAS"),
     /** Making a page table of an address space. */
     HWPT_ALLOC("IOMMU_HWPT_ALLOC"),
+    /** Having an IOMMU forget what it remembers of a guest's page table. */
+    HWPT_INVALIDATE("IOMMU_HWPT_INVALIDATE"),
     /** Asking what the IOMMU of a device can do. */
     GET_HW_INFO("IOMMU_GET_HW_INFO"),
     /** Tracking which pages the devices of a page table write. */

@@ -3046,6 +3046,16 @@ public enum Rule {
             "iommufd_hwpt_paging_alloc",
             "ask the device's IOMMU what it can do (IOMMU_GET_HW_INFO); without dirty tracking every IOMMU can",
             f -> !f.pageTableSupported()),
+    /** Only in some page tables can others be nested. */
+    HWPT_NEST_PARENT(
+            "hwpt-alloc.nest-parent",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "a page table is to be nested in one that was not made for that",
+            "iommufd_hwpt_nested_alloc",
+            "make the outer one with HwptFlag.NEST_PARENT",
+            f -> !f.parentMayNest()),
     /** What an IOMMU cannot translate must not be mapped. */
     HWPT_RESERVED(
             "hwpt-alloc.reserved",

@@ -519,6 +519,17 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
+        public int allocateNested(int device, int parent, GuestPageTable table) {
+            called(Operation.HWPT_ALLOC, "nest in " + parent);
+            return ++objects;
+        }
+
+        @Override
+        public void invalidate(int hwpt, long address, long pages, boolean leavesOnly) {
+            called(Operation.HWPT_INVALIDATE, "forget %x+%d of %d".formatted(address, pages, hwpt));
+        }
+
+        @Override
         public void trackDirtyPages(int hwpt, boolean on) {
             called(Operation.HWPT_SET_DIRTY_TRACKING, "track dirty pages of %d: %b".formatted(hwpt, on));
         }

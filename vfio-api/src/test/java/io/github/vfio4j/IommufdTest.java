@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -117,8 +116,8 @@ class IommufdTest {
         Iommufd iommufd = vfio.openIommufd();
         Device device = iommufd.openDevice(FakeKernel.ADDRESS);
         Ioas ioas = iommufd.allocateIoas();
-        Hwpt first = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID));
-        Hwpt second = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID, HwptFlag.DIRTY_TRACKING));
+        Hwpt first = ioas.allocateHwpt(device, HwptFlag.PASID);
+        Hwpt second = ioas.allocateHwpt(device, HwptFlag.PASID, HwptFlag.DIRTY_TRACKING);
         device.attachPasid(5, first);
         device.attachPasid(6, second);
         device.attachPasid(7, first);
@@ -132,7 +131,7 @@ class IommufdTest {
         assertThat(kernel.newCalls()).containsExactly("destroy 2");
         second.close();
         assertThat(kernel.newCalls()).containsExactly("detach pasid 6", "detach pasid 7", "destroy 3");
-        Hwpt third = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID));
+        Hwpt third = ioas.allocateHwpt(device, HwptFlag.PASID);
         device.attachPasid(5, third);
         kernel.newCalls();
         device.close();
@@ -144,8 +143,8 @@ class IommufdTest {
         Iommufd iommufd = vfio.openIommufd();
         Device device = iommufd.openDevice(FakeKernel.ADDRESS);
         Ioas ioas = iommufd.allocateIoas();
-        Hwpt plain = ioas.allocateHwpt(device, Set.of());
-        Hwpt forPasids = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID));
+        Hwpt plain = ioas.allocateHwpt(device);
+        Hwpt forPasids = ioas.allocateHwpt(device, HwptFlag.PASID);
         assertBroken(Rule.ATTACH_PASID_TABLE, () -> device.attachPasid(5, plain));
         assertBroken(Rule.ATTACH_PASID, () -> device.attachPasid(0, forPasids));
         device.attach(ioas);
@@ -156,6 +155,30 @@ class IommufdTest {
         assertBroken(Rule.HANDLE_OPEN, () -> device.attachPasid(5, forPasids));
         assertThatThrownBy(() -> device.attachPasid(1 << 20, plain)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> device.detachPasid(-1)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void aNestedPageTableGoesBeforeTheOneThatItIsNestedIn() {
+        Iommufd iommufd = vfio.openIommufd();
+        Device device = iommufd.openDevice(FakeKernel.ADDRESS);
+        Ioas ioas = iommufd.allocateIoas();
+        GuestPageTable table = new GuestPageTable.ArmSmmuV3(1, 2);
+        Hwpt plain = ioas.allocateHwpt(device);
+        assertBroken(Rule.HWPT_NEST_PARENT, () -> plain.nest(device, table));
+        Hwpt parent = ioas.allocateHwpt(device, HwptFlag.NEST_PARENT);
+        NestedHwpt nested = parent.nest(device, table);
+        assertThat(nested.parent()).isSameAs(parent);
+        assertThat(nested.ioas()).isSameAs(ioas);
+        kernel.newCalls();
+        device.attach(nested);
+        nested.changed(0x5000, 3, true);
+        assertThat(kernel.newCalls()).containsExactly("attach to 4", "forget 5000+3 of 4");
+        parent.close();
+        nested.close();
+        assertThat(kernel.newCalls()).containsExactly("detach", "destroy 4", "destroy 3");
+        assertBroken(Rule.HANDLE_OPEN, () -> nested.changed(0, -1, false));
+        assertBroken(Rule.HANDLE_OPEN, () -> device.attach(nested));
+        assertBroken(Rule.HANDLE_OPEN, () -> parent.nest(device, table));
     }
 
     private void assertBroken(Rule rule, ThrowingCallable call) {

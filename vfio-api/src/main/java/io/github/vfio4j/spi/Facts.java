@@ -1394,6 +1394,15 @@ public interface Facts {
     }
 
     /**
+     * Was the page table that another is to be nested in made for that?
+     *
+     * @return true if so, or if nothing is to be nested
+     */
+    default boolean parentMayNest() {
+        return true;
+    }
+
+    /**
      * Does the driver of the device attach PASIDs?
      *
      * @return true if so

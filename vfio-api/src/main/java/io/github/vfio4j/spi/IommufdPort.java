@@ -1,6 +1,7 @@
 package io.github.vfio4j.spi;
 
 import io.github.vfio4j.Access;
+import io.github.vfio4j.GuestPageTable;
 import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.IoasInfo;
 import io.github.vfio4j.IommuHardware;
@@ -93,6 +94,26 @@ public interface IommufdPort extends AutoCloseable {
      * @return the page table
      */
     int allocateHwpt(int device, int ioas, Set<HwptFlag> flags);
+
+    /**
+     * {@code IOMMU_HWPT_ALLOC} with data of the hardware.
+     *
+     * @param device the number of a device that is bound
+     * @param parent the page table to nest it in
+     * @param table the guest's page table
+     * @return the nested page table
+     */
+    int allocateNested(int device, int parent, GuestPageTable table);
+
+    /**
+     * {@code IOMMU_HWPT_INVALIDATE} of a nested page table of VT-d.
+     *
+     * @param hwpt the page table
+     * @param address the guest's first address
+     * @param pages how many pages of 4096 bytes
+     * @param leavesOnly whether to forget entries of the last level alone
+     */
+    void invalidate(int hwpt, long address, long pages, boolean leavesOnly);
 
     /**
      * {@code IOMMU_HWPT_SET_DIRTY_TRACKING}.

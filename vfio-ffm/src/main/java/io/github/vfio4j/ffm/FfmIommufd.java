@@ -4,6 +4,7 @@ import static io.github.vfio4j.ffm.gen.iommufd_h.*;
 
 import io.github.vfio4j.Access;
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.GuestPageTable;
 import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.IoasInfo;
 import io.github.vfio4j.IommuHardware;
@@ -13,8 +14,13 @@ import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.gen.iommu_destroy;
 import io.github.vfio4j.ffm.gen.iommu_hw_info;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_alloc;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_amd_guest;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_arm_smmuv3;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_get_dirty_bitmap;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_invalidate;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_set_dirty_tracking;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_vtd_s1;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_vtd_s1_invalidate;
 import io.github.vfio4j.ffm.gen.iommu_ioas_alloc;
 import io.github.vfio4j.ffm.gen.iommu_ioas_allow_iovas;
 import io.github.vfio4j.ffm.gen.iommu_ioas_change_process;
@@ -33,6 +39,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -40,6 +47,8 @@ import java.util.Set;
 
 /** An iommufd and its ioctls. The argument structs have no room for later fields, so their size is what is known here. */
 final class FfmIommufd implements IommufdPort {
+    private static final ValueLayout.OfLong LITTLE_ENDIAN =
+            ValueLayout.JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int USUAL_RANGES = 16;
     private static final int MOST_DATA = 256; // of the hardware; the largest known has 72 bytes
     private static final int MOST_RANGES = 1 << 16; // more is a broken answer
@@ -238,6 +247,78 @@ final class FfmIommufd implements IommufdPort {
             iommu_hwpt_alloc.data_type(frame.arg, IOMMU_HWPT_DATA_NONE());
             fd.ioctl(Operation.HWPT_ALLOC, frame, IOMMU_HWPT_ALLOC());
             return iommu_hwpt_alloc.out_hwpt_id(frame.arg);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public int allocateNested(int device, int parent, GuestPageTable table) {
+        Frame frame = fd.begin(Operation.HWPT_ALLOC);
+        try {
+            long struct = iommu_hwpt_alloc.sizeof();
+            MemorySegment data = frame.arg.asSlice(struct);
+            frame.arg.asSlice(0, struct + MOST_DATA).fill((byte) 0);
+            iommu_hwpt_alloc.size(frame.arg, (int) struct);
+            iommu_hwpt_alloc.dev_id(frame.arg, device);
+            iommu_hwpt_alloc.pt_id(frame.arg, parent);
+            iommu_hwpt_alloc.data_uptr(frame.arg, data.address());
+            switch (table) {
+                case GuestPageTable.Vtd vtd -> {
+                    iommu_hwpt_alloc.data_type(frame.arg, IOMMU_HWPT_DATA_VTD_S1());
+                    iommu_hwpt_alloc.data_len(frame.arg, (int) iommu_hwpt_vtd_s1.sizeof());
+                    iommu_hwpt_vtd_s1.flags(data, flags(vtd));
+                    iommu_hwpt_vtd_s1.pgtbl_addr(data, vtd.address());
+                    iommu_hwpt_vtd_s1.addr_width(data, vtd.addressWidth());
+                }
+                case GuestPageTable.ArmSmmuV3 smmu -> {
+                    iommu_hwpt_alloc.data_type(frame.arg, IOMMU_HWPT_DATA_ARM_SMMUV3());
+                    iommu_hwpt_alloc.data_len(frame.arg, (int) iommu_hwpt_arm_smmuv3.sizeof());
+                    words(data, smmu.word0(), smmu.word1());
+                }
+                case GuestPageTable.Amd amd -> {
+                    iommu_hwpt_alloc.data_type(frame.arg, IOMMU_HWPT_DATA_AMD_GUEST());
+                    iommu_hwpt_alloc.data_len(frame.arg, (int) iommu_hwpt_amd_guest.sizeof());
+                    words(data, amd.word0(), amd.word1(), amd.word2(), amd.word3());
+                }
+            }
+            fd.ioctl(Operation.HWPT_ALLOC, frame, IOMMU_HWPT_ALLOC());
+            return iommu_hwpt_alloc.out_hwpt_id(frame.arg);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    private static int flags(GuestPageTable.Vtd table) {
+        return (table.supervisorRequests() ? IOMMU_VTD_S1_SRE() : 0)
+                | (table.extendedAccessed() ? IOMMU_VTD_S1_EAFE() : 0)
+                | (table.writeProtect() ? IOMMU_VTD_S1_WPE() : 0);
+    }
+
+    /** The hardware reads them as little-endian. */
+    private static void words(MemorySegment data, long... words) {
+        for (int i = 0; i < words.length; i++) {
+            data.setAtIndex(LITTLE_ENDIAN, i, words[i]);
+        }
+    }
+
+    @Override
+    public void invalidate(int hwpt, long address, long pages, boolean leavesOnly) {
+        Frame frame = fd.begin(Operation.HWPT_INVALIDATE);
+        try {
+            MemorySegment entry = frame.arg.asSlice(iommu_hwpt_invalidate.sizeof(), iommu_hwpt_vtd_s1_invalidate.sizeof());
+            entry.fill((byte) 0);
+            iommu_hwpt_vtd_s1_invalidate.addr(entry, address);
+            iommu_hwpt_vtd_s1_invalidate.npages(entry, pages);
+            iommu_hwpt_vtd_s1_invalidate.flags(entry, leavesOnly ? IOMMU_VTD_INV_FLAGS_LEAF() : 0);
+            iommu_hwpt_invalidate.size(frame.arg, (int) iommu_hwpt_invalidate.sizeof());
+            iommu_hwpt_invalidate.hwpt_id(frame.arg, hwpt);
+            iommu_hwpt_invalidate.data_uptr(frame.arg, entry.address());
+            iommu_hwpt_invalidate.data_type(frame.arg, IOMMU_HWPT_INVALIDATE_DATA_VTD_S1());
+            iommu_hwpt_invalidate.entry_len(frame.arg, (int) entry.byteSize());
+            iommu_hwpt_invalidate.entry_num(frame.arg, 1);
+            iommu_hwpt_invalidate.__reserved(frame.arg, 0);
+            fd.ioctl(Operation.HWPT_INVALIDATE, frame, IOMMU_HWPT_INVALIDATE());
         } finally {
             fd.end(frame);
         }

@@ -552,7 +552,10 @@ final class IommufdFile extends SimFile {
 
     private int hwInfo(SimProcess caller, SizedStruct struct) {
         MemorySegment info = struct.fields;
-        supported(iommu_hw_info.flags(info) == 0);
+        boolean newer = !machine.profile().isBefore(KernelProfile.V7_2);
+        int flags = iommu_hw_info.flags(info);
+        boolean asked = newer && flags == IOMMU_HW_INFO_FLAG_INPUT_TYPE();
+        supported(flags == 0 || asked);
         BoundPciDevice device = iommufd.find(iommu_hw_info.dev_id(info), BoundPciDevice.class);
         check(Operation.GET_HW_INFO, new Facts() {
             @Override
@@ -560,6 +563,7 @@ final class IommufdFile extends SimFile {
                 return device != null;
             }
         });
+        supported(!asked || iommu_hw_info.in_data_type(info) == IOMMU_HW_INFO_TYPE_NONE());
         int room = iommu_hw_info.data_len(info);
         if (room != 0) { // the simulated IOMMU tells no more
             struct.pointer(caller, iommu_hw_info.data_uptr(info)).write(0, UserMemory.zeroed(room), room);

@@ -21,14 +21,17 @@ import io.github.vfio4j.Features;
 import io.github.vfio4j.Graphics;
 import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Group;
+import io.github.vfio4j.GuestPageTable;
 import io.github.vfio4j.Hwpt;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Interrupts;
 import io.github.vfio4j.IoEventFd;
 import io.github.vfio4j.Ioas;
+import io.github.vfio4j.IommuRegisters;
 import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.Irq;
 import io.github.vfio4j.Mmio;
+import io.github.vfio4j.NestedHwpt;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.PciConfig;
 import io.github.vfio4j.Region;
@@ -120,7 +123,10 @@ class ClosedHandleTest {
                 || type.isInterface() && !type.isSealed() // programs implement it
                 || type == DeviceCapability.class // records
                 || type == GraphicsPlane.Storage.class // records
+                || type == GuestPageTable.class // records
+                || type == IommuRegisters.class // records
                 || type == DirtyBitmap.class // a snapshot
+                || type == NestedHwpt.class // no simulated IOMMU nests page tables; IommufdTest of vfio-api closes one
                 || type == DmaLogging.class; // no simulated device logs its DMA; FeaturesTest of vfio-api closes one
     }
 

@@ -16,6 +16,7 @@ import io.github.vfio4j.Graphics;
 import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.GroupMember;
+import io.github.vfio4j.GuestPageTable;
 import io.github.vfio4j.Handover;
 import io.github.vfio4j.HandoverListener;
 import io.github.vfio4j.Hwpt;
@@ -161,6 +162,7 @@ final class LiveHandles implements AutoCloseable {
         values.add(new RegionInfo.Area(0, PAGE));
         values.add(new DirtyTrackingInfo(PAGE, PAGE));
         values.add(new DeviceCapability.Unknown(1, 1));
+        values.add(new GuestPageTable.ArmSmmuV3(1, 1));
         values.add(DeviceCapability.Unknown.class);
         values.add((byte) 1);
         values.add(MigrationState.STOP);

@@ -261,6 +261,10 @@ class SimIommufdTest {
         int taken = pass(limited, fd, heir);
         assertThat(heir.changeProcess(taken)).as("both are counted for a moment").isEqualTo(-ENOMEM);
         assertThat(limited.process.pinnedBytes()).isEqualTo(8192);
+        int other = check(limited.ioasAlloc(fd));
+        check(limited.ioasMap(fd, other, IOVA, limited.mmap(4096), 4096, READ));
+        assertThat(heir.changeProcess(taken)).as("memory of a process, besides").isEqualTo(-EINVAL);
+        check(limited.destroy(fd, other));
         check((int) limited.ioasUnmap(fd, ioas, IOVA, 4096));
         check(heir.changeProcess(taken));
         check(heir.changeProcess(taken));

@@ -653,7 +653,7 @@ final class Uapi {
 
     private static void nested() {
         section = "iommufd for virtual machines";
-        String nested = "not yet: page tables that a guest makes need nested ones and what belongs to them";
+        String nestsNothing = "the VM's IOMMU nests nothing";
         row(
                 V6_12,
                 "IOMMU_HWPT_ALLOC_NEST_PARENT",
@@ -667,13 +667,13 @@ final class Uapi {
                 IOMMU_HWPT_INVALIDATE iommu_hwpt_invalidate
                 IOMMU_HWPT_INVALIDATE_DATA_VTD_S1 iommu_hwpt_vtd_s1_invalidate IOMMU_VTD_INV_FLAGS_LEAF
                 """,
-                not(nested),
-                nowhere());
+                by("Hwpt#nest GuestPageTable.Vtd NestedHwpt#changed"),
+                bytes("NestedPageTableTest#vtdHasAnAddressItsWidthAndFlags NestedPageTableTest#aChangedRangeIsAnArrayOfOne", nestsNothing));
         row(
                 V7_2,
                 "IOMMU_HWPT_DATA_{ARM_SMMUV3,AMD_GUEST} iommu_hwpt_{arm_smmuv3,amd_guest}",
-                not(nested),
-                nowhere());
+                by("Hwpt#nest GuestPageTable.ArmSmmuV3 GuestPageTable.Amd"),
+                bytes("NestedPageTableTest#smmuAndAmdHaveEntriesOfTheirTables", "the VM has another IOMMU"));
         row(
                 V6_12,
                 """

@@ -331,6 +331,7 @@ final class IommufdCases {
                 HWPT_RESERVED,
                 EADDRINUSE,
                 then(BOUND, map(FIXED | READ_WRITE, 1L << 60, 0, 0x1000), allocHwpt(0, BOUND_DEVICE, IOAS)));
+        tested(HWPT_NEST_PARENT, "IommufdKernelTest#aPageTableIsNestedOnlyInOneThatWasMadeForIt");
         simulated(HWPT_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
         calls(
                 HWPT_MEMORY,

@@ -12,6 +12,7 @@ import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Group;
+import io.github.vfio4j.GuestPageTable;
 import io.github.vfio4j.Hwpt;
 import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.Ioas;
@@ -30,7 +31,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
-import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.RepeatedTest;
@@ -317,14 +317,15 @@ class IommufdKernelTest extends KernelTest {
     void aPasidNeedsADeviceThatHasSuch() {
         Device device = iommufd.openDevice(machine.loner());
         Ioas ioas = iommufd.allocateIoas();
-        Hwpt plain = ioas.allocateHwpt(device, Set.of());
-        assertRefused(Rule.ATTACH_PASID, () -> device.attachPasid(0, plain));
-        assertRefused(Rule.ATTACH_PASID_TABLE, () -> device.attachPasid(5, plain));
+        Hwpt plain = ioas.allocateHwpt(device);
+        assertThat(assertRefused(Rule.ATTACH_PASID, () -> device.attachPasid(0, plain)).errno()).isEqualTo(Errno.EINVAL);
+        assertThat(assertRefused(Rule.ATTACH_PASID_TABLE, () -> device.attachPasid(5, plain)).errno())
+                .isEqualTo(Errno.EINVAL);
         device.detachPasid(5); // does nothing
         assertThat(device.iommuHardware().pasidBits()).isZero();
         Hwpt forPasids;
         try {
-            forPasids = ioas.allocateHwpt(device, Set.of(HwptFlag.PASID));
+            forPasids = ioas.allocateHwpt(device, HwptFlag.PASID);
         } catch (VfioException e) {
             assertThat(e.errno()).isEqualTo(Errno.EOPNOTSUPP);
             assertThat(e.rule()).contains(Rule.HWPT_SUPPORTED);
@@ -333,6 +334,19 @@ class IommufdKernelTest extends KernelTest {
         VfioException e = catchThrowableOfType(VfioException.class, () -> device.attachPasid(5, forPasids));
         assertThat(e.errno()).isEqualTo(Errno.EINVAL);
         assertThat(e).hasMessageContaining(Rule.ATTACH_PASID_SUPPORTED.broken());
+    }
+
+    @Test
+    void aPageTableIsNestedOnlyInOneThatWasMadeForIt() {
+        Device device = iommufd.openDevice(machine.loner());
+        Ioas ioas = iommufd.allocateIoas();
+        Hwpt plain = ioas.allocateHwpt(device, false);
+        GuestPageTable table = new GuestPageTable.Vtd(0x10000, 48, false, false, false);
+        assertThat(assertRefused(Rule.HWPT_NEST_PARENT, () -> plain.nest(device, table)).errno()).isEqualTo(Errno.EINVAL);
+        VfioException e = catchThrowableOfType(
+                VfioException.class, () -> ioas.allocateHwpt(device, HwptFlag.NEST_PARENT));
+        assertThat(e.errno()).isEqualTo(Errno.EOPNOTSUPP); // neither IOMMU nests anything
+        assertThat(e.rule()).contains(Rule.HWPT_SUPPORTED);
     }
 
     @Test
@@ -349,6 +363,11 @@ class IommufdKernelTest extends KernelTest {
         }
         VfioException e = catchThrowableOfType(VfioException.class, () -> device.iommuHardware(4)); // AMD's
         assertThat(e.errno()).isEqualTo(Errno.EOPNOTSUPP);
+        try {
+            assertThat(device.iommuHardware(0)).isEqualTo(hardware);
+        } catch (VfioException older) {
+            assertThat(older.errno()).isEqualTo(Errno.EOPNOTSUPP);
+        }
         device.close();
         assertRefused(Rule.HANDLE_OPEN, device::iommuHardware);
     }
