@@ -17,8 +17,8 @@ import java.util.OptionalInt;
  * one piece: a write of any part would start something. The region of {@link #start} is always there; those of the other
  * methods are there if the kernel has them, which Linux 6.1 does.
  *
- * <p>Valid as long as the device is open. Safe from any thread: the kernel does one at a time and refuses the others with
- * {@code EAGAIN}; make the call again.
+ * <p>Valid as long as the device is open. Safe from any thread: the kernel does one at a time, and refuses a write
+ * meanwhile with {@code EAGAIN}; make the call again.
  *
  * <p>Tested on made bytes alone: no such machine was at hand.
  */

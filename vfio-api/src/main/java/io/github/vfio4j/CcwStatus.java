@@ -10,7 +10,7 @@ import java.util.Objects;
  * @param orb the operation-request block that was written last, 12 bytes, read-only
  * @param scsw the subchannel-status word that was written last, 12 bytes, read-only
  * @param irb the interruption-response block of the last interrupt, 96 bytes, read-only; it begins with the
- *     subchannel-status word of now
+ *     subchannel-status word of that moment
  * @param returnCode 0, or the negative errno that the last start ended with
  */
 public record CcwStatus(ByteBuffer orb, ByteBuffer scsw, ByteBuffer irb, int returnCode) {

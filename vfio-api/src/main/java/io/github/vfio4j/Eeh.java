@@ -6,8 +6,8 @@ import java.util.Objects;
 /**
  * PowerPC's handling of PCI errors (EEH, enhanced error handling); from {@link SpaprTce#eeh}. At an error the platform
  * freezes the partitionable endpoint (PE) of the device: its reads give all ones, and its DMA is stopped. A program that
- * hears of it ({@link Device#failed}, or all ones) asks for the {@link #state}, and brings the PE back: let I/O through to
- * look around, or reset it, {@linkplain #configure configure} it, and start the device anew.
+ * reads all ones asks for the {@link #state}, and brings the PE back: lets I/O through to look around, or resets it,
+ * {@linkplain #configure configures} it, and starts the device anew.
  *
  * <p>Each method is one {@code VFIO_EEH_PE_OP}, which the kernel does for the PE of each group of the container in turn, up
  * to the first that fails. It answers {@code ENODEV} if a group has no PE, and {@code ENOENT} if the platform cannot do it.

@@ -60,6 +60,16 @@ class ExternalUserKernelTest extends KernelTest {
     }
 
     @Test
+    void tablesOfPowerPcAreNotTakenHere() {
+        KvmUser user = vfio.openKvmVm().add(open(machine.loner()).group());
+        VfioException e = catchThrowableOfType(VfioException.class, () -> user.setSpaprTce(0));
+        assertThat(e.operation()).isEqualTo(Operation.KVM_SET_SPAPR_TCE);
+        assertThat(e.errno()).isEqualTo(Errno.ENXIO);
+        user.release();
+        assertRefused(Rule.HANDLE_OPEN, () -> user.setSpaprTce(0));
+    }
+
+    @Test
     void twoVirtualMachinesMayHaveAGroup() {
         Stack loner = open(machine.loner());
         KvmUser first = vfio.openKvmVm().add(loner.group());

@@ -15,6 +15,7 @@ import io.github.vfio4j.Operation;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.SpaprVersion;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
@@ -151,6 +152,17 @@ class LifecycleKernelTest extends KernelTest {
         Container container = vfio.openContainer();
         assertThat(container.supports(IommuType.TYPE1)).isTrue();
         assertThat(container.supports(IommuType.TYPE1_V2)).isTrue();
+    }
+
+    @Test
+    void theIommusOfPowerPcAreNotOffered() {
+        Container container = vfio.openContainer();
+        container.attach(openGroupOf(machine.nvme()));
+        assertThat(container.supports(SpaprVersion.V1)).isFalse();
+        assertThat(container.supports(SpaprVersion.V2)).isFalse();
+        assertRefused(Rule.SET_IOMMU_TYPE, container::setSpaprTceV1);
+        assertRefused(Rule.SET_IOMMU_TYPE, container::setSpaprTceV2);
+        assertThat(container.setIommu(IommuType.TYPE1_V2).info().granule()).isEqualTo(4096);
     }
 
     @Test
