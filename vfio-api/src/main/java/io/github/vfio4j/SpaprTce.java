@@ -289,7 +289,7 @@ public abstract sealed class SpaprTce extends AddressSpace permits SpaprTceV1, S
     }
 
     /** A range that is to be mapped or unmapped. */
-    private final class Request extends Alive {
+    private class Request extends Alive {
         private final long iova;
         private final long size;
 
