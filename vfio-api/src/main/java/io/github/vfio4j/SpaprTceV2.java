@@ -2,21 +2,26 @@ package io.github.vfio4j;
 
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * PowerPC's second IOMMU interface ({@code VFIO_SPAPR_TCE_v2_IOMMU}); from {@link Container#setSpaprTceV2}. The program
  * makes windows besides the default one, and memory is registered before it is mapped: that pins it and counts it against
- * the limit on locked memory. The memory of a {@link DmaBuffer} the library registers itself, and takes that back when the
- * buffer closes; {@link #registerMemory} is for the memory of a virtual machine, which KVM maps.
+ * the limit on locked memory. The memory of a {@link DmaBuffer} the library registers itself, unless it lies in memory that
+ * the program {@linkplain #registerMemory registered}, and takes that back when the last buffer of it closes. A program
+ * registers memory that KVM maps for a virtual machine, and memory whose parts it maps: parts that overlap, or that are
+ * no whole pages of the machine, Linux would not register.
  */
 public final class SpaprTceV2 extends SpaprTce {
     // Guarded by lock.
-    private final Set<Long> registeredBuffers = new HashSet<>(); // addresses
-    private final Map<Long, MemorySegment> registered = new HashMap<>(); // the program's, by address
+    private final Map<Long, Piece> pieces = new HashMap<>(); // what the library registered for buffers, by IOVA
+    private final Map<Piece, Integer> buffersOf = new HashMap<>(); // how many of them have the same one
+    private final TreeMap<Long, MemorySegment> registered = new TreeMap<>(); // what the program did, by address
+
+    /** Memory of the program, by its address in it. */
+    private record Piece(long address, long size) {}
 
     SpaprTceV2(Container container) {
         super(container);
@@ -154,29 +159,49 @@ public final class SpaprTceV2 extends SpaprTce {
 
     @Override
     void mapInKernel(long iova, long address, long size, Access access) {
-        port().registerMemory(address, size);
+        Piece piece = new Piece(address, size);
+        boolean byProgram = isRegistered(piece);
+        boolean first = !byProgram && !buffersOf.containsKey(piece);
+        if (first) {
+            port().registerMemory(address, size);
+        }
         try {
             container.port.mapDma(iova, address, size, access.flags());
         } catch (RuntimeException e) {
-            Teardown.after(e, () -> port().unregisterMemory(address, size));
+            if (first) {
+                Teardown.after(e, () -> port().unregisterMemory(address, size));
+            }
             throw e;
         }
-        registeredBuffers.add(address);
+        if (!byProgram) {
+            pieces.put(iova, piece);
+            buffersOf.merge(piece, 1, Integer::sum);
+        }
+    }
+
+    /** Does it lie in memory that the program registered? */
+    private boolean isRegistered(Piece piece) {
+        Map.Entry<Long, MemorySegment> below = registered.floorEntry(piece.address);
+        return below != null && piece.address - below.getKey() + piece.size <= below.getValue().byteSize();
     }
 
     /** The memory is kept if a step fails; a second time does what is left. */
     @Override
     void unmapInKernel(DmaBuffer buffer) {
         super.unmapInKernel(buffer);
-        long address = buffer.segment().address();
-        if (registeredBuffers.contains(address)) {
-            port().unregisterMemory(address, buffer.size());
-            registeredBuffers.remove(address);
+        Piece piece = pieces.get(buffer.iova());
+        if (piece != null && buffersOf.get(piece) == 1) {
+            port().unregisterMemory(piece.address, piece.size);
         }
+        forgotten(buffer);
     }
 
+    /** What is left at the end, the kernel takes back itself. */
     @Override
     void forgotten(DmaBuffer buffer) {
-        registeredBuffers.remove(buffer.segment().address()); // what is left at the end, the kernel takes back itself
+        Piece piece = pieces.remove(buffer.iova());
+        if (piece != null) {
+            buffersOf.computeIfPresent(piece, (_, buffers) -> buffers == 1 ? null : buffers - 1);
+        }
     }
 }

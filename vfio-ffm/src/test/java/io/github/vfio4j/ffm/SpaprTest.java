@@ -238,6 +238,42 @@ class SpaprTest {
     }
 
     @Test
+    void memoryThatIsMappedTwiceIsRegisteredOnce() {
+        SpaprTceV2 iommu = v2();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment memory = arena.allocate(2 * PAGE, PAGE);
+            DmaBuffer first = iommu.map(memory, Access.READ);
+            DmaBuffer second = iommu.map(memory, Access.READ_WRITE);
+            assertThat(kernel.newCalls()).endsWith("3b75", "3b71", "3b71");
+            first.close();
+            assertThat(kernel.newCalls()).containsExactly("3b72");
+            second.close();
+            assertThat(kernel.newCalls()).containsExactly("3b72", "3b76");
+            assertThat(longs).endsWith(memory.address(), 2 * PAGE);
+        }
+    }
+
+    @Test
+    void partsOfRegisteredMemoryAreMappedAsTheyAre() {
+        SpaprTceV2 iommu = v2();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment memory = arena.allocate(2 * PAGE, PAGE);
+            iommu.registerMemory(memory);
+            kernel.newCalls();
+            DmaBuffer part = iommu.map(memory.asSlice(PAGE, 4096), Access.READ);
+            DmaBuffer more = iommu.map(memory.asSlice(PAGE - 4096, PAGE + 4096), Access.READ);
+            assertThat(kernel.newCalls()).endsWith("3b71", "3b71").doesNotContain("3b75");
+            part.close();
+            more.close();
+            assertThat(kernel.newCalls()).containsExactly("3b72", "3b72");
+            DmaBuffer outside = iommu.allocate(PAGE, Access.READ);
+            assertThat(kernel.newCalls()).containsExactly("3b75", "3b71");
+            outside.close();
+            iommu.unregisterMemory(memory);
+        }
+    }
+
+    @Test
     void memoryThatStaysRegisteredIsKept() {
         SpaprTceV2 iommu = v2();
         DmaBuffer buffer = iommu.allocate(PAGE, Access.READ);
