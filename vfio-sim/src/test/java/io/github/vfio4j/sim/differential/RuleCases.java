@@ -464,16 +464,17 @@ final class RuleCases {
                 EINVAL,
                 then(OPEN, feature(VFIO_DEVICE_FEATURE_SET() | 3), feature(VFIO_DEVICE_FEATURE_SET() | 3)));
         tested(LOW_POWER_ONCE, "FeatureKernelTest#lowPowerIsEnteredOnceAndLeft");
-        String migration = "the VM has no device that migrates or logs DMA";
-        for (Rule rule : List.of(
-                MIGRATION_STATE_SUPPORTED,
+        tested(MIGRATION_STATE_SUPPORTED, "MigrationKernelTest#aStateThatTheDeviceLacksIsRefused");
+        tested(
                 MIGRATION_STATE_REACHABLE,
+                "MigrationKernelTest#preCopyIsReachedFromAStoppedDeviceUnlessItsStateIsCopied");
+        for (Rule rule : List.of(
                 DMA_LOGGING_RANGES,
                 DMA_LOGGING_MOST,
                 DMA_LOGGING_ALIGNED,
                 DMA_LOGGING_WRAP,
                 DMA_LOGGING_OVERLAP)) {
-            unshown(rule, migration + ", nor has the simulated machine; the tests of vfio-api and vfio-ffm have one");
+            unshown(rule, "no device here logs its DMA, nor does a simulated one; the tests of vfio-api and vfio-ffm have one");
         }
         tested(PRECOPY_INFO_STATE, "MigrationKernelTest#preCopyEstimatesWhatIsLeft");
         unshown(DMA_BUF_POSSIBLE, "the kernels here either share all BARs or lack the feature");

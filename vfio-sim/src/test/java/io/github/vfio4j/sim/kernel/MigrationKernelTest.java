@@ -138,6 +138,13 @@ class MigrationKernelTest extends KernelTest {
     }
 
     @Test
+    void aStateThatTheDeviceLacksIsRefused() {
+        assertThat(migration.support()).doesNotContain(MigrationSupport.P2P);
+        assertRefused(Rule.MIGRATION_STATE_SUPPORTED, () -> migration.change(MigrationState.RUNNING_P2P));
+        assertThat(migration.state()).isEqualTo(MigrationState.RUNNING);
+    }
+
+    @Test
     void aStreamEndsWithTheDevice() {
         migration.change(MigrationState.STOP);
         MigrationStream stream = migration.change(MigrationState.STOP_COPY).orElseThrow();
