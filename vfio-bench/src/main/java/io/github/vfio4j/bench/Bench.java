@@ -25,6 +25,7 @@ final class Bench {
             all.addAll(Counts.compare(directory.resolve("guest-java"), directory.resolve("guest-c")));
         }
         all.addAll(new Native(directory.resolve("native").toString(), quick ? 1 : 5, quick ? 200 : 500).run());
+        all.addAll(new Start(directory, quick ? 3 : 9).run());
         Report report = new Report(all);
         System.out.print(report.table());
         report.writeJson(directory.resolve("results.json"));

@@ -69,7 +69,7 @@ public class RegisterBenchmark {
     }
 
     @SuppressWarnings("resource") // the mapping lives as long as the JVM
-    private static Mmio mapBar() {
+    static Mmio mapBar() {
         PciAddress address = PciAddress.parse("0000:00:04.0");
         SimMachine machine = SimMachine.builder().device(address, new Memory()).build();
         Device device = machine.open().openDevice(address);
