@@ -192,7 +192,8 @@ public final class Device implements AutoCloseable {
     /**
      * Attaches a PASID of a device of an iommufd to a page table ({@code VFIO_DEVICE_ATTACH_IOMMUFD_PT} with
      * {@code VFIO_DEVICE_ATTACH_PASID}, since Linux 6.15): DMA that carries the PASID reaches what is mapped there. One that
-     * is attached moves there. Tested on made bytes and as a refusal: no device of the VM has PASIDs, nor has a simulated one.
+     * is attached moves there. Linux attaches PASIDs also of a device that has none, which never uses them; with one that has,
+     * this is untested.
      *
      * @param pasid the PASID, below 2 to the power of {@link IommuHardware#pasidBits}, and not 0, which is the device itself
      * @param pageTable of the device's iommufd, made with {@link HwptFlag#PASID}
@@ -200,7 +201,7 @@ public final class Device implements AutoCloseable {
      * @throws IllegalArgumentException if the PASID has more than 20 bits, or the page table is another iommufd's
      * @throws RuleViolation if the PASID is 0, the page table, or the one that the device is attached to, was not made for
      *     PASIDs, or one of these is closed
-     * @throws VfioException {@code EINVAL} if the device has no such PASID or the kernel is older, {@code EOPNOTSUPP} if
+     * @throws VfioException {@code EINVAL} if the device has PASIDs and not this one, or the kernel is older, {@code EOPNOTSUPP} if
      *     its driver attaches none
      */
     public void attachPasid(int pasid, Hwpt pageTable) {

@@ -2258,7 +2258,7 @@ public enum Rule {
             Operation.DEVICE_ATTACH_PASID,
             EnforcedBy.KERNEL,
             Errno.EINVAL,
-            "the device has no such PASID, or the kernel is older than Linux 6.15",
+            "the device has PASIDs and not this one, or the kernel is older than Linux 6.15",
             "iommu_attach_device_pasid",
             "ask device.iommuHardware().pasidBits()",
             f -> !f.pasidSupported()),
@@ -2268,6 +2268,7 @@ public enum Rule {
     ATTACH_KNOWN(
             "attach.known",
             Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            Also.ATTACHES,
             EnforcedBy.TYPE,
             Errno.ENOENT,
             "the iommufd has no object with this number",
@@ -2278,6 +2279,7 @@ public enum Rule {
     ATTACH_KIND(
             "attach.kind",
             Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            Also.ATTACHES,
             EnforcedBy.TYPE,
             Errno.EINVAL,
             "the object is neither an address space nor a page table",
@@ -3898,6 +3900,7 @@ public enum Rule {
     /** Operations that end with the same checks as another. The constants above cannot use fields of their own class. */
     private static final class Also {
         static final Set<Operation> MAPS_MEMORY = Set.of(Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
+        static final Set<Operation> ATTACHES = Set.of(Operation.DEVICE_ATTACH_PASID);
         static final Set<Operation> SINCE_6_13 = Set.of(Operation.IOAS_CHANGE_PROCESS);
         static final Set<Operation> MAPS_PROGRAM = Set.of(Operation.COMPAT_MAP_DMA);
         static final Set<Operation> FILLS_A_RANGE =

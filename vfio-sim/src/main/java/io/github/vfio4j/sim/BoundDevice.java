@@ -22,6 +22,20 @@ abstract class BoundDevice extends IommuObject {
 
     abstract void detach();
 
+    /** Attaches a PASID to a page table, or moves it there. */
+    void attachPasid(int pasid, int to) {
+        KernelError.check(iommufd.machine.profile(), Operation.DEVICE_ATTACH_PASID, new Facts() {
+            @Override
+            public boolean driverTakesPasids() {
+                return false;
+            }
+        });
+    }
+
+    void detachPasid(int pasid) {
+        // None is attached.
+    }
+
     /** The device is closed. */
     final void unbind() {
         detach();

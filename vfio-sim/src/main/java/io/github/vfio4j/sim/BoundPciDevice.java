@@ -4,13 +4,16 @@ import io.github.vfio4j.Errno;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.spi.Facts;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** A PCI function that is bound to an iommufd, which owns the DMA of its group (Linux: struct iommufd_device). */
 final class BoundPciDevice extends BoundDevice {
     final VfioDevice device;
     private final IommuGroup iommuGroup;
     private final AttachedGroup group;
+    private final Map<Integer, Hwpt> pasids = new HashMap<>(); // attached; no device here makes DMA with one
 
     /** Binds a device that nothing refuses. */
     BoundPciDevice(Iommufd iommufd, VfioDevice device) {
@@ -81,10 +84,13 @@ final class BoundPciDevice extends BoundDevice {
                 return made.withinMemlock();
             }
         });
+        if (!pasids.isEmpty() && (present == null || !present.takesPasids)) {
+            throw new KernelError(Errno.EINVAL);
+        }
         if (present != null && !present.iommu.sharesDomain(iommuGroup.iommu)) {
             throw new KernelError(Errno.EINVAL); // the IOMMU's driver refuses
         }
-        move(isNew ? new Hwpt(ioas, iommuGroup.iommu, true, false) : present);
+        move(isNew ? new Hwpt(ioas, iommuGroup.iommu, true, false, false) : present);
         return group.hwpt.id;
     }
 
@@ -139,6 +145,40 @@ final class BoundPciDevice extends BoundDevice {
     }
 
     @Override
+    void attachPasid(int pasid, int to) {
+        IommuObject target = iommufd.find(to).orElse(null);
+        Hwpt table = target instanceof Hwpt made ? made : null;
+        KernelError.check(iommufd.machine.profile(), Operation.DEVICE_ATTACH_PASID, new Facts() {
+            @Override
+            public boolean objectKnown() {
+                return target != null;
+            }
+
+            @Override
+            public boolean objectFits() {
+                return table != null || target instanceof Ioas;
+            }
+
+            @Override
+            public boolean tablesTakePasids() {
+                boolean takes = table == null ? !(target instanceof Ioas) : table.takesPasids;
+                return takes && (!isAttached() || group.hwpt.takesPasids);
+            }
+        });
+        detachPasid(pasid);
+        pasids.put(pasid, table);
+        table.users++;
+    }
+
+    @Override
+    void detachPasid(int pasid) {
+        Hwpt table = pasids.remove(pasid);
+        if (table != null) {
+            table.users--;
+        }
+    }
+
+    @Override
     void detach() {
         if (!isAttached()) {
             return;
@@ -156,6 +196,7 @@ final class BoundPciDevice extends BoundDevice {
 
     @Override
     void destroyed() {
+        List.copyOf(pasids.keySet()).forEach(this::detachPasid);
         iommuGroup.unclaim();
         super.destroyed();
     }

@@ -201,7 +201,7 @@ final class CdevFile extends SimFile {
         InfoStruct attach = new InfoStruct(argument, vfio_device_attach_iommufd_pt.layout(), least);
         int flags = vfio_device_attach_iommufd_pt.flags(attach.fields);
         if (flags == VFIO_DEVICE_ATTACH_PASID()) {
-            refusePasid();
+            return attachPasid(argument);
         }
         checkFlags(flags, VFIO_DEVICE_ATTACH_PASID());
         machine.kernel().lock();
@@ -225,19 +225,26 @@ final class CdevFile extends SimFile {
         }
     }
 
-    /** No device here has PASIDs, and older kernels know of none. */
-    private void refusePasid() {
+    /** Older kernels know of none. */
+    private int attachPasid(UserMemory argument) {
         KernelError.check(machine.profile(), Operation.DEVICE_ATTACH_PASID, new Facts() {
             @Override
-            public boolean driverTakesPasids() {
-                return !pasids() || !device.isEmulated();
-            }
-
-            @Override
             public boolean pasidSupported() {
-                return false;
+                return pasids();
             }
         });
+        machine.kernel().lock();
+        try {
+            if (device.isEmulated()) {
+                device.bound().attachPasid(0, 0);
+            }
+            MemorySegment attach = new InfoStruct(argument, vfio_device_attach_iommufd_pt.layout()).fields;
+            device.bound().attachPasid(
+                    vfio_device_attach_iommufd_pt.pasid(attach), vfio_device_attach_iommufd_pt.pt_id(attach));
+            return 0;
+        } finally {
+            machine.kernel().unlock();
+        }
     }
 
     private int detach(UserMemory argument) {
@@ -245,8 +252,14 @@ final class CdevFile extends SimFile {
         InfoStruct detach = new InfoStruct(argument, vfio_device_detach_iommufd_pt.layout(), least);
         int flags = vfio_device_detach_iommufd_pt.flags(detach.fields);
         if (pasids() && flags == VFIO_DEVICE_DETACH_PASID() && !device.isEmulated()) {
-            new InfoStruct(argument, vfio_device_detach_iommufd_pt.layout()); // as long as that
-            return 0; // no PASID is attached
+            MemorySegment pasid = new InfoStruct(argument, vfio_device_detach_iommufd_pt.layout()).fields; // as long as that
+            machine.kernel().lock();
+            try {
+                device.bound().detachPasid(vfio_device_detach_iommufd_pt.pasid(pasid));
+                return 0;
+            } finally {
+                machine.kernel().unlock();
+            }
         }
         checkFlags(flags, VFIO_DEVICE_DETACH_PASID());
         machine.kernel().lock();

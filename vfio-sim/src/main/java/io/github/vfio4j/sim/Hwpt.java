@@ -20,11 +20,15 @@ final class Hwpt extends IommuObject implements Translation {
     /** Made with IOMMU_HWPT_ALLOC_DIRTY_TRACKING. */
     final boolean tracksDirtyPages;
 
+    /** Made with IOMMU_HWPT_ALLOC_PASID. */
+    final boolean takesPasids;
+
     private volatile boolean tracking;
     private final TreeSet<Long> dirty = new TreeSet<>(); // numbers of pages of 4096 bytes; guarded by itself
 
-    Hwpt(Ioas ioas, SimIommu iommu, boolean automatic, boolean tracksDirtyPages) {
+    Hwpt(Ioas ioas, SimIommu iommu, boolean automatic, boolean tracksDirtyPages, boolean takesPasids) {
         super(ioas.iommufd);
+        this.takesPasids = takesPasids;
         this.ioas = ioas;
         this.iommu = iommu;
         this.automatic = automatic;

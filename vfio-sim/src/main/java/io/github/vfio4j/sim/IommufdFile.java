@@ -518,7 +518,10 @@ final class IommufdFile extends SimFile {
         }
         int flags = iommu_hwpt_alloc.flags(alloc);
         boolean tracks = (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING()) != 0;
-        boolean otherFlags = (flags & ~IOMMU_HWPT_ALLOC_DIRTY_TRACKING()) != 0;
+        boolean pasids = (flags & IOMMU_HWPT_ALLOC_PASID()) != 0;
+        int knownFlags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING()
+                | (machine.profile().isBefore(KernelProfile.V7_2) ? 0 : IOMMU_HWPT_ALLOC_PASID());
+        boolean otherFlags = (flags & ~knownFlags) != 0;
         BoundPciDevice device = iommufd.find(iommu_hwpt_alloc.dev_id(alloc), BoundPciDevice.class);
         IommuObject parent = iommufd.find(iommu_hwpt_alloc.pt_id(alloc)).orElse(null);
         Ioas ioas = parent instanceof Ioas space ? space : null;
@@ -544,7 +547,7 @@ final class IommufdFile extends SimFile {
                 return ioas != null && !otherFlags && !typed && (!tracks || iommu.dirtyTracking());
             }
         });
-        Hwpt made = new Hwpt(ioas, iommu, false, tracks);
+        Hwpt made = new Hwpt(ioas, iommu, false, tracks, pasids);
         iommu_hwpt_alloc.out_hwpt_id(alloc, made.id);
         struct.write();
         return 0;

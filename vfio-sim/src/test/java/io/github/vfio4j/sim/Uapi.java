@@ -475,7 +475,7 @@ final class Uapi {
                 V7_2,
                 "VFIO_DEVICE_{ATTACH,DETACH}_PASID",
                 by("Device#attachPasid Device#detachPasid"),
-                bytes("DeviceBindingTest", "no device of the VM has PASIDs; both kernels refuse one"));
+                linux("IommufdKernelTest#aPasidIsAttachedToAPageTableThatWasMadeForIt IommufdCases#attachPasid"));
     }
 
     private static void type1() {

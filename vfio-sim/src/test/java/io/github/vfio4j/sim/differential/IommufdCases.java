@@ -154,12 +154,16 @@ final class IommufdCases {
                 ATTACH_PASID_DRIVER,
                 "SimIommufdTest#aMediatedDeviceHasNoPasids",
                 "the cases know no mediated device by its own node");
-        tested(ATTACH_PASID, "IommufdKernelTest#aPasidNeedsADeviceThatHasSuch");
-        tested(ATTACH_PASID_TABLE, "IommufdKernelTest#aPasidNeedsADeviceThatHasSuch");
-        calls(
-                ATTACH_PASID_SUPPORTED,
+        tested(ATTACH_PASID, "IommufdKernelTest#aPasidIsAttachedToAPageTableThatWasMadeForIt");
+        since72(ATTACH_PASID_TABLE, EINVAL, then(BOUND, attachPasid(IOAS)));
+        since72(ATTACH_PASID_TABLE, EINVAL, then(BOUND, allocHwpt(0, BOUND_DEVICE, IOAS), attachPasid(HWPT)));
+        since72(
+                ATTACH_PASID_TABLE,
                 EINVAL,
-                then(BOUND, ioctl(DEVICE, VFIO_DEVICE_ATTACH_IOMMUFD_PT(), u32(16), u32(1), u32(IOAS), u32(5))));
+                then(ATTACHED, allocHwpt(IOMMU_HWPT_ALLOC_PASID(), BOUND_DEVICE, IOAS), attachPasid(4)));
+        RuleCases.calls(ATTACH_PASID_SUPPORTED, ABSENT, EINVAL, ABSENT, then(BOUND, attachPasid(IOAS)));
+        since72(ATTACH_KNOWN, ENOENT, then(BOUND, attachPasid(NOBODY)));
+        since72(ATTACH_KIND, EINVAL, then(BOUND, attachPasid(BOUND_DEVICE)));
 
         calls(ATTACH_KNOWN, ENOENT, then(BOUND, attach(DEVICE, NOBODY)));
         calls(ATTACH_KIND, EINVAL, then(BOUND, attach(DEVICE, BOUND_DEVICE)));
@@ -448,6 +452,10 @@ final class IommufdCases {
 
     static Step attach(int device, int to) {
         return ioctl(device, VFIO_DEVICE_ATTACH_IOMMUFD_PT(), u32(12), u32(0), u32(to));
+    }
+
+    static Step attachPasid(int to) {
+        return ioctl(DEVICE, VFIO_DEVICE_ATTACH_IOMMUFD_PT(), u32(16), u32(1), u32(to), u32(5));
     }
 
     static Step alloc() {

@@ -7,6 +7,7 @@ import static io.github.vfio4j.sim.differential.Step.*;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.vfio4j.KernelProfile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -194,6 +195,20 @@ class IommufdOnLinux extends DifferentialCase {
     @Test
     void aPageTableForPasidsOrToNestIn() {
         agree(then(BOUND, allocHwpt(IOMMU_HWPT_ALLOC_PASID(), BOUND_DEVICE, IOAS), destroy(HWPT)));
+        if (!twins.profile().isBefore(KernelProfile.V7_2)) {
+            Step detachPasid = ioctl(DEVICE, VFIO_DEVICE_DETACH_IOMMUFD_PT(), u32(12), u32(1), u32(5));
+            agree(then(
+                    BOUND,
+                    allocHwpt(IOMMU_HWPT_ALLOC_PASID(), BOUND_DEVICE, IOAS),
+                    attachPasid(HWPT),
+                    destroy(HWPT),
+                    attach(DEVICE, IOAS),
+                    attach(DEVICE, HWPT),
+                    detach(),
+                    detachPasid,
+                    detachPasid,
+                    destroy(HWPT)));
+        }
         agree(then(BOUND, allocHwpt(IOMMU_HWPT_ALLOC_NEST_PARENT(), BOUND_DEVICE, IOAS), destroy(HWPT)));
     }
 
