@@ -377,7 +377,7 @@ public final class Type1 extends AddressSpace {
 
                 @Override
                 public boolean addressHasTarget() {
-                    return isMapped(buffer);
+                    return overlaps(buffer.iova(), buffer.size()); // by another mapping, too
                 }
 
                 @Override

@@ -368,6 +368,19 @@ class KnownSequences extends DifferentialCase {
                 shared(3, -4096, 4096)));
     }
 
+    @Test
+    void theAddressOfAMappingThatIsGoneIsGivenWhereAnotherOneLies() {
+        agreeThroughTheApi(
+                open(0, "/dev/vfio/vfio"),
+                open(2, "/dev/vfio/$testdev"),
+                ioctl(2, VFIO_GROUP_SET_CONTAINER(), fd(0)),
+                ioctl(0, VFIO_SET_IOMMU(), 0x3L),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(1), address(Region.RAM, 0x17000L), u64(0x4000L), u64(0x1000L)),
+                ioctl(0, VFIO_IOMMU_UNMAP_DMA(), u32(24), u32(2), u64(0x0L), u64(0x0L)),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(2), address(Region.RAM, 0x9000L), u64(0x0L), u64(0x10000L)),
+                ioctl(0, VFIO_IOMMU_MAP_DMA(), u32(32), u32(4), address(Region.RAM, 0x11000L), u64(0x4000L), u64(0x1000L)));
+    }
+
     /** A part of a BAR. */
     private static Step shared(int bar, long offset, long length) {
         int what = VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_DMA_BUF();
