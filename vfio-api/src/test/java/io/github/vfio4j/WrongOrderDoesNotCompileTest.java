@@ -67,7 +67,7 @@ class WrongOrderDoesNotCompileTest {
             a container is not made by hand          | new Container(vfio, null);                              | Container
             a device is not made by hand             | new Device(null, group, null, null, "");                | Device
             memory is not made by hand               | new DmaBuffer(null, null, null, null, 0, Access.READ);  | DmaBuffer
-            registers are not made by hand           | new Mmio(java.lang.foreign.MemorySegment.NULL);         | Mmio
+            registers are not made by hand           | new Mmio(0, 4096, new Object());                        | Mapping
             a descriptor is no group                 | container.attach(26);                                   | int
             a container joins no container           | container.attach(container);                            | Container
             an IOMMU type is no number               | container.setIommu(3);                                  | int
