@@ -394,9 +394,7 @@ final class Uapi {
                 V6_1,
                 "VFIO_MIGRATION_P2P",
                 by("Migration#support"),
-                simulated(
-                        "SimMigrationTest#sampleDevicesCanBeMovedSinceLinux67",
-                        "the sample mtty says so in the VM, too, but no test asks for it, and none does through the API"));
+                linux("MigrationKernelTest"));
         row(
                 V6_1,
                 "VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE vfio_device_feature_mig_state",
@@ -417,9 +415,7 @@ final class Uapi {
                 V6_1,
                 "VFIO_DEVICE_STATE_RUNNING_P2P",
                 by("MigrationState#RUNNING_P2P"),
-                bytes(
-                        "FeaturesTest#migrationStatesHaveTheKernelsNumbers",
-                        "kernels pass through it on the way, and no test stops there"));
+                linux("MigrationKernelTest"));
         row(
                 V6_12,
                 "VFIO_DEVICE_STATE_PRE_COPY_P2P",

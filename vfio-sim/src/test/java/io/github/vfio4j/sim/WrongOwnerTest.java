@@ -103,7 +103,7 @@ class WrongOwnerTest {
         Type1 type1 = LIVE.the(Type1.class, "");
         all.add(rule(Rule.DEVICE_NEEDS_THIS_CONTAINER, "opening a device of another kernel's group", () -> type1.openDevice(group, LiveHandles.FIRST)));
         all.add(argument("taking the address of another kernel's buffer", () -> type1.takeAddress(buffer)));
-        all.add(rule(Rule.MAP_ADDRESS_TARGET, "giving the address of another kernel's buffer", () -> type1.giveAddress(buffer)));
+        all.add(rule(Rule.MAP_ADDRESS_AWAITED, "giving the address of another kernel's buffer", () -> type1.giveAddress(buffer)));
         Ioas ioas = LIVE.the(Ioas.class, "");
         all.add(argument("copying another kernel's buffer", () -> ioas.copy(ofIoas, Access.READ)));
         all.add(argument("mapping another kernel's file", () -> ioas.map(OTHER.the(DmaFile.class, ""), Access.READ)));

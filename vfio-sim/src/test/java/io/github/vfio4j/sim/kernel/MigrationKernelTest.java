@@ -138,9 +138,13 @@ class MigrationKernelTest extends KernelTest {
     }
 
     @Test
-    void aStateThatTheDeviceLacksIsRefused() {
-        assertThat(migration.support()).doesNotContain(MigrationSupport.P2P);
-        assertRefused(Rule.MIGRATION_STATE_SUPPORTED, () -> migration.change(MigrationState.RUNNING_P2P));
+    void aDeviceLeavesOthersAloneBeforeItStops() {
+        assertThat(migration.support()).contains(MigrationSupport.P2P);
+        assertThat(migration.change(MigrationState.RUNNING_P2P)).isEmpty();
+        assertThat(migration.state()).isEqualTo(MigrationState.RUNNING_P2P);
+        migration.change(MigrationState.STOP);
+        migration.change(MigrationState.RUNNING_P2P);
+        migration.change(MigrationState.RUNNING);
         assertThat(migration.state()).isEqualTo(MigrationState.RUNNING);
     }
 
