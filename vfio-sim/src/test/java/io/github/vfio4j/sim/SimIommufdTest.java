@@ -283,7 +283,7 @@ class SimIommufdTest {
             int fd = check(program.open("/dev/iommu"));
             int file = check(program.open("/dev/vfio/devices/vfio0"));
             check(program.bind(file, fd));
-            assertThat(program.attachPasid(file, 1, 5)).isEqualTo(-EOPNOTSUPP);
+            assertThat(program.attachPasid(file, check(program.ioasAlloc(fd)), 5)).isEqualTo(-EOPNOTSUPP);
             program.process.kill();
         }
     }

@@ -295,6 +295,7 @@ final class IommufdCases {
         since72(IOAS_MAP_FILE_PERMISSION, EINVAL, then(ALONE, mapFile(FIXED, 1, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_PERMISSION, EINVAL, then(ALONE, mapFile(FIXED, NOBODY, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_KNOWN, ENOENT, then(ALONE, mapFile(both, NOBODY, fd(NOT_OPEN), 0x1000)));
+        since72(IOAS_MAP_FILE_KNOWN, ENOENT, then(ALONE, mapFile(both, NOBODY, fd(NOT_OPEN), -0x1000, 0x2000)));
         since72(IOAS_MAP_FILE_FD_OPEN, EBADF, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0x1000)));
         since72(IOAS_MAP_FILE_FD_OPEN, EBADF, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), -2)));
         since72(IOAS_MAP_FILE_WRAP, EOVERFLOW, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), -0x1000, 0x2000)));
@@ -305,6 +306,8 @@ final class IommufdCases {
         since72(IOAS_MAP_ADDRESS_ALIGNED, EINVAL, then(ATTACHED, MEMORY, mapFile(both, IOAS, fd(EVENT), 1, 0x1000)));
         RuleCases.calls(
                 IOMMUFD_OPERATION_KNOWN, ABSENT, ENOTTY, ABSENT, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0x1000)));
+        RuleCases.calls(
+                IOMMUFD_OPERATION_KNOWN, ABSENT, ENOTTY, ABSENT, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), -1)));
 
         since72(CHANGE_PROCESS_FILES, EINVAL, then(ALONE, map(1, both, 0x10000, ram, 0x1000), CHANGE_PROCESS));
         since72(

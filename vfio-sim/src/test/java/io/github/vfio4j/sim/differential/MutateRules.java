@@ -24,6 +24,7 @@ import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.UniqueId;
@@ -81,6 +82,8 @@ final class MutateRules {
     private static final String FIRST_PAGE = "the first page that is not to be had decides, so one of them is broken";
     private static final String NOTHING_ELSE = "nothing else is asked before there is an address space";
     private static final String NO_BYTES = "a range of no bytes does not wrap";
+    private static final String ASKED_BEFORE =
+            "the library asks the one before the call, and only the kernel knows the other";
     private static final String NO_TOKEN = "a device that takes no token asks for none";
     private static final String ALL_ALIGNED = "where devices are attached every mapping is aligned";
 
@@ -129,6 +132,8 @@ final class MutateRules {
                     "nothing is bound where interrupts are not isolated"),
             entry("attach.permission comes after attach.memory", FIRST_PAGE),
             entry("attach.memory comes after attach.memlock", FIRST_PAGE),
+            entry("hwpt-alloc.supported comes after hwpt-alloc.nest-parent", ASKED_BEFORE),
+            entry("hwpt-alloc.nest-parent comes after hwpt-alloc.reserved", ASKED_BEFORE),
             entry("hwpt-alloc.permission comes after hwpt-alloc.memory", FIRST_PAGE),
             entry("hwpt-alloc.memory comes after hwpt-alloc.memlock", FIRST_PAGE),
             entry("ioas-map.memory comes after ioas-map.memlock", FIRST_PAGE),
@@ -209,7 +214,7 @@ final class MutateRules {
             entry("dma-logging.ranges comes after dma-logging.most", "no range is not too many"),
             entry(
                     "region-write.writable comes after region-write.decoded",
-                    "the library asks the one before the call, and only the kernel knows the other"));
+                    ASKED_BEFORE));
 
     private final List<List<Outcome>> answers = new ArrayList<>();
     private final Map<Rule, List<RuleCase.Calls>> byCalls = new EnumMap<>(Rule.class);
@@ -220,6 +225,7 @@ final class MutateRules {
     private final Set<String> known = new HashSet<>(EQUIVALENT.keySet());
     private final Launcher launcher = LauncherFactory.create();
     private SimulatedCalls calls = new SimulatedCalls(KernelProfile.V7_2);
+    private SimulatedCalls older = new SimulatedCalls(KernelProfile.V6_12); // for cases that the newest kernel lacks
     private int mutants;
     private int noticed;
     private int onThePage;
@@ -267,7 +273,7 @@ final class MutateRules {
         }
         for (Rule rule : Rule.values()) {
             List<RuleCase.Calls> right = new ArrayList<>();
-            RuleCasesTest.calls(RuleCases.OF.getOrDefault(rule, List.of()), KernelProfile.V7_2).forEach(shown -> {
+            callsOf(rule).forEach(shown -> {
                 if (isAnswered(shown)) {
                     right.add(shown);
                 } else {
@@ -283,8 +289,17 @@ final class MutateRules {
         return i < IOMMUFD_SEQUENCES ? new IommufdSequence(SEED + i, 60) : new Generator(SEED + i, SCOPE);
     }
 
+    private static Stream<RuleCase.Calls> callsOf(Rule rule) {
+        List<RuleCase> cases = RuleCases.OF.getOrDefault(rule, List.of());
+        return Stream.concat(
+                RuleCasesTest.calls(cases, KernelProfile.V7_2),
+                RuleCasesTest.calls(cases, KernelProfile.V6_12).filter(shown -> !shown.isOf(KernelProfile.V7_2)));
+    }
+
     private boolean isAnswered(RuleCase.Calls shown) {
-        return calls.lastAnswer(shown.steps()) == -shown.on72();
+        boolean newest = shown.isOf(KernelProfile.V7_2);
+        KernelProfile kernel = newest ? KernelProfile.V7_2 : KernelProfile.V6_12;
+        return (newest ? calls : older).lastAnswer(shown.steps()) == -shown.errno(kernel);
     }
 
     /** Notes what each test sees; what was seen before a class's first test counts for that. */
@@ -394,6 +409,7 @@ final class MutateRules {
     /** On a machine that no earlier mutant had; one may end in a state that the simulated kernel does not stand. */
     private boolean isNoticedByCalls(Rule rule, Predicate<Watch.Seen> matters) {
         calls = new SimulatedCalls(KernelProfile.V7_2);
+        older = new SimulatedCalls(KernelProfile.V6_12);
         try {
             return byCalls.get(rule).stream().anyMatch(shown -> !isAnswered(shown))
                     || IntStream.range(0, SEQUENCES)

@@ -484,6 +484,7 @@ final class RuleCases {
         tested(DMA_BUF_PARTS, "FeatureKernelTest#partsOfABarAreShared");
         calls(DMA_BUF_BAR, ENOTTY, ENOTTY, ENODEV, then(OPEN, shareBar(6, u64(1), u64(0))));
         tested(DMA_BUF_BAR, "FeatureKernelTest#partsOfABarAreShared");
+        calls(DMA_BUF_PAGES, ENOTTY, ENOTTY, EINVAL, then(OPEN, shareBar(0, u64(-4095), u64(4096))));
         tested(DMA_BUF_PAGES, "FeatureKernelTest#partsOfABarAreShared");
         calls(DMA_BUF_WRAP, ENOTTY, ENOTTY, EOVERFLOW, then(OPEN, shareBar(0, u64(-4096), u64(4096))));
         tested(DMA_BUF_WRAP, "FeatureKernelTest#partsOfABarAreShared");
