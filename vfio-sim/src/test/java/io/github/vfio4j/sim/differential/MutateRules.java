@@ -132,6 +132,16 @@ final class MutateRules {
                     "nothing is bound where interrupts are not isolated"),
             entry("attach.permission comes after attach.memory", FIRST_PAGE),
             entry("attach.memory comes after attach.memlock", FIRST_PAGE),
+            entry("attach-pasid.driver comes after attach-pasid.table", "a mediated device is not asked for its page table"),
+            entry(
+                    "attach-pasid.supported is never broken",
+                    "a kernel without PASIDs has no page table for them: attach-pasid.table answers, with the same errno"),
+            entry(
+                    "iommufd.operation-known is never broken",
+                    "a container's calls, which an iommufd takes too, do not have it either: the same errno"),
+            entry(
+                    "iommufd.operation-known comes after ioas-map-file.limit",
+                    "a kernel that does not have the operation reads nothing of it"),
             entry("hwpt-alloc.supported comes after hwpt-alloc.nest-parent", ASKED_BEFORE),
             entry("hwpt-alloc.nest-parent comes after hwpt-alloc.reserved", ASKED_BEFORE),
             entry("hwpt-alloc.permission comes after hwpt-alloc.memory", FIRST_PAGE),
