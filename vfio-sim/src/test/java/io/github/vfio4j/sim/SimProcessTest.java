@@ -5,7 +5,10 @@ import static io.github.vfio4j.sim.RawProcess.*;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.github.vfio4j.Access;
+import io.github.vfio4j.Device;
 import io.github.vfio4j.PciAddress;
+import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
@@ -64,6 +67,20 @@ class SimProcessTest {
     }
 
     // ---- memory
+
+    @Test
+    void aDriverMapsMemoryThatItsProcessGot() {
+        MemorySegment memory = p.process.allocate(5000);
+        assertThat(memory.byteSize()).isEqualTo(2 * PAGE);
+        assertThat(memory.toArray(ValueLayout.JAVA_BYTE)).containsOnly(0);
+        try (Vfio vfio = p.process.open();
+                Device device = vfio.openDevice(PciAddress.parse("0000:01:00.0"))) {
+            assertThat(device.iommu().map(memory, Access.READ_WRITE).size()).isEqualTo(2 * PAGE);
+        }
+        for (long bytes : new long[] {0, -1, Long.MIN_VALUE, Long.MAX_VALUE}) {
+            assertThatIllegalArgumentException().isThrownBy(() -> p.process.allocate(bytes));
+        }
+    }
 
     @Test
     void anonymousMemoryIsZeroedPages() {
