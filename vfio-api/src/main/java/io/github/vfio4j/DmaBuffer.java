@@ -25,7 +25,7 @@ public final class DmaBuffer implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     // Guarded by lock.
     private Mapping mapping; // what the slices are parts of; null without any
-    private volatile boolean freed;
+    private volatile boolean freed; // and read without it
 
     private DmaBuffer(DmaMemory memory, AddressSpace iommu, MemorySegment segment, Arena arena, long iova, Access access) {
         this.memory = memory;

@@ -115,9 +115,7 @@ public abstract sealed class SpaprTce extends AddressSpace permits SpaprTceV1, S
      * @throws VfioException {@code ENODEV} if the group has no such device on a VFIO driver, or what opening it gives
      */
     public Device openDevice(Group group, PciAddress address) {
-        Objects.requireNonNull(group, "group");
-        Objects.requireNonNull(address, "address");
-        return container.openDevice(group, address.toString(), null, this, () -> !ended(), true);
+        return open(group, address, null);
     }
 
     /**
@@ -133,9 +131,12 @@ public abstract sealed class SpaprTce extends AddressSpace permits SpaprTceV1, S
      *     {@link #openDevice(Group, PciAddress)}
      */
     public Device openDevice(Group group, PciAddress address, UUID vfToken) {
+        return open(group, address, Objects.requireNonNull(vfToken, "vfToken"));
+    }
+
+    private Device open(Group group, PciAddress address, UUID vfToken) {
         Objects.requireNonNull(group, "group");
         Objects.requireNonNull(address, "address");
-        Objects.requireNonNull(vfToken, "vfToken");
         return container.openDevice(group, address.toString(), vfToken, this, () -> !ended(), true);
     }
 
