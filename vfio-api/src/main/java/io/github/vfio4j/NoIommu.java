@@ -1,6 +1,7 @@
 package io.github.vfio4j;
 
 import java.util.Objects;
+import java.util.UUID;
 
 /**
  * What {@link Container#setUnsafeNoIommu} gives: the way to the devices of groups without an IOMMU. Nothing stands between
@@ -30,9 +31,29 @@ public final class NoIommu {
      *     opening it gives
      */
     public Device openDevice(Group group, PciAddress address) {
+        return open(group, address, null);
+    }
+
+    /**
+     * Opens a virtual function whose physical one is bound to vfio-pci, or a physical one with virtual ones in use; as
+     * {@link Type1#openDevice(Group, PciAddress, UUID)}.
+     *
+     * @param group the device's group
+     * @param address the device
+     * @param vfToken the token of the physical function
+     * @return the device
+     * @throws RuleViolation as {@link #openDevice(Group, PciAddress)}
+     * @throws VfioException {@code EACCES} if the token is wrong, {@code EINVAL} if the device takes none, and as
+     *     {@link #openDevice(Group, PciAddress)}
+     */
+    public Device openDevice(Group group, PciAddress address, UUID vfToken) {
+        return open(group, address, Objects.requireNonNull(vfToken, "vfToken"));
+    }
+
+    private Device open(Group group, PciAddress address, UUID vfToken) {
         Objects.requireNonNull(group, "group");
         Objects.requireNonNull(address, "address");
-        return container.openDevice(group, address.toString(), null, null, () -> !ended, true);
+        return container.openDevice(group, address.toString(), vfToken, null, () -> !ended, true);
     }
 
     /** The container's last group left. */

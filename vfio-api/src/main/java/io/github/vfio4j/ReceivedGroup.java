@@ -4,6 +4,7 @@ import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.GroupPort;
 import java.util.Objects;
+import java.util.UUID;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -63,13 +64,32 @@ public final class ReceivedGroup implements AutoCloseable {
      * @throws VfioException {@code EINVAL} if the container has no IOMMU, {@code ENODEV} if the group has no such device
      */
     public Device openDevice(PciAddress address) {
+        return open(address, null);
+    }
+
+    /**
+     * Opens a virtual function whose physical one is bound to vfio-pci, or a physical one with virtual ones in use; as
+     * {@link Type1#openDevice(Group, PciAddress, UUID)}.
+     *
+     * @param address the device
+     * @param vfToken the token of the physical function
+     * @return the device
+     * @throws RuleViolation as {@link #openDevice(PciAddress)}
+     * @throws VfioException {@code EACCES} if the token is wrong, {@code EINVAL} if the device takes none, and as
+     *     {@link #openDevice(PciAddress)}
+     */
+    public Device openDevice(PciAddress address, UUID vfToken) {
+        return open(address, Objects.requireNonNull(vfToken, "vfToken"));
+    }
+
+    private Device open(PciAddress address, UUID vfToken) {
         Objects.requireNonNull(address, "address");
         lock.lock();
         try {
             Rule.check(vfio.contract(), Operation.GROUP_GET_DEVICE_FD, membership());
             DevicePort opened;
             try {
-                opened = port.openDevice(address.toString(), null);
+                opened = port.openDevice(address.toString(), vfToken);
             } catch (VfioException e) {
                 throw e.withDetail(Diagnosis.ofGroup(vfio.kernel(), number));
             }

@@ -32,6 +32,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.UUID;
 
 /** The other process of a handover: reads commands, one a line, and answers each with a line. */
 final class HandoverPeer {
@@ -100,6 +101,7 @@ final class HandoverPeer {
                 return text(group.status());
             }
             case "open" -> device = group.openDevice(PciAddress.parse(command[1]));
+            case "open-with" -> device = group.openDevice(PciAddress.parse(command[1]), UUID.fromString(command[2]));
             case "device" -> {
                 device = connection.receiveDevice();
                 return device.info().pci() ? "PCI device" : "device";

@@ -19,6 +19,7 @@ import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.VfioException;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -89,6 +90,18 @@ class NoIommuKernelTest extends KernelTest {
         container.attach(group); // the container is as new
         assertRefused(Rule.DEVICE_NEEDS_IOMMU, () -> none.openDevice(group, address));
         container.setUnsafeNoIommu().openDevice(group, address);
+    }
+
+    @Test
+    void itTakesNoTokenAsNoVirtualFunction() {
+        Group group = vfio.openUnsafeNoIommuGroup(number);
+        Container container = vfio.openContainer();
+        container.attach(group);
+        NoIommu none = container.setUnsafeNoIommu();
+        VfioException e =
+                catchThrowableOfType(VfioException.class, () -> none.openDevice(group, address, UUID.randomUUID()));
+        assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+        assertThat(e).hasMessageContaining(Rule.DEVICE_TOKEN_TAKEN.broken());
     }
 
     @Test
