@@ -574,7 +574,8 @@ final class IommufdFile extends SimFile {
         iommu_hw_info.data_len(info, 0);
         iommu_hw_info.out_data_type(info, IOMMU_HW_INFO_TYPE_NONE());
         iommu_hw_info.out_max_pasid_log2(info, (byte) 0);
-        iommu_hw_info.out_capabilities(info, device.iommu().dirtyTracking() ? IOMMU_HW_CAP_DIRTY_TRACKING() : 0);
+        int noAts = newer ? IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED() : 0; // no model translates addresses itself
+        iommu_hw_info.out_capabilities(info, device.iommu().dirtyTracking() ? noAts | IOMMU_HW_CAP_DIRTY_TRACKING() : noAts);
         struct.write();
         return 0;
     }

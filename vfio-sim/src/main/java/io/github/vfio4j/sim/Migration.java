@@ -42,6 +42,10 @@ final class Migration {
             return state(call);
         } else if (number == VFIO_DEVICE_FEATURE_MIG_DATA_SIZE()) {
             return size(call);
+        } else if (number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2()
+                && !device.machine().profile().isBefore(KernelProfile.V7_2)) {
+            call.checked(VFIO_DEVICE_FEATURE_SET(), 0); // no estimate of a model's begins anew, so there is nothing to tell
+            return 0;
         }
         throw new KernelError(Errno.ENOTTY);
     }

@@ -306,9 +306,7 @@ final class Uapi {
                 V6_12,
                 "VFIO_PCI_DEVID_NOT_OWNED",
                 by("AffectedDevice#owned"),
-                simulated(
-                        "SimBusResetTest#theLibraryNamesTheDeviceThatIsNotTheIommufds",
-                        "all devices of that bus are in one group in the VM"));
+                linux("SriovKernelTest#byItsOwnNodeAHotResetNamesTheDevicesOfOthers"));
         row(
                 V6_12,
                 "VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED",
@@ -420,9 +418,7 @@ final class Uapi {
                 V6_12,
                 "VFIO_DEVICE_STATE_PRE_COPY_P2P",
                 by("MigrationState#PRE_COPY_P2P"),
-                simulated(
-                        "SimMigrationTest#whatTravelsAheadIsThePartThatStays",
-                        "kernels pass through it on the way, and no test stops there"));
+                linux("MigrationKernelTest"));
         row(
                 V6_12,
                 "VFIO_DEVICE_FEATURE_MIG_DATA_SIZE vfio_device_feature_mig_data_size",
@@ -442,7 +438,7 @@ final class Uapi {
                 V7_2,
                 "VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2",
                 by("Migration#tellReinit"),
-                bytes("FeaturesTest#aProbeCarriesNoData", "no device of the VM has it, and no test sets it"));
+                linux("MigrationKernelTest"));
     }
 
     private static void cdev() {
@@ -601,7 +597,7 @@ final class Uapi {
                 V6_12,
                 "IOMMU_HW_INFO_TYPE_NONE",
                 number("IommuHardware#type"),
-                simulated("IommufdKernelTest#theKernelTellsWhatTheIommuIs", "Linux knows the VM's IOMMU"));
+                linux("IommufdKernelTest#theKernelTellsWhatTheIommuIs"));
         row(
                 V7_2,
                 """
@@ -629,7 +625,7 @@ final class Uapi {
                 V7_2,
                 "IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED",
                 number("IommuHardware#mayUseAts"),
-                bytes("IommuHardwareTest", "no test looks for it in the VM"));
+                linux("IommufdKernelTest#theKernelTellsWhatTheIommuIs"));
         row(
                 V7_2,
                 "IOMMU_HW_INFO_FLAG_INPUT_TYPE",

@@ -123,6 +123,35 @@ class MigrationKernelTest extends KernelTest {
     }
 
     @Test
+    void aDeviceLeavesOthersAloneBeforeItsPreCopyEnds() {
+        assumeTrue(migration.support().contains(MigrationSupport.PRE_COPY), "without pre-copy");
+        try (MigrationStream stream = migration.change(MigrationState.PRE_COPY).orElseThrow()) {
+            PrecopyInfo before = stream.precopyInfo();
+            assertThat(migration.change(MigrationState.PRE_COPY_P2P)).as("the stream goes on").isEmpty();
+            assertThat(migration.state()).isEqualTo(MigrationState.PRE_COPY_P2P);
+            assertThat(stream.precopyInfo()).isEqualTo(before);
+            migration.change(MigrationState.PRE_COPY);
+            migration.change(MigrationState.PRE_COPY_P2P);
+            migration.change(MigrationState.STOP_COPY);
+            drain(stream, new ByteArrayOutputStream());
+        }
+        migration.change(MigrationState.STOP);
+        migration.change(MigrationState.PRE_COPY_P2P).orElseThrow().close();
+    }
+
+    @Test
+    void theProgramAsksToBeToldWhenAnEstimateBeginsAnew() {
+        if (!mtty.features().has(DeviceFeature.MIG_PRECOPY_INFO_V2)) {
+            assertRefused(Rule.FEATURE_SUPPORTED, migration::tellReinit);
+            return;
+        }
+        migration.tellReinit();
+        try (MigrationStream stream = migration.change(MigrationState.PRE_COPY).orElseThrow()) {
+            assertThat(stream.precopyInfo().reinitialized()).isFalse();
+        }
+    }
+
+    @Test
     void preCopyIsReachedFromAStoppedDeviceUnlessItsStateIsCopied() {
         if (migration.support().contains(MigrationSupport.PRE_COPY)) {
             migration.change(MigrationState.STOP);
