@@ -58,6 +58,11 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
     /** What needs no question to the kernel. */
     abstract Facts alive();
 
+    /** Refuses what is asked of an address space that has ended. */
+    void checkAlive(Operation operation) {
+        Rule.check(contract, operation, alive());
+    }
+
     /** A range that is to be mapped or unmapped. */
     Facts request(long iova, long size) {
         return request(iova, 0, size);
@@ -271,7 +276,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         long size = memory.byteSize();
         lock.lock();
         try {
-            Rule.check(contract, map, alive());
+            checkAlive(map);
             long iova = wantedIova.isPresent() || size == 0 ? wantedIova.orElse(0) : freeIova(size, smallestPage());
             Rule.check(contract, map, request(iova, memory.address(), size));
             return keep(DmaBuffer.of(memory, this, iova, access), () -> mapInKernel(iova, memory.address(), size, access));
@@ -289,7 +294,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         }
         lock.lock();
         try {
-            Rule.check(contract, map, alive());
+            checkAlive(map);
             if (bytes == 0) {
                 Rule.check(contract, map, request(wantedIova.orElse(0), 0));
             }
@@ -366,7 +371,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
     public long unmap(long iova, long size) {
         lock.lock();
         try {
-            Rule.check(contract, unmap, alive());
+            checkAlive(unmap);
             Rule.check(contract, unmap, request(iova, size));
             List<DmaBuffer> gone = finds(iova, size) ? inRange(iova, size) : List.of();
             return unmap(gone, () -> unmapInKernel(iova, size));
@@ -385,7 +390,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
     public long unmapAll() {
         lock.lock();
         try {
-            Rule.check(contract, unmap, alive());
+            checkAlive(unmap);
             return unmap(List.copyOf(mappings.values()), this::unmapAllInKernel);
         } finally {
             lock.unlock();

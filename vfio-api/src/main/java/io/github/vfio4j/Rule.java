@@ -852,21 +852,21 @@ public enum Rule {
     DEVICE_COMPAT_INTERRUPTS(
             "open-device.compat-interrupts",
             Operation.GROUP_GET_DEVICE_FD,
-            EnforcedBy.TYPE,
+            EnforcedBy.KERNEL,
             Errno.EPERM,
             "the group is in an iommufd, and the platform cannot isolate message interrupts (no interrupt remapping)",
             "iommufd_device_bind",
-            "use a container, or turn interrupt remapping on",
+            "turn interrupt remapping on, or waive it with iommufd.allow_unsafe_interrupts=1 if you trust the device",
             f -> !f.interruptsIsolated()),
     /** All devices of a group have one owner. */
     DEVICE_COMPAT_OWNERSHIP(
             "open-device.compat-owner",
             Operation.GROUP_GET_DEVICE_FD,
-            EnforcedBy.TYPE,
+            EnforcedBy.KERNEL,
             Errno.EPERM,
             "the group is in an iommufd, and a member is bound to a host driver or has another owner",
             "iommu_device_claim_dma_owner",
-            "use a container",
+            "bind every member to a VFIO driver or to none, and open the group by one iommufd",
             Facts::groupOwnedByHost),
     /** What stands in for a container needs an address space. */
     DEVICE_COMPAT_IOAS(
@@ -892,11 +892,11 @@ public enum Rule {
     DEVICE_COMPAT_RESERVED(
             "open-device.compat-reserved",
             Operation.GROUP_GET_DEVICE_FD,
-            EnforcedBy.TYPE,
+            EnforcedBy.KERNEL,
             Errno.EADDRINUSE,
             "the group is in an iommufd, where IOVAs are mapped that the device or its IOMMU cannot use",
             "iopt_reserve_iova",
-            "use a container",
+            "unmap them, or open the device before anything is mapped",
             f -> !f.reservedIsFree() || !f.mappingsAligned()),
     /** What is mapped lets devices read, write or both. */
     DEVICE_COMPAT_PERMISSION(
@@ -922,7 +922,7 @@ public enum Rule {
     DEVICE_COMPAT_MEMLOCK(
             "open-device.compat-memlock",
             Operation.GROUP_GET_DEVICE_FD,
-            EnforcedBy.TYPE,
+            EnforcedBy.KERNEL,
             Errno.ENOMEM,
             "the group is in an iommufd, where more is mapped than the limit on locked memory (RLIMIT_MEMLOCK) allows",
             "iopt_table_add_domain",
@@ -1310,22 +1310,6 @@ public enum Rule {
             "vfio_dma_do_unmap",
             "give it its new address first",
             Facts::addressMissing),
-    /** No buffer loses a part of itself. */
-    UNMAP_PART(
-            "unmap-dma.part",
-            Operation.IOMMU_UNMAP_DMA,
-            EnforcedBy.API,
-            Errno.EINVAL,
-            "the range would cut a buffer: an iommufd in place of a container of the first type (VFIO_TYPE1_IOMMU) "
-                    + "unmaps just that part, and a device that goes on with the buffer loses data",
-            "iopt_cut_iova",
-            "unmap what was mapped",
-            Facts::cutsPart) {
-        @Override
-        public Kind kind() {
-            return Kind.HAZARD;
-        }
-    },
 
     // ---- VFIO_IOMMU_DIRTY_PAGES
     /** Only a container with its IOMMU tracks dirty pages. */
@@ -2867,6 +2851,22 @@ public enum Rule {
             "iopt_area_split",
             "unmap whole pages",
             f -> !f.cutAligned()),
+    /** No buffer loses a part of itself. */
+    COMPAT_UNMAP_PART(
+            "compat-unmap.part",
+            Operation.COMPAT_UNMAP_DMA,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the range would cut a buffer: an iommufd in place of a container of the first type (VFIO_TYPE1_IOMMU) "
+                    + "unmaps just that part, and a device that goes on with the buffer loses data",
+            "iopt_cut_iova",
+            "unmap what was mapped",
+            Facts::cutsPart) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
 
     // ---- IOMMU_IOAS_UNMAP
     /** The address space must exist. */

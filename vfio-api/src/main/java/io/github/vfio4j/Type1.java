@@ -26,7 +26,10 @@ public final class Type1 extends AddressSpace {
     private final boolean losesTopMappings;
 
     Type1(Container container, IommuType type) {
-        super(container.vfio(), Operation.IOMMU_MAP_DMA, Operation.IOMMU_UNMAP_DMA);
+        super(
+                container.vfio(),
+                container.isIommufd() ? Operation.COMPAT_MAP_DMA : Operation.IOMMU_MAP_DMA,
+                container.isIommufd() ? Operation.COMPAT_UNMAP_DMA : Operation.IOMMU_UNMAP_DMA);
         this.container = container;
         this.type = type;
         this.losesTopMappings = !container.port.keepsTopMappings();
@@ -426,6 +429,17 @@ public final class Type1 extends AddressSpace {
     @Override
     Facts alive() {
         return new Alive();
+    }
+
+    /** Also where an iommufd stands in, which itself has its mappings as long as it is open. */
+    @Override
+    void checkAlive(Operation operation) {
+        super.checkAlive(
+                switch (operation) {
+                    case COMPAT_MAP_DMA -> Operation.IOMMU_MAP_DMA;
+                    case COMPAT_UNMAP_DMA -> Operation.IOMMU_UNMAP_DMA;
+                    default -> operation;
+                });
     }
 
     @Override

@@ -20,9 +20,22 @@ import java.lang.foreign.ValueLayout;
 /** A container file and its ioctls. */
 final class FfmContainer implements ContainerPort {
     final Fd fd;
+    private final Operation map;
+    private final Operation unmap;
 
-    FfmContainer(Fd fd) {
+    private FfmContainer(Fd fd, Operation map, Operation unmap) {
         this.fd = fd;
+        this.map = map;
+        this.unmap = unmap;
+    }
+
+    static FfmContainer of(Fd fd) {
+        return new FfmContainer(fd, Operation.IOMMU_MAP_DMA, Operation.IOMMU_UNMAP_DMA);
+    }
+
+    /** An iommufd that stands in for a container. */
+    static FfmContainer ofIommufd(Fd fd) {
+        return new FfmContainer(fd, Operation.COMPAT_MAP_DMA, Operation.COMPAT_UNMAP_DMA);
     }
 
     @Override
@@ -50,7 +63,7 @@ final class FfmContainer implements ContainerPort {
     public boolean keepsTopMappings() {
         // The range wraps and nothing may be done with it: no kernel maps that. Linux 7 tests for the wrap first, and with
         // the same change finds mappings at the top.
-        Frame frame = fd.begin(Operation.IOMMU_MAP_DMA);
+        Frame frame = fd.begin(map);
         try {
             encodeMap(frame.arg, -4096, 0, 8192, 0);
             return fd.syscalls.ioctl(frame, fd.number, VFIO_IOMMU_MAP_DMA(), frame.arg) == -Errno.EOVERFLOW.number();
@@ -61,10 +74,10 @@ final class FfmContainer implements ContainerPort {
 
     @Override
     public void mapDma(long iova, long address, long size, int flags) {
-        Frame frame = fd.begin(Operation.IOMMU_MAP_DMA);
+        Frame frame = fd.begin(map);
         try {
             encodeMap(frame.arg, iova, address, size, flags);
-            fd.ioctl(Operation.IOMMU_MAP_DMA, frame, VFIO_IOMMU_MAP_DMA());
+            fd.ioctl(map, frame, VFIO_IOMMU_MAP_DMA());
         } finally {
             fd.end(frame);
         }
@@ -99,10 +112,10 @@ final class FfmContainer implements ContainerPort {
     }
 
     private long unmap(long iova, long size, int flags) {
-        Frame frame = fd.begin(Operation.IOMMU_UNMAP_DMA);
+        Frame frame = fd.begin(unmap);
         try {
             encodeUnmap(frame.arg, vfio_iommu_type1_dma_unmap.sizeof(), iova, size, flags);
-            fd.ioctl(Operation.IOMMU_UNMAP_DMA, frame, VFIO_IOMMU_UNMAP_DMA());
+            fd.ioctl(unmap, frame, VFIO_IOMMU_UNMAP_DMA());
             return vfio_iommu_type1_dma_unmap.size(frame.arg); // the kernel says how much it unmapped
         } finally {
             fd.end(frame);

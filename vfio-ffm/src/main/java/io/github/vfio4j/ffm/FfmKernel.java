@@ -90,12 +90,12 @@ public final class FfmKernel implements Kernel {
 
     @Override
     public ContainerPort openContainer() {
-        return new FfmContainer(Fd.open(Operation.OPEN_CONTAINER, syscalls, CONTAINER_NODE));
+        return FfmContainer.of(Fd.open(Operation.OPEN_CONTAINER, syscalls, CONTAINER_NODE));
     }
 
     @Override
     public ContainerPort openIommufdContainer() {
-        return new FfmContainer(Fd.open(Operation.OPEN_IOMMUFD, syscalls, IOMMUFD_NODE));
+        return FfmContainer.ofIommufd(Fd.open(Operation.OPEN_IOMMUFD, syscalls, IOMMUFD_NODE));
     }
 
     @Override

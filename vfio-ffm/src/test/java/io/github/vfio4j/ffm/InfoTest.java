@@ -47,7 +47,7 @@ class InfoTest {
             },
             3,
             "file");
-    private final FfmContainer container = new FfmContainer(file);
+    private final FfmContainer container = FfmContainer.of(file);
     private final FfmDevice device = new FfmDevice(file);
 
     private InfoTest() {

@@ -15,6 +15,7 @@ import io.github.vfio4j.Mmio;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.PageSize;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.VfioException;
 import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.Assumptions;
@@ -87,9 +88,14 @@ class DmaMappingSelftestKernelTest extends SelftestKernelTest {
         assertThat(to.mismatch(from)).as("the first byte that differs").isEqualTo(-1);
     }
 
-    /** The last page that can be mapped. */
+    /** The last page that can be mapped. Where an IOMMU translates 64 bits, that is one that Linux before 7 never finds again. */
     private static DmaBuffer mapLastPage(AddressSpace iommu) {
-        return iommu.allocateAt(iommu.ranges().getLast().last() & -PAGE, PAGE, Access.READ_WRITE);
+        try {
+            return iommu.allocateAt(iommu.ranges().getLast().last() & -PAGE, PAGE, Access.READ_WRITE);
+        } catch (RuleViolation e) {
+            assertThat(e.rule()).contains(Rule.MAP_TOP);
+            return Assumptions.abort(e.getMessage());
+        }
     }
 
     @ParameterizedTest(name = "vfio_dma_map_limit_test.{0}.unmap_range")
@@ -112,9 +118,8 @@ class DmaMappingSelftestKernelTest extends SelftestKernelTest {
     @EnumSource
     void nothingWrapsAroundTheEnd(IommuMode mode) {
         AddressSpace iommu = open(mode, machine.loner()).iommu();
-        boolean container = mode.type().isPresent();
-        Rule map = container ? Rule.MAP_WRAP : Rule.IOAS_MAP_WRAP;
-        Rule unmap = container ? Rule.UNMAP_WRAP : Rule.IOAS_UNMAP_WRAP;
+        Rule map = mode.needsIommufd() ? Rule.IOAS_MAP_WRAP : Rule.MAP_WRAP;
+        Rule unmap = mode.needsIommufd() ? Rule.IOAS_UNMAP_WRAP : Rule.UNMAP_WRAP;
         assertThat(assertRefused(map, () -> iommu.allocateAt(-PAGE, 2 * PAGE, Access.READ_WRITE)).errno())
                 .isEqualTo(Errno.EOVERFLOW);
         assertThat(assertRefused(unmap, () -> iommu.unmap(-PAGE, 2 * PAGE)).errno()).isEqualTo(Errno.EOVERFLOW);
