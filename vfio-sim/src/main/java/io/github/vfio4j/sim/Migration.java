@@ -13,8 +13,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * The migration of a mediated device that is open: its state, and the file that the state travels through. Guarded by the
- * device's lock.
+ * The migration of a mediated device that is open: its state, the file that the state travels through, and the log of what
+ * it writes. Guarded by the device's lock.
  */
 final class Migration {
     private static final long DATA = FeatureCall.DATA;
@@ -42,6 +42,12 @@ final class Migration {
             return state(call);
         } else if (number == VFIO_DEVICE_FEATURE_MIG_DATA_SIZE()) {
             return size(call);
+        } else if (number == VFIO_DEVICE_FEATURE_DMA_LOGGING_START()) {
+            return DmaLog.start(device.machine().profile(), call);
+        } else if (number == VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP()) {
+            return DmaLog.stop(call);
+        } else if (number == VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT()) {
+            return DmaLog.report(call);
         } else if (number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2()
                 && !device.machine().profile().isBefore(KernelProfile.V7_2)) {
             call.checked(VFIO_DEVICE_FEATURE_SET(), 0); // no estimate of a model's begins anew, so there is nothing to tell

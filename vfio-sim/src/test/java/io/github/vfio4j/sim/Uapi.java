@@ -359,7 +359,6 @@ final class Uapi {
                 "VFIO_DEVICE_FEATURE_DMA_BUF vfio_device_feature_dma_buf vfio_region_dma_range",
                 by("Features#exportDmaBuf"),
                 linux("FeatureKernelTest"));
-        String untried = "not tried: of the VM's devices the sample mtty alone has it, and that writes no memory";
         row(
                 V6_1,
                 """
@@ -367,17 +366,17 @@ final class Uapi {
                 vfio_device_feature_dma_logging_range
                 """,
                 by("Features#startDmaLogging"),
-                bytes("FeaturesTest#aLogOfDmaPointsToItsRanges", untried));
+                linux("DmaLoggingKernelTest"));
         row(
                 V6_1,
                 "VFIO_DEVICE_FEATURE_DMA_LOGGING_STOP",
                 by("DmaLogging#close"),
-                bytes("FeaturesTest#aLogOfDmaPointsToItsRanges", untried));
+                linux("DmaLoggingKernelTest"));
         row(
                 V6_1,
                 "VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT vfio_device_feature_dma_logging_report",
                 by("DmaLogging#report"),
-                bytes("FeaturesTest#aReportHasABitForEachPage", untried));
+                linux("DmaLoggingKernelTest"));
     }
 
     private static void migration() {
