@@ -92,6 +92,13 @@ has_pvh_entry() {
     LC_ALL=C grep -q -a -P '\x12\x00\x00\x00Xen\x00' "$1"
 }
 
+# image_version IMAGE: what `uname -r` says there.
+image_version() {
+    local version
+    version=$(dd if="$1" bs=1 skip="$(($(image_field "$1" 526 2) + 512))" count=64 status=none | tr '\0' ' ')
+    printf '%s' "${version%% *}"
+}
+
 # image_field IMAGE OFFSET BYTES: an unsigned little-endian number of the header.
 image_field() {
     od -A n -t "u$3" -j "$2" -N "$3" "$1" | tr -d ' '

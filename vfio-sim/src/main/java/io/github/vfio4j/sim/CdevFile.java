@@ -183,7 +183,7 @@ final class CdevFile extends SimFile {
 
             @Override
             public boolean interruptsIsolated() {
-                return device.isEmulated() || machine.interruptRemapping();
+                return device.isEmulated() || machine.interruptsIsolated();
             }
 
             @Override

@@ -249,7 +249,7 @@ final class GroupFile extends SimFile {
 
             @Override
             public boolean interruptsIsolated() {
-                return !bindsPci || machine.interruptRemapping();
+                return !bindsPci || machine.interruptsIsolated();
             }
 
             @Override

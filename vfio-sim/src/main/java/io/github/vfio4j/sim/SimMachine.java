@@ -479,7 +479,7 @@ public final class SimMachine implements AutoCloseable {
         }
 
         /**
-         * Turns interrupt remapping on or off. Without it SET_IOMMU is refused.
+         * Turns interrupt remapping on or off. Without it programs get no devices.
          *
          * @param on whether it is on
          * @return this
@@ -490,7 +490,7 @@ public final class SimMachine implements AutoCloseable {
         }
 
         /**
-         * Waives interrupt remapping ({@code vfio_iommu_type1.allow_unsafe_interrupts}).
+         * Waives interrupt remapping ({@code allow_unsafe_interrupts} of vfio_iommu_type1 and of iommufd).
          *
          * @param allowed whether it is waived
          * @return this

@@ -225,7 +225,11 @@ final class SimSysFs implements SysFs {
                 machine.sriovAllowed(),
                 machine::allowSriov);
         String parameters = "/sys/module/vfio_iommu_type1/parameters/";
-        tree.text(parameters + "allow_unsafe_interrupts", machine.unsafeInterruptsAllowed() ? "Y" : "N");
+        String waived = machine.unsafeInterruptsAllowed() ? "Y" : "N";
+        tree.text(parameters + "allow_unsafe_interrupts", waived);
+        if (machine.hasIommufd()) {
+            tree.text("/sys/module/iommufd/parameters/allow_unsafe_interrupts", waived);
+        }
         tree.text(parameters + "dma_entry_limit", String.valueOf(machine.dmaEntryLimit()));
         return tree;
     }

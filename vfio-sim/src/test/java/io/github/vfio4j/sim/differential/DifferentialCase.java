@@ -8,9 +8,11 @@ import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** The base of tests that run the same sequence on this Linux and on its simulated twin. They run in the VM alone. */
 @Tag("kernel")
+@ExtendWith(TwinCondition.class)
 @Timeout(600)
 abstract class DifferentialCase {
     static final int EPERM = 1;

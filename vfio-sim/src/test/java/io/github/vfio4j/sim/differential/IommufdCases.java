@@ -138,10 +138,7 @@ final class IommufdCases {
                 EINVAL,
                 then(BOUND, open(OTHER, "/dev/vfio/devices/$cdev_00:04.0"), bind(OTHER, fd(IOMMUFD))));
         unshown(BIND_IOMMUFD_COHERENT, HARDWARE);
-        simulated(
-                BIND_IOMMUFD_INTERRUPTS,
-                "SimIommufdTest#withoutInterruptRemappingNoDeviceIsBound",
-                "the VM's IOMMU remaps interrupts; without that no other test runs");
+        tested(BIND_IOMMUFD_INTERRUPTS, "InterruptRemappingKernelTest#noDeviceIsBoundByItsOwnNode");
         calls(
                 BIND_IOMMUFD_OWNERSHIP,
                 EPERM,
@@ -397,10 +394,7 @@ final class IommufdCases {
                         alloc(),
                         vfioIoas(IOMMU_VFIO_IOAS_SET(), 1),
                         getDevice(DEVICE, UNSAFE_GROUP, text(TwinMachine.UNSAFE))));
-        simulated(
-                DEVICE_COMPAT_INTERRUPTS,
-                "SimCompatTest#withoutInterruptRemappingNoDeviceIsOpened",
-                "the VM's IOMMU remaps interrupts; without that no other test runs");
+        tested(DEVICE_COMPAT_INTERRUPTS, "InterruptRemappingKernelTest#noDeviceIsOpenedThroughAGroupOfAnIommufd");
         Step[] moved = then(
                 COMPAT_SHARED,
                 ioctl(GROUP, VFIO_GROUP_UNSET_CONTAINER(), 0),

@@ -156,10 +156,7 @@ final class RuleCases {
                         open(OTHER, "/dev/vfio/$testdev"),
                         ioctl(OTHER, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER))));
         tested(SET_CONTAINER_ADDRESSES, "VaddrKernelTest#noGroupJoinsWhileAnAddressIsMissing");
-        simulated(
-                SET_CONTAINER_INTERRUPTS,
-                "SimGroupTypesTest#aPlatformThatCannotIsolateInterruptsLetsNoIommuJoin",
-                "the VM's IOMMU remaps interrupts");
+        tested(SET_CONTAINER_INTERRUPTS, "InterruptRemappingKernelTest#noGroupJoinsAContainerWithAnIommu");
 
         calls(SET_IOMMU_NEEDS_GROUP, EINVAL, OPEN_CONTAINER, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()));
         tested(SET_IOMMU_NEEDS_GROUP, "LifecycleKernelTest#anEmptyContainerHasNoIommuToSet");
@@ -167,10 +164,7 @@ final class RuleCases {
         tested(SET_IOMMU_ONCE, "LifecycleKernelTest#theIommuIsSetOnce");
         calls(SET_IOMMU_TYPE, ENODEV, then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_DMA_CC_IOMMU())));
         calls(SET_IOMMU_OPENS, EINVAL, then(ATTACHED, ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_UNMAP_ALL())));
-        simulated(
-                SET_IOMMU_INTERRUPTS,
-                "SimContainerTest#withoutInterruptRemappingTheIommuIsRefused",
-                "the VM's IOMMU remaps interrupts; without that no other test runs");
+        tested(SET_IOMMU_INTERRUPTS, "InterruptRemappingKernelTest#noIommuIsSet");
 
         tested(STATUS_GROUP_EXISTS, "GoneGroupKernelTest#aGroupWhoseLastDeviceWentHasNoStatus");
 
@@ -256,7 +250,7 @@ final class RuleCases {
                         dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_VADDR()),
                         dmaUnmap(0x10000, 0x2000, VFIO_DMA_UNMAP_FLAG_VADDR())));
         tested(UNMAP_ADDRESS, "VaddrKernelTest#anAddressIsTakenOnceAndGivenOnce");
-        tested(UNMAP_PART, "IommufdContainerKernelTest#theFirstVersionOfType1WouldUnmapPartsOfBuffers");
+        tested(COMPAT_UNMAP_PART, "IommufdContainerKernelTest#theFirstVersionOfType1WouldUnmapPartsOfBuffers");
 
         calls(
                 DIRTY_NEEDS_IOMMU,
@@ -470,14 +464,11 @@ final class RuleCases {
         tested(
                 MIGRATION_STATE_REACHABLE,
                 "MigrationKernelTest#preCopyIsReachedFromAStoppedDeviceUnlessItsStateIsCopied");
-        for (Rule rule : List.of(
-                DMA_LOGGING_RANGES,
-                DMA_LOGGING_MOST,
-                DMA_LOGGING_ALIGNED,
-                DMA_LOGGING_WRAP,
-                DMA_LOGGING_OVERLAP)) {
-            unshown(rule, "no device here logs its DMA, nor does a simulated one; the tests of vfio-api and vfio-ffm have one");
-        }
+        tested(DMA_LOGGING_RANGES, "DmaLoggingKernelTest#aLogIsOfSomething");
+        tested(DMA_LOGGING_MOST, "DmaLoggingKernelTest#aLogIsOfNoMoreRangesThanFitIntoAPage");
+        tested(DMA_LOGGING_ALIGNED, "DmaLoggingKernelTest#aLogIsOfWholePages");
+        tested(DMA_LOGGING_WRAP, "DmaLoggingKernelTest#aLogEndsBeforeTheAddressSpaceDoes");
+        tested(DMA_LOGGING_OVERLAP, "DmaLoggingKernelTest#theRangesOfALogAreApart");
         tested(PRECOPY_INFO_STATE, "MigrationKernelTest#preCopyEstimatesWhatIsLeft");
         unshown(DMA_BUF_POSSIBLE, "the kernels here either share all BARs or lack the feature");
         calls(DMA_BUF_PARTS, ENOTTY, ENOTTY, EINVAL, then(OPEN, shareBar(6)));

@@ -2,6 +2,7 @@ package io.github.vfio4j.sim.differential;
 
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
+import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.ffm.port.SysFs;
@@ -10,6 +11,7 @@ import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
 import io.github.vfio4j.sim.PciIdentity;
 import io.github.vfio4j.sim.PciModel;
+import io.github.vfio4j.sim.SimIommu;
 import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.SimPorts;
 import java.io.IOException;
@@ -59,6 +61,13 @@ final class TwinMachine {
     static final List<String> MTTYS =
             List.of("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
 
+    /** AMD's IOMMU of 64 bits as QEMU emulates it, with the window of HyperTransport. */
+    private static final SimIommu AMD = new SimIommu(
+            -1,
+            0xf_ff7f_ffff_f000L,
+            true,
+            List.of(new IovaRange(0xfee0_0000L, 0xfeef_ffffL), new IovaRange(0xfd_0000_0000L, 0xff_ffff_ffffL)));
+
     private static final Pattern NODE = Pattern.compile("\\$cdev_([0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])");
     private static final String NONE = "none"; // a name that nothing has
     private static final Path DRIVERS = Path.of("/sys/bus/pci/drivers");
@@ -77,6 +86,7 @@ final class TwinMachine {
             builder.deviceWithoutIommu(PciAddress.parse(UNSAFE), new Function(UNSAFE), "");
         }
         for (Function function : functions) {
+            builder.iommu(function.group, iommu());
             builder.device(PciAddress.parse(function.address), function, function.group, function.hostDriver());
         }
         if (mediated()) {
@@ -96,6 +106,11 @@ final class TwinMachine {
         }
     }
 
+    /** Has this machine all functions that the twin shall have? */
+    static boolean isHere() {
+        return FUNCTIONS.stream().allMatch(address -> Files.exists(DEVICES.resolve(address)));
+    }
+
     /** Which line of kernels a release belongs to. */
     static KernelProfile profile(String release) {
         if (release.startsWith("6.1.")) {
@@ -106,6 +121,15 @@ final class TwinMachine {
             return KernelProfile.V7_2;
         }
         throw new IllegalArgumentException("nobody knows the rules of Linux " + release);
+    }
+
+    /** Is it an Intel IOMMU that the functions are behind? A machine that is all simulated has that, too. */
+    static boolean isBehindIntel() {
+        return !Files.exists(Path.of("/sys/class/iommu/ivhd0"));
+    }
+
+    private static SimIommu iommu() {
+        return isBehindIntel() ? SimIommu.INTEL : AMD;
     }
 
     /** The functions whose drivers root may change. */

@@ -174,11 +174,18 @@ class EmulatedGroupKernelTest extends KernelTest {
         Group real = openGroupOf(machine.loner());
         DmaBuffer far = iommu.allocateAt(1L << 40, PAGE, Access.READ);
         VfioException e = catchThrowableOfType(VfioException.class, () -> container.attach(real));
+        assumeTrue(e != null, "this machine's IOMMU translates 64 bits");
         assertThat(e.errno()).isIn(Errno.ERANGE, Errno.EFAULT); // Linux 7, and before
         assertThat(e.getMessage()).contains("reach");
         far.close();
+        container.attach(real);
+    }
+
+    @Test
+    void anIommuThatReservesWhatIsMappedDoesNotJoin() {
+        Group real = openGroupOf(machine.loner());
         DmaBuffer reserved = iommu.allocateAt(0xfee0_0000L, PAGE, Access.READ);
-        e = catchThrowableOfType(VfioException.class, () -> container.attach(real));
+        VfioException e = catchThrowableOfType(VfioException.class, () -> container.attach(real));
         assertThat(e.errno()).isEqualTo(Errno.EINVAL);
         assertThat(e.getMessage()).contains("reserved_regions");
         reserved.close();

@@ -22,8 +22,17 @@ import org.junit.jupiter.api.Timeout;
 @Tag("kernel")
 @Timeout(120)
 abstract class KernelTest {
-    final MachineUnderTest machine = MachineUnderTest.start();
-    final Vfio vfio = machine.open();
+    final MachineUnderTest machine;
+    final Vfio vfio;
+
+    KernelTest() {
+        this(MachineUnderTest.start());
+    }
+
+    KernelTest(MachineUnderTest machine) {
+        this.machine = machine;
+        vfio = machine.open();
+    }
 
     @AfterEach
     void nothingStaysOpenOrMapped() {

@@ -1,5 +1,7 @@
 package io.github.vfio4j.sim.kernel;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import io.github.vfio4j.Contract;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
@@ -27,6 +29,7 @@ final class LinuxMachine implements MachineUnderTest {
     private static final int NVME = 0x0010;
     private static final int TESTDEV = 0x0005;
     private static final int E1000 = 0x100e;
+    private static final int IGB = 0x10c9;
 
     private final Recorder recorder = new Recorder(Syscalls.linux());
     private final Kernel kernel =
@@ -93,6 +96,19 @@ final class LinuxMachine implements MachineUnderTest {
         return recorder.calls();
     }
 
+    /** Where interrupts are not remapped, vm/run waives that; until the machine is closed nothing does. */
+    void insistOnInterruptRemapping() {
+        List<Path> waivers = Stream.of("vfio_iommu_type1", "iommufd")
+                .map(module -> Path.of("/sys/module/" + module + "/parameters/allow_unsafe_interrupts"))
+                .filter(Files::exists)
+                .toList();
+        assumeTrue(waivers.stream().allMatch(waiver -> read(waiver).equals("Y")), "this machine remaps interrupts");
+        for (Path waiver : waivers) {
+            write(waiver, "N");
+            atEnd.push(() -> write(waiver, "Y"));
+        }
+    }
+
     @Override
     public PciAddress nvme() {
         return only(NVME, false).address();
@@ -108,11 +124,20 @@ final class LinuxMachine implements MachineUnderTest {
         return List.of(only(TESTDEV, true).address(), only(EDU, true).address());
     }
 
-    private PciDevice only(int deviceId, boolean behindBridge) {
+    private PciDevice only(int deviceId, boolean sharesGroup) {
         return devices.stream()
-                .filter(d -> d.deviceId() == deviceId && d.address().bus() != 0 == behindBridge)
+                .filter(device -> device.deviceId() == deviceId && sharesGroup(device) == sharesGroup)
                 .findFirst()
                 .orElseThrow(() -> new IllegalStateException("no device %04x in %s".formatted(deviceId, devices)));
+    }
+
+    private boolean sharesGroup(PciDevice device) {
+        return devices.stream().anyMatch(other -> other != device && other.iommuGroup().equals(device.iommuGroup()));
+    }
+
+    @Override
+    public boolean siblingsDoDma() {
+        return !siblingsHaveABus() || !Files.exists(Path.of("/sys/class/iommu/ivhd0"));
     }
 
     @Override
@@ -131,7 +156,7 @@ final class LinuxMachine implements MachineUnderTest {
     public Optional<PciAddress> deviceWithoutIommu() {
         Path allowed = Path.of("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
         PciAddress address = PciAddress.parse("0000:41:00.0"); // of vm/machine.sh
-        if (!Files.exists(allowed)) {
+        if (!Files.exists(allowed) || !Files.exists(deviceDirectory(address))) {
             return Optional.empty();
         }
         bindAllowed(address, allowed);
@@ -143,13 +168,26 @@ final class LinuxMachine implements MachineUnderTest {
         write(allowed, "Y");
         atEnd.push(() -> write(allowed, "N"));
         bind(address, "vfio-pci");
-        atEnd.push(() -> write(Path.of("/sys/bus/pci/devices/" + address + "/driver_override"), "\n"));
+        atEnd.push(() -> write(deviceDirectory(address).resolve("driver_override"), "\n"));
         atEnd.push(() -> unbind(address));
     }
 
     @Override
     public PciAddress physicalFunction() {
         PciAddress address = PciAddress.parse("0000:02:00.0"); // of vm/machine.sh
+        assumeTrue(Files.exists(deviceDirectory(address)), "this machine has no function with virtual ones");
+        return withSriov(address);
+    }
+
+    @Override
+    public Optional<PciAddress> physicalCard() {
+        return devices.stream()
+                .filter(device -> device.deviceId() == IGB)
+                .findFirst()
+                .map(device -> withSriov(device.address()));
+    }
+
+    private PciAddress withSriov(PciAddress address) {
         bindAllowed(address, Path.of("/sys/module/vfio_pci/parameters/enable_sriov"));
         return address;
     }
@@ -162,16 +200,24 @@ final class LinuxMachine implements MachineUnderTest {
         }
         write(number, "4");
         atEnd.push(() -> write(number, "0"));
-        try {
-            return Integer.parseInt(Files.readString(number).strip());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        return Integer.parseInt(read(number));
     }
 
     @Override
     public boolean hasIommufd() {
         return Files.exists(Path.of("/dev/iommu"));
+    }
+
+    private static Path deviceDirectory(PciAddress address) {
+        return Path.of("/sys/bus/pci/devices/" + address);
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file).strip();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static void write(Path file, String text) {
@@ -235,7 +281,7 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     private static void bind(PciAddress address, String driver) {
-        Path device = Path.of("/sys/bus/pci/devices/" + address);
+        Path device = deviceDirectory(address);
         try {
             if (Files.exists(device.resolve("driver"))) {
                 Files.writeString(device.resolve("driver/unbind"), address.toString());

@@ -26,6 +26,15 @@ interface MachineUnderTest extends AutoCloseable {
         };
     }
 
+    /** Returns a machine that cannot isolate interrupts and does not waive that; passes a test over where the real one can. */
+    static MachineUnderTest startWithoutInterruptRemapping() {
+        if (!(start() instanceof LinuxMachine linux)) {
+            return new SimulatedMachine(false);
+        }
+        linux.insistOnInterruptRemapping();
+        return linux;
+    }
+
     /** Returns the VFIO of this process; its system calls are recorded. */
     Vfio open();
 
@@ -59,6 +68,16 @@ interface MachineUnderTest extends AutoCloseable {
     /** Returns two devices that share a group, bound to vfio-pci; the second one is like the loner. */
     List<PciAddress> siblings();
 
+    /** Have these a bus of their own, which can be reset? A root bus cannot. */
+    default boolean siblingsHaveABus() {
+        return siblings().getFirst().bus() != 0;
+    }
+
+    /** Do these reach memory? Behind an AMD IOMMU QEMU does not let what is behind a bridge. */
+    default boolean siblingsDoDma() {
+        return true;
+    }
+
     /** Makes a mediated device without DMA, if the kernel has such a thing; it goes with the machine. */
     default Optional<UUID> mediatedDevice() {
         return mediatedDevice("mtty", "2");
@@ -72,6 +91,9 @@ interface MachineUnderTest extends AutoCloseable {
 
     /** Binds a function that can have two virtual ones to vfio-pci, which may make them; until the machine is closed. */
     PciAddress physicalFunction();
+
+    /** Binds such a function of another kind, if the machine has one; until the machine is closed. */
+    Optional<PciAddress> physicalCard();
 
     /** Reserves some huge pages of 2 MiB, as long as the machine lives; says how many there are then. */
     int reserveHugePages();

@@ -29,7 +29,7 @@ class PciSriovUapiSelftestKernelTest extends SelftestKernelTest {
     private static final UUID TOKEN = UUID.fromString("2ab74924-c335-45f4-9b16-8569e5b082f0");
     private static final UUID ANOTHER = UUID.fromString("08b4ab0b-2ef0-4a08-8a5f-7c2f5b0ad6a1");
 
-    private final PciAddress physical = machine.physicalFunction();
+    private final PciAddress physical = physicalFunction();
     private final Binder binder = vfio.binder();
     private Device device;
 
@@ -49,6 +49,11 @@ class PciSriovUapiSelftestKernelTest extends SelftestKernelTest {
         public String toString() {
             return name().toLowerCase(Locale.ROOT);
         }
+    }
+
+    /** The physical one; another kind of it has the same cases. */
+    PciAddress physicalFunction() {
+        return machine.physicalFunction();
     }
 
     static List<Arguments> variants() {

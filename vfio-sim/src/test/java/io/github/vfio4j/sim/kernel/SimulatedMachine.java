@@ -42,27 +42,39 @@ final class SimulatedMachine implements MachineUnderTest {
     private static final int SHARED_GROUP = 9;
     private static final int HUGE_PAGES = 4;
 
-    private final SimMachine machine = SimMachine.builder()
-            .device(LONER, new EduModel(), 4, SimMachine.VFIO_PCI)
-            .device(NVME, new NvmeModel(1 << 20, 512), 5, SimMachine.VFIO_PCI)
-            .device(SIBLINGS.getFirst(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
-            .device(SIBLINGS.getLast(), new EduModel(), SHARED_GROUP, SimMachine.VFIO_PCI)
-            .device(THIRD, new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
-            .deviceWithoutIommu(BARE, new EduModel(), "")
-            .mediatedDevice(MEDIATED.get("mtty"), new MttyModel())
-            .mediatedDevice(MEDIATED.get("mdpy"), new MdpyModel())
-            .mediatedDevice(MEDIATED.get("mbochs"), new MbochsModel())
-            .allowNoIommu(true)
-            .hugePages(HUGE_PAGES)
-            .device(BRIDGE, new BridgeModel(), SHARED_GROUP, "")
-            .device(PHYSICAL, new Registers(), 10, SimMachine.VFIO_PCI)
-            .virtualFunction(PHYSICAL, PciAddress.parse("0000:02:00.1"), new Registers())
-            .virtualFunction(PHYSICAL, PciAddress.parse("0000:02:00.2"), new Registers())
-            .build();
+    private final SimMachine machine;
     private int addresses;
-    private final SimProcess process = machine.startProcess();
-    private final Recorder recorder = new Recorder(SimPorts.syscalls(process));
-    private final Kernel kernel = new FfmKernel("simulated", recorder, SimPorts.sysfs(machine), SimPorts.notes(process));
+    private final SimProcess process;
+    private final Recorder recorder;
+    private final Kernel kernel;
+
+    SimulatedMachine() {
+        this(true);
+    }
+
+    SimulatedMachine(boolean remapsInterrupts) {
+        machine = SimMachine.builder()
+                .interruptRemapping(remapsInterrupts)
+                .device(LONER, new EduModel(), 4, SimMachine.VFIO_PCI)
+                .device(NVME, new NvmeModel(1 << 20, 512), 5, SimMachine.VFIO_PCI)
+                .device(SIBLINGS.getFirst(), new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
+                .device(SIBLINGS.getLast(), new EduModel(), SHARED_GROUP, SimMachine.VFIO_PCI)
+                .device(THIRD, new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
+                .deviceWithoutIommu(BARE, new EduModel(), "")
+                .mediatedDevice(MEDIATED.get("mtty"), new MttyModel())
+                .mediatedDevice(MEDIATED.get("mdpy"), new MdpyModel())
+                .mediatedDevice(MEDIATED.get("mbochs"), new MbochsModel())
+                .allowNoIommu(true)
+                .hugePages(HUGE_PAGES)
+                .device(BRIDGE, new BridgeModel(), SHARED_GROUP, "")
+                .device(PHYSICAL, new Registers(), 10, SimMachine.VFIO_PCI)
+                .virtualFunction(PHYSICAL, PciAddress.parse("0000:02:00.1"), new Registers())
+                .virtualFunction(PHYSICAL, PciAddress.parse("0000:02:00.2"), new Registers())
+                .build();
+        process = machine.startProcess();
+        recorder = new Recorder(SimPorts.syscalls(process));
+        kernel = new FfmKernel("simulated", recorder, SimPorts.sysfs(machine), SimPorts.notes(process));
+    }
 
     @Override
     public int reserveHugePages() {
@@ -156,6 +168,11 @@ final class SimulatedMachine implements MachineUnderTest {
             throw new IllegalStateException(e);
         }
         return PHYSICAL;
+    }
+
+    @Override
+    public Optional<PciAddress> physicalCard() {
+        return Optional.empty(); // it would be of the same kind
     }
 
     @Override

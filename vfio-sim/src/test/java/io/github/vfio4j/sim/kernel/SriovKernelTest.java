@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.Binder;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.DeviceFeature;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Group;
+import io.github.vfio4j.HandoverListener;
 import io.github.vfio4j.IommuType;
 import io.github.vfio4j.OpenedBy;
 import io.github.vfio4j.PciAddress;
@@ -48,7 +50,7 @@ class SriovKernelTest extends KernelTest {
     private static final UUID TOKEN = UUID.fromString("2ab74924-c335-45f4-9b16-8569e5b082f0");
     private static final UUID ANOTHER = UUID.fromString("08b4ab0b-2ef0-4a08-8a5f-7c2f5b0ad6a1");
 
-    private final PciAddress physical = machine.physicalFunction();
+    private final PciAddress physical = physicalFunction();
     private final Binder binder = vfio.binder();
     private final List<Device> virtualOnes = new ArrayList<>();
     private final Container container = vfio.openContainer();
@@ -56,6 +58,11 @@ class SriovKernelTest extends KernelTest {
     private Type1 iommu;
     private Device device;
     private PciAddress virtual;
+
+    /** The physical one; another kind of it has the same tests. */
+    PciAddress physicalFunction() {
+        return machine.physicalFunction();
+    }
 
     @BeforeEach
     void makeTwo() {
@@ -96,9 +103,10 @@ class SriovKernelTest extends KernelTest {
     }
 
     @Test
-    void moreThanThereCanBeAreNotMade() {
-        assertThat(refusalOfWriting("3")).isEqualTo(Errno.ERANGE);
-        assertRefused(Rule.SRIOV_TOTAL, () -> binder.setVirtualFunctions(physical, 3));
+    void moreThanThereCanBeAreNotMade() throws SysFs.Failure {
+        int tooMany = 1 + Integer.parseInt(machine.sysfs().read("/sys/bus/pci/devices/" + physical + "/sriov_totalvfs"));
+        assertThat(refusalOfWriting(Integer.toString(tooMany))).isEqualTo(Errno.ERANGE);
+        assertRefused(Rule.SRIOV_TOTAL, () -> binder.setVirtualFunctions(physical, tooMany));
         assertRefused(Rule.SRIOV_TOTAL, () -> binder.setVirtualFunctions(machine.loner(), 1));
     }
 
@@ -130,7 +138,7 @@ class SriovKernelTest extends KernelTest {
     void vfioPciMakesAndRemovesNoneWithoutItsParameter() throws SysFs.Failure {
         machine.sysfs().write(ALLOWED, "N");
         try {
-            assertThat(refusalOfWriting("3")).isEqualTo(Errno.ERANGE);
+            assertThat(refusalOfWriting("1000")).isEqualTo(Errno.ERANGE);
             assertThat(refusalOfWriting("1")).isEqualTo(Errno.EBUSY); // before the driver is asked
             VfioException e =
                     catchThrowableOfType(VfioException.class, () -> binder.setVirtualFunctions(physical, 0));
@@ -219,6 +227,24 @@ class SriovKernelTest extends KernelTest {
         assertThat(e).hasMessageContaining(Rule.DEVICE_TOKEN_TAKEN.broken());
     }
 
+    @Test
+    void aGroupThatComesFromAnotherProcessTakesTheTokenToo() {
+        String address = machine.socketAddress();
+        try (MachineUnderTest.Peer peer = machine.startPeer();
+                HandoverListener listener = vfio.listen(address);
+                Container own = vfio.openContainer();
+                Group sent = openGroupOf(virtual)) {
+            assertThat(peer.ask("connect " + address)).isEqualTo("done");
+            own.attach(sent);
+            own.setIommu(IommuType.TYPE1_V2);
+            listener.accept().send(sent);
+            peer.ask("group");
+            assertThat(peer.ask("open " + virtual)).endsWith("EACCES");
+            assertThat(peer.ask("open-with %s %s".formatted(virtual, ANOTHER))).endsWith("EACCES");
+            assertThat(peer.ask("open-with %s %s".formatted(virtual, TOKEN))).isEqualTo("done");
+        }
+    }
+
     private void assertNeedsToken(ThrowingCallable call) {
         VfioException e = catchThrowableOfType(VfioException.class, call);
         assertThat(e.errno()).isEqualTo(Errno.EACCES);
@@ -274,6 +300,19 @@ class SriovKernelTest extends KernelTest {
         if (takesTokensByNode()) {
             assertThat(e).hasMessageContaining(Rule.BIND_IOMMUFD_TOKEN_TAKEN.broken());
         }
+    }
+
+    @Test
+    void byItsOwnNodeAHotResetNamesTheDevicesOfOthers() {
+        assumeTrue(machine.hasIommufd(), "this kernel has no iommufd");
+        Device one = opened(
+                takesTokensByNode()
+                        ? vfio.openDevice(virtual, OpenedBy.CDEV, TOKEN)
+                        : vfio.openDevice(virtual, OpenedBy.CDEV));
+        assertThat(one.affectedByHotReset())
+                .filteredOn(affected -> affected.address().equals(physical))
+                .extracting(AffectedDevice::owned)
+                .containsExactly(Optional.of(false));
     }
 
     @Test
