@@ -3,11 +3,14 @@ package io.github.vfio4j;
 import static io.github.vfio4j.Mapping.INT16;
 import static io.github.vfio4j.Mapping.INT32;
 import static io.github.vfio4j.Mapping.INT64;
+import static io.github.vfio4j.Mapping.PLAIN32;
+import static io.github.vfio4j.Mapping.PLAIN64;
 
 import io.github.vfio4j.Mapping.Memory;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.lang.ref.Reference;
+import java.util.Objects;
 
 /**
  * A part of a {@link DmaBuffer} that a program and a device use at the same time, such as a ring: where each finds it, and
@@ -30,12 +33,14 @@ public final class DmaSlice {
     private final long iova;
     private final Mapping mapping;
     private final long address;
+    private final long size;
 
     DmaSlice(MemorySegment segment, long iova, Mapping mapping) {
         this.segment = segment;
         this.iova = iova;
         this.mapping = mapping;
         this.address = mapping.address;
+        this.size = mapping.size;
     }
 
     /**
@@ -64,8 +69,16 @@ public final class DmaSlice {
 
     /** Returns the address of a number to be read; whether that was right is known after the read. */
     private long readable(long offset, int width) {
-        if (Mapping.outside(offset, width, mapping.size)) {
+        if (Mapping.outside(offset, width, size)) {
             throw mapping.refusal(offset, width);
+        }
+        return Mapping.at(address, offset);
+    }
+
+    /** The same for one of several numbers: the access itself would not see that it is misaligned. */
+    private long readableNumber(long offset) {
+        if (Mapping.outsideOrMisaligned(offset, Long.BYTES, size)) {
+            throw mapping.refusal(offset, Long.BYTES);
         }
         return Mapping.at(address, offset);
     }
@@ -73,6 +86,14 @@ public final class DmaSlice {
     /** Returns the address of a number that may be written now. */
     private long writable(long offset, int width) {
         if (Mapping.outside(offset, width, mapping.writable)) {
+            throw mapping.refusal(offset, width);
+        }
+        return Mapping.at(address, offset);
+    }
+
+    /** Returns the address of an entry or number of its own that may be written now. */
+    private long plainWritable(long offset, int width) {
+        if (Mapping.outsideOrMisaligned(offset, width, mapping.writable)) {
             throw mapping.refusal(offset, width);
         }
         return Mapping.at(address, offset);
@@ -121,11 +142,9 @@ public final class DmaSlice {
      * @return the value
      */
     public int read32Plain(long offset) {
-        try {
-            return (int) INT32.get(segment, offset); // the JIT may read later, when no check would protect an address
-        } catch (IndexOutOfBoundsException _) {
-            throw mapping.refusal(offset, Integer.BYTES);
-        }
+        int value = (int) INT32.get(Memory.ALL, readable(offset, Integer.BYTES));
+        checkNotEnded();
+        return value;
     }
 
     /**
@@ -147,11 +166,9 @@ public final class DmaSlice {
      * @return the value
      */
     public long read64Plain(long offset) {
-        try {
-            return (long) INT64.get(segment, offset); // as above
-        } catch (IndexOutOfBoundsException _) {
-            throw mapping.refusal(offset, Long.BYTES);
-        }
+        long value = (long) INT64.get(Memory.ALL, readable(offset, Long.BYTES));
+        checkNotEnded();
+        return value;
     }
 
     /**
@@ -164,6 +181,40 @@ public final class DmaSlice {
         long value = (long) INT64.getAcquire(Memory.ALL, readable(offset, Long.BYTES));
         checkNotEnded();
         return value;
+    }
+
+    /**
+     * Reads numbers of 64 bits, acquire, each of an entry of its own, as long as certain bits have certain values, such as the
+     * bit by which a device says that it is done with an entry. One check for all of it.
+     *
+     * @param offset where the first one is
+     * @param stride bytes from each to the next, a multiple of 8
+     * @param mask which bits count
+     * @param expected their values
+     * @param values where to put the numbers that have them, from index 0 on
+     * @param most how many at most
+     * @return how many have them; what the device wrote before these is seen after this
+     */
+    public int read64AcquireWhile(long offset, int stride, long mask, long expected, long[] values, int most) {
+        if (stride <= 0 || stride % Long.BYTES != 0) {
+            throw new IllegalArgumentException("a stride is a multiple of 8, not " + stride);
+        }
+        Objects.checkFromIndexSize(0, most, values.length);
+        if (most == 0) {
+            return 0;
+        }
+        long first = readableNumber(offset);
+        readableNumber(offset + (long) (most - 1) * stride);
+        int count = 0;
+        while (count < most) {
+            long value = (long) INT64.getAcquire(Memory.ALL, Mapping.at(first, (long) count * stride));
+            if ((value & mask) != expected) {
+                break;
+            }
+            values[count++] = value;
+        }
+        checkNotEnded();
+        return count;
     }
 
     /**
@@ -206,7 +257,7 @@ public final class DmaSlice {
      * @param value the value
      */
     public void write32Plain(long offset, int value) {
-        INT32.set(Memory.ALL, writable(offset, Integer.BYTES), value);
+        PLAIN32.set(Memory.ALL, plainWritable(offset, Integer.BYTES), value);
         Reference.reachabilityFence(mapping);
     }
 
@@ -217,14 +268,28 @@ public final class DmaSlice {
      * @param value the value
      */
     public void write64Plain(long offset, long value) {
-        INT64.set(Memory.ALL, writable(offset, Long.BYTES), value);
+        PLAIN64.set(Memory.ALL, plainWritable(offset, Long.BYTES), value);
+        Reference.reachabilityFence(mapping);
+    }
+
+    /**
+     * Writes 16 bytes, plain: an entry of a ring, with one check for all of it.
+     *
+     * @param offset where, a multiple of 16
+     * @param word0 the first 8 bytes
+     * @param word1 the other 8
+     */
+    public void write16BytesPlain(long offset, long word0, long word1) {
+        long address = plainWritable(offset, 2 * Long.BYTES);
+        PLAIN64.set(Memory.ALL, address, word0);
+        PLAIN64.set(Memory.ALL, address + 8, word1);
         Reference.reachabilityFence(mapping);
     }
 
     /**
      * Writes 64 bytes, plain: an entry of a queue, with one check for all of it.
      *
-     * @param offset where, a multiple of 8
+     * @param offset where, a multiple of 64
      * @param word0 the first 8 bytes
      * @param word1 the bytes from 8 on
      * @param word2 the bytes from 16 on
@@ -244,18 +309,15 @@ public final class DmaSlice {
             long word5,
             long word6,
             long word7) {
-        if (offset < 0) { // the check below is for aligned numbers alone
-            throw mapping.refusal(offset, ENTRY_BYTES);
-        }
-        long address = writable(offset, ENTRY_BYTES);
-        INT64.set(Memory.ALL, address, word0); // a misaligned one throws here: nothing is half done
-        INT64.set(Memory.ALL, address + 8, word1);
-        INT64.set(Memory.ALL, address + 16, word2);
-        INT64.set(Memory.ALL, address + 24, word3);
-        INT64.set(Memory.ALL, address + 32, word4);
-        INT64.set(Memory.ALL, address + 40, word5);
-        INT64.set(Memory.ALL, address + 48, word6);
-        INT64.set(Memory.ALL, address + 56, word7);
+        long address = plainWritable(offset, ENTRY_BYTES);
+        PLAIN64.set(Memory.ALL, address, word0);
+        PLAIN64.set(Memory.ALL, address + 8, word1);
+        PLAIN64.set(Memory.ALL, address + 16, word2);
+        PLAIN64.set(Memory.ALL, address + 24, word3);
+        PLAIN64.set(Memory.ALL, address + 32, word4);
+        PLAIN64.set(Memory.ALL, address + 40, word5);
+        PLAIN64.set(Memory.ALL, address + 48, word6);
+        PLAIN64.set(Memory.ALL, address + 56, word7);
         Reference.reachabilityFence(mapping);
     }
 }

@@ -2,7 +2,9 @@ package io.github.vfio4j;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.github.vfio4j.spi.Kernel;
@@ -33,6 +35,11 @@ final class Mapping {
             JAVA_INT.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
     static final VarHandle INT64 =
             JAVA_LONG.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    /** For plain accesses whose alignment was checked, in a way that the JIT can leave out where it knows the offset. */
+    static final VarHandle PLAIN32 =
+            JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
+    static final VarHandle PLAIN64 =
+            JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN).varHandle().withInvokeExactBehavior();
 
     private static final int ALIGNMENT_BITS = 3; // of every mapping's address
     private static final long ADDRESSES = (1L << 47) - 1; // of a program
@@ -42,9 +49,14 @@ final class Mapping {
     final AddressRange range;
     final long address;
     final long size;
+
+    // Not volatile, which would make the JIT load all else again behind each look. Ordered accesses have fences that do that
+    // once for each of them; plain writes between two of these may share one look.
+
     /** How many bytes may be written: {@link #size}, or 0 if none or after the end. */
-    volatile long writable;
-    private boolean ended; // read after a fence, or where this is locked: a volatile read would cost an instruction more
+    long writable;
+
+    private boolean ended;
 
     private final List<Mapping> parts = new ArrayList<>(0); // guarded by this
 
@@ -96,10 +108,19 @@ final class Mapping {
         return Long.compareUnsigned(offset + (width - 1), bytes) >= 0;
     }
 
+    /**
+     * The same for an offset that shall be a multiple of the width, a power of two. The bits of the offset that must be 0 are
+     * known to the JIT where it sees how the offset is computed.
+     */
+    static boolean outsideOrMisaligned(long offset, int width, long bytes) {
+        return (offset & width - 1) != 0 || Long.compareUnsigned(offset, bytes & -width) >= 0;
+    }
+
     /** Refuses every access from now on. */
     synchronized void end() {
         ended = true;
-        writable = 0; // volatile: both are seen before anything that follows
+        writable = 0;
+        VarHandle.fullFence(); // both are seen before anything that follows
         parts.forEach(Mapping::end);
         parts.clear();
     }
@@ -119,6 +140,9 @@ final class Mapping {
         if (offset < 0 || outside(offset, width, size)) {
             return new IndexOutOfBoundsException(
                     "%d bytes at offset %d of a mapping of %d bytes".formatted(width, offset, size));
+        }
+        if (offset % width != 0) {
+            return new IllegalArgumentException("%d bytes at offset %d: not a multiple".formatted(width, offset));
         }
         return new UnsupportedOperationException("the region can only be read");
     }

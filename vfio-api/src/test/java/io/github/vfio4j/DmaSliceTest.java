@@ -55,7 +55,12 @@ class DmaSliceTest {
                 new Read("read32Opaque", 4, (s, o) -> Integer.toUnsignedLong(s.read32Opaque(o))),
                 new Read("read32Acquire", 4, (s, o) -> Integer.toUnsignedLong(s.read32Acquire(o))),
                 new Read("read64Plain", 8, DmaSlice::read64Plain),
-                new Read("read64Acquire", 8, DmaSlice::read64Acquire));
+                new Read("read64Acquire", 8, DmaSlice::read64Acquire),
+                new Read("read64AcquireWhile", 8, (s, o) -> {
+                    long[] values = new long[1];
+                    assertThat(s.read64AcquireWhile(o, 8, 0, 0, values, 1)).isEqualTo(1);
+                    return values[0];
+                }));
     }
 
     static Stream<Write> writes() {
@@ -65,7 +70,8 @@ class DmaSliceTest {
                 new Write("write16Release", 2, 2, (s, o, v) -> s.write16Release(o, (int) v)),
                 new Write("write32Plain", 4, 4, (s, o, v) -> s.write32Plain(o, (int) v)),
                 new Write("write64Plain", 8, 8, DmaSlice::write64Plain),
-                new Write("write64BytesPlain", 64, 8, (s, o, v) -> s.write64BytesPlain(o, v, v, v, v, v, v, v, v)));
+                new Write("write16BytesPlain", 16, 16, (s, o, v) -> s.write16BytesPlain(o, v, v)),
+                new Write("write64BytesPlain", 64, 64, (s, o, v) -> s.write64BytesPlain(o, v, v, v, v, v, v, v, v)));
     }
 
     @ParameterizedTest
@@ -103,6 +109,56 @@ class DmaSliceTest {
         for (int i = 0; i < 8; i++) {
             assertThat(memory.get(JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 8L * i)).isEqualTo(i * WORDS);
         }
+    }
+
+    @Test
+    void anEntryOf16BytesHasItsWordsInOrder() {
+        slice.write16BytesPlain(16, WORDS, 2 * WORDS);
+        assertThat(memory.get(JAVA_LONG_UNALIGNED, 16)).isEqualTo(WORDS);
+        assertThat(memory.get(JAVA_LONG_UNALIGNED, 24)).isEqualTo(2 * WORDS);
+    }
+
+    @Test
+    void anEntryThatTheSliceEndsInIsRefused() {
+        MemorySegment odd = Arena.ofAuto().allocate(72, 8);
+        assertThatThrownBy(() -> slice(odd).write64BytesPlain(64, 1, 1, 1, 1, 1, 1, 1, 1))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> slice(odd).write16BytesPlain(64, 1, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThat(odd.mismatch(Arena.ofAuto().allocate(72))).isEqualTo(-1);
+    }
+
+    @Test
+    void numbersOfEntriesAreReadAsLongAsTheirBitsAreAsExpected() {
+        long[] words = {0x1_01, 0, 0x1_02, 0, 0x2_03, 0, 0x1_04, 0};
+        for (int i = 0; i < words.length; i++) {
+            memory.set(JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN), 8L * i, words[i]);
+        }
+        long[] values = new long[4];
+        assertThat(slice.read64AcquireWhile(0, 16, 0xf00, 0x100, values, 4)).isEqualTo(2);
+        assertThat(values).containsExactly(0x1_01, 0x1_02, 0, 0);
+        assertThat(slice.read64AcquireWhile(0, 16, 0xf00, 0x100, values, 1)).isEqualTo(1);
+        assertThat(slice.read64AcquireWhile(32, 16, 0xf00, 0x100, values, 2)).isZero();
+        assertThat(slice.read64AcquireWhile(0, 8, 0, 0, values, 0)).isZero();
+    }
+
+    @Test
+    void numbersOfEntriesThatAreNotAllInsideAreNotRead() {
+        long[] values = {7, 7, 7, 7, 7};
+        assertThatThrownBy(() -> slice.read64AcquireWhile(0, 16, 0, 0, values, 5))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> slice.read64AcquireWhile(-16, 16, 0, 0, values, 2))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> slice.read64AcquireWhile(0, Integer.MAX_VALUE - 7, 0, 0, values, 2))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> slice.read64AcquireWhile(0, 8, 0, 0, values, 6))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> slice.read64AcquireWhile(0, 8, 0, 0, values, -1))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+        for (int stride : new int[] {0, -8, 4, 12, Integer.MIN_VALUE}) {
+            assertThatThrownBy(() -> slice.read64AcquireWhile(0, stride, 0, 0, values, 2))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
+        assertThat(values).containsOnly(7);
     }
 
     @ParameterizedTest
