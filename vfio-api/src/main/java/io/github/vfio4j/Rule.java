@@ -3911,6 +3911,8 @@ public enum Rule {
     private static final Rule[] ALL = values();
     private static final Map<Operation, List<Rule>> IN_ORDER = byOperation(List.of(ALL));
     private static final Map<Operation, List<Rule>> AS_DOCUMENTED = byOperation(asDocumented());
+    /** Of those in order, what the library looks at itself: every call of a program goes through these. */
+    private static final Map<Contract, Map<Operation, List<Rule>>> ENFORCED = enforced();
 
     private final String id;
     private final Operation operation;
@@ -4097,8 +4099,8 @@ public enum Rule {
 
     /** As {@link #check(Contract, Operation, Facts)}; the refusal says more. */
     static void check(Contract contract, Operation operation, Facts facts, Supplier<String> detail) {
-        for (Rule rule : IN_ORDER.get(operation)) {
-            if (rule.enforcedBy != EnforcedBy.KERNEL && contract.has(rule) && rule.isBrokenBy(facts)) {
+        for (Rule rule : ENFORCED.get(contract).get(operation)) {
+            if (rule.isBroken.test(facts)) {
                 throw new RuleViolation(rule, operation, detail.get());
             }
         }
@@ -4121,6 +4123,20 @@ public enum Rule {
 
     private boolean isBrokenBy(Facts facts) {
         return isBroken != null && isBroken.test(facts);
+    }
+
+    private static Map<Contract, Map<Operation, List<Rule>>> enforced() {
+        Map<Contract, Map<Operation, List<Rule>>> enforced = new EnumMap<>(Contract.class);
+        for (Contract contract : Contract.values()) {
+            Map<Operation, List<Rule>> rules = new EnumMap<>(Operation.class);
+            IN_ORDER.forEach((operation, order) -> rules.put(
+                    operation,
+                    order.stream()
+                            .filter(r -> r.enforcedBy != EnforcedBy.KERNEL && contract.has(r) && r.isBroken != null)
+                            .toList()));
+            enforced.put(contract, rules);
+        }
+        return enforced;
     }
 
     /** The rules about each operation, in a given order. */

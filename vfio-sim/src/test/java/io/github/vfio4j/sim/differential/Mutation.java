@@ -1,5 +1,6 @@
 package io.github.vfio4j.sim.differential;
 
+import io.github.vfio4j.Contract;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.Rule;
@@ -39,10 +40,19 @@ final class Mutation implements AutoCloseable {
     static Mutation swapped(Rule rule, Rule other) {
         try {
             @SuppressWarnings("unchecked")
-            Map<Operation, List<Rule>> orders = (Map<Operation, List<Rule>>) field("IN_ORDER").get(null);
-            Map<Operation, List<Rule>> right = Map.copyOf(orders);
-            orders.replaceAll((operation, order) -> order.containsAll(List.of(rule, other)) ? swapped(order, rule, other) : order);
-            return new Mutation(() -> orders.putAll(right));
+            Map<Operation, List<Rule>> inOrder = (Map<Operation, List<Rule>>) field("IN_ORDER").get(null);
+            @SuppressWarnings("unchecked")
+            Map<Contract, Map<Operation, List<Rule>>> enforced =
+                    (Map<Contract, Map<Operation, List<Rule>>>) field("ENFORCED").get(null);
+            List<Runnable> undos = new ArrayList<>();
+            for (Map<Operation, List<Rule>> orders :
+                    List.of(inOrder, enforced.get(Contract.STRICT), enforced.get(Contract.KERNEL))) {
+                Map<Operation, List<Rule>> right = Map.copyOf(orders);
+                orders.replaceAll(
+                        (operation, order) -> order.containsAll(List.of(rule, other)) ? swapped(order, rule, other) : order);
+                undos.add(() -> orders.putAll(right));
+            }
+            return new Mutation(() -> undos.forEach(Runnable::run));
         } catch (IllegalAccessException e) {
             throw new IllegalStateException(e);
         }
