@@ -58,10 +58,9 @@ public final class E1000e implements NetPort {
     private static final int DESCRIPTOR_SHIFT = 4;
     private static final long WORD = 8;
     private static final long DONE = 1L << 32;
-    private static final long RX_END_OF_PACKET = 1L << 33;
+    private static final long RX_WHOLE = DONE | 1L << 33; // and the end of the packet
     private static final long RX_ERRORS = 0xffL << 40;
-    private static final long TX_END_OF_PACKET = 1L << 24;
-    private static final long TX_INSERT_CRC = 1L << 25;
+    private static final long TX_WHOLE = 1L << 24 | 1L << 25; // the end of the packet, and a CRC behind it
     private static final long TX_REPORT = 1L << 27;
 
     private static final int MOST_ENTRIES = 4096;
@@ -79,6 +78,9 @@ public final class E1000e implements NetPort {
 
     /** By place in the ring: the packet that lies there. */
     private final int[] rxPackets;
+
+    /** What was read of a burst. */
+    private final long[] rxWords;
 
     private final int[] txPackets;
     /** By place of the first packet of a burst: the place of its last, which alone reports when it is out. */
@@ -112,6 +114,7 @@ public final class E1000e implements NetPort {
         this.rx = memory.take((long) entries << DESCRIPTOR_SHIFT);
         this.tx = memory.take((long) entries << DESCRIPTOR_SHIFT);
         this.rxPackets = new int[entries];
+        this.rxWords = new long[entries - 1]; // what the device fills at most
         this.txPackets = new int[entries];
         this.txLast = new int[entries];
         reset();
@@ -186,72 +189,109 @@ public final class E1000e implements NetPort {
 
     @Override
     public int receive(int[] packets, int most) {
-        int count = 0;
-        int head = rxHead;
-        while (count < most) {
-            long entry = (long) head << DESCRIPTOR_SHIFT;
-            // Acquire: the packet, which the device wrote before, is seen after it.
-            long word = rx.read64Acquire(entry + WORD);
-            if ((word & DONE) == 0) {
-                break;
-            }
-            int packet = rxPackets[head];
-            int next = packet;
-            if ((word & RX_ERRORS) != 0 || (word & RX_END_OF_PACKET) == 0) {
-                bad++;
-            } else if ((next = pool.take()) == PacketPool.NONE) {
-                next = packet; // this one stays in the ring, and what is in it is lost
-                withoutBuffer++;
-            } else {
-                int length = (int) word & 0xffff;
-                pool.length(packet, length);
-                packets[count++] = packet;
-                receivedBytes += length;
-            }
-            rxPackets[head] = next;
-            // Plain: the device does not look at the entry before the tail register says so, which is a release.
-            rx.write64Plain(entry, pool.iova(next));
-            rx.write64Plain(entry + WORD, 0L);
-            head = head + 1 & mask;
+        if (most > 0 && (rxWord(rxHead) & DONE) != 0) {
+            return take(packets, Math.min(most, rxWords.length));
         }
-        if (head != rxHead) {
-            rxHead = head;
-            received += count;
-            registers.write32Release(RDT, head - 1 & mask);
-        } else if (++idle % IDLE_LOOKS == 0) {
+        if (++idle % IDLE_LOOKS == 0) {
             registers.flush(STATUS); // the ring is only memory: this notices that the device is closed
         }
+        return 0;
+    }
+
+    /** The second word of an entry. Acquire: the packet, which the device wrote before, is seen after it. */
+    private long rxWord(int place) {
+        return rx.read64Acquire(((long) place << DESCRIPTOR_SHIFT) + WORD);
+    }
+
+    /**
+     * Takes what is there, up to the end of the ring. A method of its own, because the JIT goes by how often each part of a
+     * method ran: looks at an empty ring would make it take this for something that hardly happens. Its loops are short,
+     * for the JIT keeps what a short loop needs in registers.
+     */
+    private int take(int[] packets, int most) {
+        int head = rxHead;
+        int arrived = rx.read64AcquireWhile(
+                ((long) head << DESCRIPTOR_SHIFT) + WORD,
+                1 << DESCRIPTOR_SHIFT,
+                RX_WHOLE | RX_ERRORS,
+                RX_WHOLE,
+                rxWords,
+                Math.min(most, rxPackets.length - head));
+        int count = Math.min(arrived, pool.available());
+        if (count == 0) {
+            leave(arrived);
+            return 0;
+        }
+        System.arraycopy(rxPackets, head, packets, 0, count);
+        pool.take(rxPackets, head, count);
+        long bytes = 0;
+        for (int i = 0; i < count; i++) {
+            int length = (int) rxWords[i] & 0xffff;
+            pool.length(packets[i], length);
+            bytes += length;
+        }
+        for (int i = head; i < head + count; i++) {
+            offer(i, rxPackets[i]);
+        }
+        received += count;
+        receivedBytes += bytes;
+        advance(count);
         return count;
+    }
+
+    /** Leaves a packet in the ring, and loses what is in it: one for which no other is there, or one that is bad. */
+    private void leave(int arrived) {
+        if (arrived == 0) {
+            bad++;
+        } else {
+            withoutBuffer++;
+        }
+        offer(rxHead, rxPackets[rxHead]);
+        advance(1);
+    }
+
+    /** Plain: the device does not look at the entry before the tail register says so, which is a release. */
+    private void offer(int place, int packet) {
+        rx.write16BytesPlain((long) place << DESCRIPTOR_SHIFT, pool.iova(packet), 0);
+    }
+
+    private void advance(int entries) {
+        rxHead = rxHead + entries & mask;
+        registers.write32Release(RDT, rxHead - 1 & mask);
     }
 
     @Override
     public int send(int[] packets, int count) {
         takeBack();
-        int tail = txTail;
-        int room = txOldest - tail - 1 & mask;
-        int accepted = Math.min(count, room);
+        int accepted = Math.min(count, txOldest - txTail - 1 & mask);
         if (accepted == 0) {
             return 0;
         }
-        long bytes = 0;
-        int last = tail + accepted - 1 & mask;
-        txLast[tail] = last;
-        for (int i = 0; i < accepted; i++) {
-            int packet = packets[i];
-            int length = pool.length(packet);
-            long entry = (long) tail << DESCRIPTOR_SHIFT;
-            txPackets[tail] = packet;
-            tx.write64Plain(entry, pool.iova(packet));
-            tx.write64Plain(
-                    entry + WORD, length | TX_END_OF_PACKET | TX_INSERT_CRC | (tail == last ? TX_REPORT : 0L));
-            bytes += length;
-            tail = tail + 1 & mask;
-        }
-        txTail = tail;
+        int first = txTail;
+        int straight = Math.min(accepted, txPackets.length - first);
+        put(packets, 0, straight);
+        put(packets, straight, accepted - straight); // from the start of the ring on
+        int last = txTail - 1 & mask;
+        txLast[first] = last;
+        tx.write64Plain(
+                ((long) last << DESCRIPTOR_SHIFT) + WORD, pool.length(packets[accepted - 1]) | TX_WHOLE | TX_REPORT);
         sent += accepted;
-        sentBytes += bytes;
-        registers.write32Release(TDT, tail);
+        registers.write32Release(TDT, txTail);
         return accepted;
+    }
+
+    private void put(int[] packets, int from, int count) {
+        int tail = txTail;
+        long bytes = 0;
+        System.arraycopy(packets, from, txPackets, tail, count);
+        for (int i = 0; i < count; i++) {
+            int packet = packets[from + i];
+            int length = pool.length(packet);
+            bytes += length;
+            tx.write16BytesPlain((long) (tail + i) << DESCRIPTOR_SHIFT, pool.iova(packet), length | TX_WHOLE); // as above
+        }
+        sentBytes += bytes;
+        txTail = tail + count & mask;
     }
 
     /** Gives the packets of bursts that are out back to the pool. */
@@ -261,11 +301,12 @@ public final class E1000e implements NetPort {
             if ((tx.read64Acquire(((long) last << DESCRIPTOR_SHIFT) + WORD) & DONE) == 0) {
                 return;
             }
-            int end = last + 1 & mask;
-            while (txOldest != end) {
-                pool.give(txPackets[txOldest]);
-                txOldest = txOldest + 1 & mask;
+            if (last < txOldest) { // once around the ring
+                pool.give(txPackets, txOldest, mask + 1 - txOldest);
+                txOldest = 0;
             }
+            pool.give(txPackets, txOldest, last + 1 - txOldest);
+            txOldest = last + 1 & mask;
         }
     }
 

@@ -16,14 +16,13 @@ public final class L2Forwarder {
 
     private static final long LOCAL = 0x02; // the first byte of a destination
     private static final int LAST_BYTE = 40; // its shift
-    private static final long AFTER_SOURCE = 0xffff_ffff_0000_0000L;
 
     private final PacketPool pool;
     private final DmaSlice data;
     private final NetPort[] ports;
     private final int[] burst = new int[BURST];
     private final long[] firstWords;
-    private final long[] secondWords;
+    private final int[] secondWords; // 4 bytes, the rest of the addresses
     private final long[] dropped;
     private long forwarded;
 
@@ -41,12 +40,12 @@ public final class L2Forwarder {
         this.data = pool.data();
         this.ports = ports.clone();
         this.firstWords = new long[ports.length];
-        this.secondWords = new long[ports.length];
+        this.secondWords = new int[ports.length];
         this.dropped = new long[ports.length];
         for (int i = 0; i < ports.length; i++) {
             long source = ports[i].macAddress();
             firstWords[i] = destination(i) | source << 48;
-            secondWords[i] = source >>> 16;
+            secondWords[i] = (int) (source >>> 16);
         }
     }
 
@@ -78,10 +77,12 @@ public final class L2Forwarder {
     }
 
     private void forward(int to, int count) {
+        long firstWord = firstWords[to];
+        int secondWord = secondWords[to];
         for (int i = 0; i < count; i++) {
-            long offset = pool.offset(burst[i]);
-            data.write64Plain(offset, firstWords[to]);
-            data.write64Plain(offset + 8, data.read64Plain(offset + 8) & AFTER_SOURCE | secondWords[to]);
+            long offset = PacketPool.offset(burst[i]);
+            data.write64Plain(offset, firstWord);
+            data.write32Plain(offset + Long.BYTES, secondWord);
         }
         int sent = ports[to].send(burst, count);
         forwarded += sent;

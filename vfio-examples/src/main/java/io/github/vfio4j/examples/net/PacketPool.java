@@ -20,6 +20,7 @@ public final class PacketPool {
     private static final int BUFFER_SHIFT = 11;
 
     private final DmaSlice data;
+    private final long firstIova;
     private final int[] lengths;
     private final int[] free;
     private final boolean[] taken;
@@ -32,6 +33,7 @@ public final class PacketPool {
      */
     public PacketPool(DmaBuffer memory) {
         this.data = memory.slice(0, memory.size());
+        this.firstIova = data.iova() + HEADROOM;
         int count = (int) (memory.size() >>> BUFFER_SHIFT);
         this.lengths = new int[count];
         this.free = new int[count];
@@ -85,6 +87,22 @@ public final class PacketPool {
     }
 
     /**
+     * Takes packets.
+     *
+     * @param packets where to put them
+     * @param from the index of the first
+     * @param count how many, no more than are {@link #available}
+     */
+    public void take(int[] packets, int from, int count) {
+        int rest = freeCount - count;
+        System.arraycopy(free, rest, packets, from, count);
+        for (int i = from; i < from + count; i++) {
+            taken[packets[i]] = true;
+        }
+        freeCount = rest;
+    }
+
+    /**
      * Gives a packet back.
      *
      * @param packet one that was taken
@@ -92,10 +110,38 @@ public final class PacketPool {
      */
     public void give(int packet) {
         if (!taken[packet]) {
-            throw new IllegalStateException("packet " + packet + " was given back already");
+            throw alreadyGiven(packet);
         }
         taken[packet] = false;
         free[freeCount++] = packet;
+    }
+
+    /**
+     * Gives packets back.
+     *
+     * @param packets among others, those that were taken
+     * @param from the index of the first
+     * @param count how many
+     * @throws IllegalStateException if one was given back already; those before it have been given back now
+     */
+    public void give(int[] packets, int from, int count) {
+        int to = freeCount;
+        try {
+            for (int i = from; i < from + count; i++) {
+                int packet = packets[i];
+                if (!taken[packet]) {
+                    throw alreadyGiven(packet);
+                }
+                taken[packet] = false;
+                free[to++] = packet;
+            }
+        } finally {
+            freeCount = to;
+        }
+    }
+
+    private static IllegalStateException alreadyGiven(int packet) {
+        return new IllegalStateException("packet " + packet + " was given back already");
     }
 
     /**
@@ -125,7 +171,7 @@ public final class PacketPool {
      * @return the IOVA
      */
     public long iova(int packet) {
-        return data.iova() + offset(packet);
+        return firstIova + ((long) packet << BUFFER_SHIFT);
     }
 
     /**
@@ -143,7 +189,7 @@ public final class PacketPool {
      * @param packet the packet
      * @return bytes, a multiple of 64
      */
-    public long offset(int packet) {
+    public static long offset(int packet) {
         return ((long) packet << BUFFER_SHIFT) + HEADROOM;
     }
 }

@@ -137,7 +137,7 @@ public final class PacketStream {
     private void fill(int packet, long number) {
         long word = word(number);
         int length = length(word);
-        long offset = pool.offset(packet);
+        long offset = PacketPool.offset(packet);
         long source = from.macAddress();
         data.write64Plain(offset, destination | source << 48);
         data.write64Plain(offset + 8, source >>> 16 | (long) EXPERIMENTAL << 32);
@@ -150,7 +150,7 @@ public final class PacketStream {
     }
 
     private void check(int packet) {
-        long offset = pool.offset(packet);
+        long offset = PacketPool.offset(packet);
         if (data.read16Opaque(offset + TYPE) != EXPERIMENTAL) {
             foreign++; // somebody else's: it does not count
             return;
@@ -171,7 +171,7 @@ public final class PacketStream {
     private boolean intact(int packet, long number) {
         long word = word(number);
         int length = length(word);
-        long offset = pool.offset(packet);
+        long offset = PacketPool.offset(packet);
         long addresses = data.read64Plain(offset);
         long source = addresses >>> 48 | (data.read64Plain(offset + 8) & 0xffff_ffffL) << 16;
         if (pool.length(packet) != length

@@ -134,7 +134,7 @@ public final class NvmeNamespace {
     }
 
     private int submit(int opcode, NvmeQueue queue, long firstBlock, int count, long iova) {
-        if (count < 1 || count > maxBlocks) {
+        if (Integer.compareUnsigned(count - 1, maxBlocks) >= 0) {
             throw new IllegalArgumentException("%d blocks of %d bytes: a command moves from 1 block to %d bytes"
                     .formatted(count, blockBytes, maxTransferBytes));
         }

@@ -26,6 +26,9 @@ public final class NvmeQueue {
     static final int COMPLETION_BYTES = 16;
     static final int LIST_ENTRY_BYTES = 8;
 
+    /** Of the phase bit, in the second half of a completion. */
+    private static final int PHASE_SHIFT = 48;
+
     /** Looks at the queue between two looks at the controller and the clock. */
     private static final int SPINS = 1024;
     /** How long a wait for an interrupt lasts between two looks at the controller. */
@@ -53,10 +56,10 @@ public final class NvmeQueue {
     private int tail;
     private int head;
     private int phase;
-    private boolean tailMoved;
-    private boolean headMoved;
+    private int rungTail; // what the controller was told last; a whole round never fits between
+    private int rungHead;
     private int status;
-    private long reaped; // where the completion that was reaped last is in the ring
+    private final long[] words; // what was read of completions
 
     /**
      * Makes the driver's side of a queue pair; the controller does not know of it yet.
@@ -89,6 +92,7 @@ public final class NvmeQueue {
         this.interrupt = interrupt;
         // A ring with n entries holds n - 1: full and empty must look different.
         this.freeIds = new int[entries - 1];
+        this.words = new long[entries - 1];
         this.underWay = new boolean[entries - 1];
         clear();
     }
@@ -105,8 +109,8 @@ public final class NvmeQueue {
         tail = 0;
         head = 0;
         phase = 1; // the controller writes 1 on its first way round, then 0, then 1
-        tailMoved = false;
-        headMoved = false;
+        rungTail = 0;
+        rungHead = 0;
     }
 
     /**
@@ -170,7 +174,7 @@ public final class NvmeQueue {
         if (freeCount == 0) {
             throw full();
         }
-        if ((iova & 3) != 0 || bytes < 0 || bytes > maxTransferBytes) {
+        if ((iova & 3) != 0 || Integer.compareUnsigned(bytes, maxTransferBytes) > 0) {
             throw noCommandMoves(bytes, iova);
         }
         int command = freeIds[--freeCount];
@@ -187,7 +191,6 @@ public final class NvmeQueue {
                 Integer.toUnsignedLong(dword12),
                 0);
         tail = tail + 1 == entries ? 0 : tail + 1;
-        tailMoved = true;
         return command;
     }
 
@@ -227,13 +230,15 @@ public final class NvmeQueue {
      * submitted. One call for many commands costs what one for one command costs.
      */
     public void ring() {
-        if (headMoved) {
-            doorbells.write32Release(headDoorbell, head);
-            headMoved = false;
+        int newHead = head;
+        if (newHead != rungHead) {
+            rungHead = newHead;
+            doorbells.write32Release(headDoorbell, newHead);
         }
-        if (tailMoved) {
-            doorbells.write32Release(0, tail);
-            tailMoved = false;
+        int newTail = tail;
+        if (newTail != rungTail) {
+            rungTail = newTail;
+            doorbells.write32Release(0, newTail);
         }
     }
 
@@ -244,27 +249,76 @@ public final class NvmeQueue {
      * @throws NvmeException if the completion is for no command under way: the controller or the memory is broken
      */
     public int reap() {
-        long entry = (long) head * COMPLETION_BYTES;
         // Acquire: what the controller wrote before the phase bit, data included, is seen after it.
-        int last = completions.read32Acquire(entry + 12);
+        int last = completions.read32Acquire((long) head * COMPLETION_BYTES + 12);
         if ((last >>> 16 & 1) != phase) {
             return NONE;
         }
         int command = last & 0xffff;
-        if (command >= underWay.length || !underWay[command]) {
+        if (!isUnderWay(command)) {
             throw notUnderWay(command);
         }
         underWay[command] = false;
         status = last >>> 17;
-        reaped = entry;
         freeIds[freeCount++] = command;
-        head++;
+        advance(1);
+        return command;
+    }
+
+    private boolean isUnderWay(int command) {
+        return Integer.compareUnsigned(command, underWay.length) < 0 && underWay[command];
+    }
+
+    private void advance(int completions) {
+        head += completions;
         if (head == entries) {
             head = 0;
             phase ^= 1;
         }
-        headMoved = true;
-        return command;
+    }
+
+    /**
+     * Takes the completions that are there, many at once for less than {@link #reap()} costs for each. It stops at the end of
+     * the ring; the rest comes with the next call. {@link #status} and {@link #result} know nothing of it.
+     *
+     * @param commands where to put the identifiers of the commands that are done, from index 0 on
+     * @param statuses where to put how they ended: 0 for success, or the status field without the phase bit
+     * @param most how many at most
+     * @return how many
+     * @throws NvmeException if the first completion is for no command under way: the controller or the memory is broken
+     */
+    public int reap(int[] commands, int[] statuses, int most) {
+        long mark = (long) phase << PHASE_SHIFT;
+        int there = completions.read64AcquireWhile(
+                (long) head * COMPLETION_BYTES + 8,
+                COMPLETION_BYTES,
+                1L << PHASE_SHIFT,
+                mark,
+                words,
+                Math.min(Math.min(most, words.length), entries - head));
+        int count = 0;
+        while (count < there) {
+            long word = words[count];
+            int command = (int) (word >>> 32) & 0xffff;
+            if (!isUnderWay(command)) {
+                break; // after those before it
+            }
+            underWay[command] = false;
+            commands[count] = command;
+            statuses[count] = (int) (word >>> PHASE_SHIFT + 1);
+            freeIds[freeCount + count++] = command;
+        }
+        if (count == 0 && there > 0) {
+            throw notUnderWay((int) (words[0] >>> 32) & 0xffff);
+        }
+        freeCount += count;
+        advance(count);
+        return count;
+    }
+
+    /** Looks only. Those who spin call it in place of {@link #reap}, which the JIT would take for a way of doing nothing. */
+    private boolean arrived() {
+        return (completions.read32Acquire((long) head * COMPLETION_BYTES + 12) >>> 16 & 1) == phase;
     }
 
     /**
@@ -293,7 +347,7 @@ public final class NvmeQueue {
      * @return what it means depends on the command
      */
     public int result() {
-        return completions.read32Opaque(reaped);
+        return completions.read32Opaque((long) ((head == 0 ? entries : head) - 1) * COMPLETION_BYTES);
     }
 
     private NvmeException notUnderWay(int command) {
@@ -334,9 +388,8 @@ public final class NvmeQueue {
     private int spin(long nanos) {
         long start = System.nanoTime();
         for (int spins = 1; ; spins++) {
-            int command = reap();
-            if (command != NONE) {
-                return command;
+            if (arrived()) {
+                return reap();
             }
             if (spins % SPINS == 0) {
                 controller.checkAlive();

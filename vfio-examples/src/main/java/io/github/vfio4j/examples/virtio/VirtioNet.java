@@ -147,7 +147,7 @@ public final class VirtioNet implements NetPort {
         for (int i = 0; i < accepted; i++) {
             int packet = packets[i];
             int length = pool.length(packet);
-            long header = pool.offset(packet) - HEADER_BYTES;
+            long header = PacketPool.offset(packet) - HEADER_BYTES;
             data.write32Plain(header, 0); // no offload of any kind
             data.write64Plain(header + 4, 0L);
             tx.add(packet, pool.iova(packet) - HEADER_BYTES, HEADER_BYTES + length, 0);

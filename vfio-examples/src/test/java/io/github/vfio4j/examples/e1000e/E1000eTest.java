@@ -1,8 +1,10 @@
 package io.github.vfio4j.examples.e1000e;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Mmio;
 import io.github.vfio4j.examples.Allocations;
 import io.github.vfio4j.examples.net.NetPort;
@@ -51,15 +53,15 @@ class E1000eTest {
     void aPacketArrivesAsItWasSent(int bytes) {
         int packet = pool.take();
         for (int i = 0; i < bytes; i += 8) {
-            pool.data().write64Plain(pool.offset(packet) + i, 0x0101010101010101L * (i / 8 % 255 + 1));
+            pool.data().write64Plain(PacketPool.offset(packet) + i, 0x0101010101010101L * (i / 8 % 255 + 1));
         }
         pool.length(packet, bytes);
         packets[0] = packet;
         assertThat(one.send(packets, 1)).isEqualTo(1);
         int arrived = await(other);
         assertThat(pool.length(arrived)).isEqualTo(bytes);
-        long wrong = pool.data().segment().asSlice(pool.offset(arrived), bytes)
-                .mismatch(pool.data().segment().asSlice(pool.offset(packet), bytes));
+        long wrong = pool.data().segment().asSlice(PacketPool.offset(arrived), bytes)
+                .mismatch(pool.data().segment().asSlice(PacketPool.offset(packet), bytes));
         assertThat(wrong).as("the first byte that differs").isEqualTo(-1);
         assertThat(arrived).isNotEqualTo(packet);
         assertThat(one.statistics().sent()).isEqualTo(1);
@@ -113,6 +115,25 @@ class E1000eTest {
             assertThat(other.receive(packets, ENTRIES)).isZero();
         }
         assertThat(other.statistics().received()).isZero();
+    }
+
+    @Test
+    void aPacketThatTheDeviceSaysIsBadIsLostAndCounted() {
+        one.close();
+        DmaBuffer rings = rig.rings(ENTRIES);
+        try (NetPort port = rig.start(0, rings, pool, ENTRIES)) {
+            long done = 60 | 1L << 32;
+            long end = 1L << 33;
+            rings.segment().set(JAVA_LONG, 8, done | end | 1L << 40); // a wrong checksum
+            rings.segment().set(JAVA_LONG, 24, done); // without its end
+            rings.segment().set(JAVA_LONG, 40, done | end);
+            assertThat(port.receive(packets, ENTRIES)).isZero();
+            assertThat(port.receive(packets, ENTRIES)).isZero();
+            assertThat(port.receive(packets, ENTRIES)).isEqualTo(1);
+            pool.give(packets[0]);
+            assertThat(port.statistics().bad()).isEqualTo(2);
+            assertThat(port.statistics().received()).isEqualTo(1);
+        }
     }
 
     @Test

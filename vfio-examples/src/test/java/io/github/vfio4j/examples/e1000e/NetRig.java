@@ -3,6 +3,7 @@ package io.github.vfio4j.examples.e1000e;
 import io.github.vfio4j.Access;
 import io.github.vfio4j.Container;
 import io.github.vfio4j.Device;
+import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.IommuType;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.PciAddress;
@@ -57,8 +58,16 @@ public final class NetRig implements AutoCloseable {
     }
 
     public NetPort start(int card, PacketPool pool, int entries) {
-        DmaSlices memory = new DmaSlices(iommu.allocate(64L * entries + 8192, Access.READ_WRITE), 4096);
-        return E1000e.start(devices.get(card).region(0).map(), memory, pool, entries);
+        return start(card, rings(entries), pool, entries);
+    }
+
+    /** Memory for rings; the receiver's is at its start. */
+    DmaBuffer rings(int entries) {
+        return iommu.allocate(64L * entries + 8192, Access.READ_WRITE);
+    }
+
+    NetPort start(int card, DmaBuffer rings, PacketPool pool, int entries) {
+        return E1000e.start(devices.get(card).region(0).map(), new DmaSlices(rings, 4096), pool, entries);
     }
 
     @Override

@@ -90,6 +90,50 @@ class NvmeQueueTest {
     }
 
     @Test
+    void everyCommandOfABatchIsReapedOnceThoughManyAtATime() {
+        NvmeQueue queue = controller.createQueue(64);
+        DmaBuffer buffer = rig.memory(4096);
+        int[] commands = new int[10];
+        int[] statuses = new int[10];
+        for (int round = 0; round < 100; round++) {
+            List<Integer> submitted = new ArrayList<>();
+            while (queue.pending() < queue.capacity()) {
+                submitted.add(namespace.submitRead(queue, round, 1, buffer.iova()));
+            }
+            queue.ring();
+            List<Integer> completed = new ArrayList<>();
+            while (queue.pending() > 0) {
+                int reaped = queue.reap(commands, statuses, 10);
+                for (int i = 0; i < reaped; i++) {
+                    completed.add(commands[i]);
+                    assertThat(statuses[i]).isZero();
+                }
+                queue.ring();
+            }
+            assertThat(completed).containsExactlyInAnyOrderElementsOf(submitted).doesNotHaveDuplicates();
+        }
+    }
+
+    @Test
+    void aFailureAmongManyHasItsStatus() {
+        NvmeQueue queue = controller.createQueue(8);
+        DmaBuffer buffer = rig.memory(4096);
+        namespace.submitRead(queue, 0, 1, buffer.iova());
+        int beyond = namespace.submitRead(queue, namespace.blocks(), 1, buffer.iova());
+        queue.ring();
+        int[] commands = new int[1];
+        int[] statuses = new int[1];
+        for (int left = 2; left > 0; ) {
+            int reaped = queue.reap(commands, statuses, 1);
+            left -= reaped;
+            if (reaped > 0) {
+                assertThat(statuses[0] != 0).isEqualTo(commands[0] == beyond);
+            }
+        }
+        assertThat(queue.pending()).isZero();
+    }
+
+    @Test
     void manyCommandsUnderWayReadWhatWasWritten() {
         System.out.println("seed " + SEED);
         SplittableRandom random = new SplittableRandom(SEED);

@@ -122,6 +122,21 @@ class NvmeRecoveryTest {
     }
 
     @Test
+    void amongManyItIsNoticedToo() {
+        model.confusesCommands = true;
+        namespace.submitRead(queue, 0, 1, buffer.iova());
+        queue.ring();
+        assertFails(Kind.UNUSABLE, () -> {
+            while (queue.reap(new int[4], new int[4], 4) == 0) {
+                Thread.onSpinWait();
+            }
+        });
+        assertThat(queue.pending()).isEqualTo(1);
+        model.confusesCommands = false;
+        controller.reset();
+    }
+
+    @Test
     void afterAnErrorStatusNothingNeedsToBeReset() {
         assertFails(Kind.STATUS, () -> namespace.read(queue, namespace.blocks(), 1, buffer, 0));
         assertBlocksComeAndGo(queue);
