@@ -226,9 +226,9 @@ static int forward(struct port *port, uint64_t *forwarded, uint64_t *dropped)
 	if (count == 0)
 		return 0;
 	for (int i = 0; i < count; i++) {
-		uint64_t *words = (uint64_t *)(port->pool->data + pool_offset(burst[i]));
-		words[0] = 0x02 | port->mac << 48;
-		words[1] = (words[1] & 0xffffffff00000000) | port->mac >> 16;
+		uint8_t *data = port->pool->data + pool_offset(burst[i]);
+		*(uint64_t *)data = 0x02 | port->mac << 48;
+		*(uint32_t *)(data + 8) = port->mac >> 16;
 	}
 	int sent = transmit(port, burst, count);
 	*forwarded += sent;
