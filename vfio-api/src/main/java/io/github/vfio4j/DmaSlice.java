@@ -196,6 +196,8 @@ public final class DmaSlice {
      * @return how many have them; what the device wrote before these is seen after this
      */
     public int read64AcquireWhile(long offset, int stride, long mask, long expected, long[] values, int most) {
+        Objects.requireNonNull(values, "values");
+        mapping.checkNotEnded();
         if (stride <= 0 || stride % Long.BYTES != 0) {
             throw new IllegalArgumentException("a stride is a multiple of 8, not " + stride);
         }
