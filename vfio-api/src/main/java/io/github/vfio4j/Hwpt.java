@@ -4,6 +4,7 @@ import io.github.vfio4j.spi.Facts;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.Set;
 
 /**
@@ -17,12 +18,15 @@ public final class Hwpt implements PageTable, AutoCloseable {
     final int id;
     private final Ioas ioas;
     private final Set<HwptFlag> flags;
+    private final FaultQueue faults; // null for none
     private final List<NestedHwpt> nested = new ArrayList<>(); // guarded by the iommufd's lock; oldest first
+    private final List<Viommu> viommus = new ArrayList<>(); // guarded by the iommufd's lock; oldest first
     private DirtyTracking tracking; // null while it is off; guarded by the address space's lock
     private volatile boolean closed;
 
-    Hwpt(Ioas ioas, int id, Set<HwptFlag> flags) {
+    Hwpt(Ioas ioas, int id, Set<HwptFlag> flags, FaultQueue faults) {
         this.ioas = ioas;
+        this.faults = faults;
         this.id = id;
         this.flags = flags;
     }
@@ -65,13 +69,71 @@ public final class Hwpt implements PageTable, AutoCloseable {
      * @throws VfioException {@code EOPNOTSUPP} if the IOMMU nests nothing, {@code EINVAL} if it is none of its tables
      */
     public NestedHwpt nest(Device device, GuestPageTable table) {
+        return nestWith(device, table, null);
+    }
+
+    /**
+     * Nests a guest's page table in this one, whose devices' page faults end in a queue ({@code IOMMU_HWPT_FAULT_ID_VALID});
+     * otherwise as {@link #nest(Device, GuestPageTable)}.
+     *
+     * @param device whose IOMMU to make it for; bound to the same iommufd
+     * @param table the guest's page table, of the kind of the device's IOMMU
+     * @param faults a fault queue of the same iommufd
+     * @return the nested page table, without devices
+     * @throws RuleViolation as {@link #nest(Device, GuestPageTable)}, or if the queue is closed
+     * @throws IllegalArgumentException as {@link #nest(Device, GuestPageTable)}, or if the queue is another iommufd's
+     * @throws VfioException as {@link #nest(Device, GuestPageTable)}
+     */
+    public NestedHwpt nest(Device device, GuestPageTable table, FaultQueue faults) {
+        return nestWith(device, table, Objects.requireNonNull(faults, "faults"));
+    }
+
+    private NestedHwpt nestWith(Device device, GuestPageTable table, FaultQueue faults) {
         Objects.requireNonNull(device, "device");
         Objects.requireNonNull(table, "table");
         Iommufd iommufd = ioas.iommufd();
         int deviceId = device.idIn(iommufd);
+        OptionalInt queue = iommufd.idOf(faults);
         iommufd.lock.lock();
         try {
             Rule.check(ioas.contract, Operation.HWPT_ALLOC, new Alive() {
+                @Override
+                public boolean handleOpen() {
+                    return super.handleOpen() && device.isOpen() && (faults == null || !faults.closed());
+                }
+
+                @Override
+                public boolean parentMayNest() {
+                    return flags.contains(HwptFlag.NEST_PARENT);
+                }
+            });
+            NestedHwpt made = new NestedHwpt(this, null, iommufd.port.allocateNested(deviceId, id, table, queue), faults);
+            nested.add(made);
+            iommufd.vfio().opened(made);
+            return made;
+        } finally {
+            iommufd.lock.unlock();
+        }
+    }
+
+    /**
+     * Makes a virtual IOMMU of this page table, which maps the guest's memory ({@code IOMMU_VIOMMU_ALLOC}, since Linux 6.13).
+     *
+     * @param device whose IOMMU it is a part of; bound to the same iommufd
+     * @param type its kind
+     * @return the virtual IOMMU
+     * @throws RuleViolation if this was not made with {@link HwptFlag#NEST_PARENT}, or this or the device is closed
+     * @throws IllegalArgumentException if the device is not bound to the same iommufd
+     * @throws VfioException {@code EOPNOTSUPP} if the IOMMU is of another kind, {@code ENOTTY} if the kernel is older
+     */
+    public Viommu allocateViommu(Device device, ViommuType type) {
+        Objects.requireNonNull(device, "device");
+        Objects.requireNonNull(type, "type");
+        Iommufd iommufd = ioas.iommufd();
+        int deviceId = device.idIn(iommufd);
+        iommufd.lock.lock();
+        try {
+            Rule.check(ioas.contract, Operation.VIOMMU_ALLOC, new Alive() {
                 @Override
                 public boolean handleOpen() {
                     return super.handleOpen() && device.isOpen();
@@ -82,13 +144,19 @@ public final class Hwpt implements PageTable, AutoCloseable {
                     return flags.contains(HwptFlag.NEST_PARENT);
                 }
             });
-            NestedHwpt made = new NestedHwpt(this, iommufd.port.allocateNested(deviceId, id, table));
-            nested.add(made);
+            Viommu made = new Viommu(this, type, iommufd.port.allocateViommu(deviceId, id, type));
+            viommus.add(made);
             iommufd.vfio().opened(made);
             return made;
         } finally {
             iommufd.lock.unlock();
         }
+    }
+
+    /** A virtual IOMMU was closed. The iommufd's lock is held. */
+    void forget(Viommu viommu) {
+        viommus.remove(viommu);
+        ioas.iommufd().vfio().closed(viommu);
     }
 
     /** A nested page table was closed. The iommufd's lock is held. */
@@ -99,7 +167,7 @@ public final class Hwpt implements PageTable, AutoCloseable {
 
     /**
      * Detaches the devices that are attached here, then destroys the page table ({@code IOMMU_DESTROY}). What is mapped in
-     * the address space stays. What is nested here is closed first. Idempotent; also done when the address space is closed.
+     * the address space stays. What is nested here is closed first, and so are virtual IOMMUs. Idempotent; also done when the address space is closed.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */
@@ -116,9 +184,13 @@ public final class Hwpt implements PageTable, AutoCloseable {
             ioas.lock.unlock();
             Teardown teardown = new Teardown();
             List.copyOf(nested).reversed().forEach(table -> teardown.step(table::close));
+            List.copyOf(viommus).reversed().forEach(viommu -> teardown.step(viommu::close));
             teardown.step(() -> iommufd.detachFrom(this::equals));
             if (!iommufd.isShared()) { // else it stays in the kernel for other processes' devices
                 teardown.step(() -> iommufd.port.destroy(id));
+            }
+            if (faults != null) {
+                faults.remove(this);
             }
             ioas.forget(this);
             teardown.finish();

@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.Kernel;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -255,19 +256,45 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
      *     flag
      */
     public Hwpt allocateHwpt(Device device, HwptFlag... flags) {
+        return allocateHwptWith(device, null, flags);
+    }
+
+    /**
+     * Makes a page table of the hardware whose devices' page faults end in a queue ({@code IOMMU_HWPT_FAULT_ID_VALID}; up
+     * to Linux 6.12 {@linkplain Hwpt#nest(Device, GuestPageTable, FaultQueue) nested} ones alone have queues); otherwise as
+     * {@link #allocateHwpt(Device, HwptFlag...)}.
+     *
+     * @param device whose IOMMU to make it for; bound to the same iommufd
+     * @param faults a fault queue of the same iommufd
+     * @param flags what it shall be able to do
+     * @return the page table, without devices
+     * @throws RuleViolation as {@link #allocateHwpt(Device, boolean)}, or if the queue is closed
+     * @throws IllegalArgumentException as {@link #allocateHwpt(Device, boolean)}, or if the queue is another iommufd's
+     * @throws VfioException as {@link #allocateHwpt(Device, HwptFlag...)}; {@code EOPNOTSUPP} also if others shall be nested in
+     *     the page table
+     */
+    public Hwpt allocateHwpt(Device device, FaultQueue faults, HwptFlag... flags) {
+        return allocateHwptWith(device, Objects.requireNonNull(faults, "faults"), flags);
+    }
+
+    private Hwpt allocateHwptWith(Device device, FaultQueue faults, HwptFlag... flags) {
         Objects.requireNonNull(device, "device");
         Set<HwptFlag> wanted = Set.copyOf(Given.elements(flags, "flags"));
         int deviceId = device.idIn(iommufd);
+        OptionalInt queue = iommufd.idOf(faults);
         iommufd.lock.lock();
         try {
             Rule.check(contract, Operation.HWPT_ALLOC, new Alive() {
                 @Override
                 public boolean handleOpen() {
-                    return super.handleOpen() && device.isOpen();
+                    return super.handleOpen() && device.isOpen() && (faults == null || !faults.closed());
                 }
             });
-            Hwpt hwpt = new Hwpt(this, iommufd.port.allocateHwpt(deviceId, id, wanted), wanted);
+            Hwpt hwpt = new Hwpt(this, iommufd.port.allocateHwpt(deviceId, id, wanted, queue), wanted, faults);
             pageTables.add(hwpt);
+            if (faults != null) {
+                faults.add(hwpt);
+            }
             limitsChanged();
             iommufd.vfio().opened(hwpt);
             return hwpt;

@@ -6,7 +6,9 @@ import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.OpenGroups;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -30,6 +32,8 @@ public final class Iommufd implements AutoCloseable {
 
     private final Vfio vfio;
     private final List<Ioas> spaces = new ArrayList<>(); // guarded by lock; oldest first
+    private final List<FaultQueue> faultQueues = new ArrayList<>(); // guarded by lock; oldest first
+    private final Map<Device, VirtualDevice> virtualDevices = new HashMap<>(); // guarded by lock
     private boolean handedOver; // another process has the file; guarded by lock
     private boolean unsure; // a device may be attached of which nobody knows any more; guarded by lock
     private volatile boolean closed;
@@ -190,6 +194,26 @@ public final class Iommufd implements AutoCloseable {
     }
 
     /**
+     * Makes a queue for page faults of devices ({@code IOMMU_FAULT_QUEUE_ALLOC}, since Linux 6.11).
+     *
+     * @return a queue that no page table uses
+     * @throws RuleViolation if this is closed
+     * @throws VfioException {@code EMFILE} if the process has too many files open, {@code ENOTTY} if the kernel is older
+     */
+    public FaultQueue allocateFaultQueue() {
+        lock.lock();
+        try {
+            checkOpen(Operation.FAULT_QUEUE_ALLOC);
+            FaultQueue queue = new FaultQueue(this, port.allocateFaultQueue());
+            faultQueues.add(queue);
+            vfio.opened(queue);
+            return queue;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
      * Makes this process the one that has what is mapped here by file ({@code IOMMU_IOAS_CHANGE_PROCESS}, since Linux
      * 6.13): pinned memory counts against its limit from now on, and no longer against that of the process that mapped it.
      * For a process that replaces another, which handed the iommufd over. Does nothing to what is counted here already.
@@ -318,7 +342,7 @@ public final class Iommufd implements AutoCloseable {
 
                 @Override
                 public boolean iommufdEmpty() {
-                    return spaces.isEmpty() && devices.number() == 0;
+                    return spaces.isEmpty() && faultQueues.isEmpty() && devices.number() == 0;
                 }
             });
             port.option(RLIMIT_MODE, 0, byProcess ? 1 : 0);
@@ -328,7 +352,8 @@ public final class Iommufd implements AutoCloseable {
     }
 
     /**
-     * Closes the iommufd and all it owns: the devices, the address spaces with all mappings, then the file. Idempotent.
+     * Closes the iommufd and all it owns: the devices, the address spaces with all mappings, the fault queues, then the file.
+     * Idempotent.
      *
      * <p>While a {@link PeerUser} of a device is registered, nothing is detached and the address spaces stay in the kernel;
      * only this process's mappings end. Once it was handed over ({@link Handover#send(Iommufd)}), the mappings stay, too.
@@ -346,6 +371,7 @@ public final class Iommufd implements AutoCloseable {
             Teardown teardown = new Teardown();
             teardown.step(devices::closeAll);
             List.copyOf(spaces).reversed().forEach(ioas -> teardown.step(ioas::close));
+            List.copyOf(faultQueues).reversed().forEach(queue -> teardown.step(queue::close));
             port.close();
             if (!unsure) { // no device is there to reach what the kernel would not unmap or destroy
                 List.copyOf(spaces).forEach(ioas -> ioas.dropped(teardown));
@@ -394,7 +420,8 @@ public final class Iommufd implements AutoCloseable {
         });
         if (device.attachedTo() == null) {
             device.attachedTo(table);
-        } else {
+        } else if (device.attachedTo() != table) {
+            group.forEach(this::forgetFaultsOf);
             group.forEach(other -> other.attachedTo(table));
         }
         spaces.forEach(Ioas::limitsChanged);
@@ -443,9 +470,14 @@ public final class Iommufd implements AutoCloseable {
                 unsure = true;
                 throw e;
             }
+            forgetFaultsOf(device);
             device.attachedTo(null);
             spaces.forEach(Ioas::limitsChanged);
         }
+    }
+
+    private void forgetFaultsOf(Device device) {
+        faultQueues.forEach(queue -> queue.forgetFaultsOf(device));
     }
 
     /** Has another process all of it? The lock is held. */
@@ -463,11 +495,18 @@ public final class Iommufd implements AutoCloseable {
         return handedOver || users.heldByPeer();
     }
 
-    /** A device is closing, or what it is attached to. */
+    /** A device is closing. The kernel would not give the number of its virtual one again if that stayed. */
     void leave(Device device) {
-        leave(device, _ -> true);
+        Teardown teardown = new Teardown();
+        teardown.step(() -> leave(device, _ -> true));
+        VirtualDevice virtual = virtualDevices.get(device);
+        if (virtual != null) {
+            teardown.step(virtual::close);
+        }
+        teardown.finish();
     }
 
+    /** A device is closing, or what it is attached to. */
     private void leave(Device device, Predicate<PageTable> which) {
         Teardown teardown = new Teardown();
         teardown.step(() -> device.leavePasids(which, !isShared()));
@@ -498,6 +537,45 @@ public final class Iommufd implements AutoCloseable {
     void forget(Ioas ioas) {
         spaces.remove(ioas);
         vfio.closed(ioas);
+    }
+
+    /** Has a guest a number for a device? The lock is held. */
+    boolean hasVirtual(Device device) {
+        return virtualDevices.containsKey(device);
+    }
+
+    /** A guest has a number for a device. The lock is held. */
+    void add(VirtualDevice virtual) {
+        virtualDevices.put(virtual.device(), virtual);
+    }
+
+    /** It has none any more. The lock is held. */
+    void forget(VirtualDevice virtual) {
+        virtualDevices.remove(virtual.device());
+    }
+
+    /** Destroys what is closed, unless another process has it, too. The lock is held. */
+    void destroy(int object, Teardown teardown) {
+        if (!isShared()) {
+            teardown.step(() -> port.destroy(object));
+        }
+    }
+
+    /** A fault queue was closed. The lock is held. */
+    void forget(FaultQueue queue) {
+        faultQueues.remove(queue);
+        vfio.closed(queue);
+    }
+
+    /** Returns the number of a fault queue; empty for null. */
+    OptionalInt idOf(FaultQueue faults) {
+        if (faults == null) {
+            return OptionalInt.empty();
+        }
+        if (faults.iommufd() != this) {
+            throw new IllegalArgumentException("the fault queue is another iommufd's");
+        }
+        return OptionalInt.of(faults.id);
     }
 
     void checkOpen(Operation operation) {

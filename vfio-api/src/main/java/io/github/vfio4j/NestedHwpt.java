@@ -8,14 +8,22 @@ import io.github.vfio4j.spi.Facts;
  *
  * <p>All methods are safe from any thread.
  */
-public final class NestedHwpt implements PageTable, AutoCloseable {
+public final class NestedHwpt implements PageTable, OfViommu, AutoCloseable {
     final int id;
     private final Hwpt parent;
+    private final Viommu viommu; // that it was made of; null for none
+    private final FaultQueue faults; // null for none
     private volatile boolean closed;
 
-    NestedHwpt(Hwpt parent, int id) {
+    /** The iommufd's lock is held. */
+    NestedHwpt(Hwpt parent, Viommu viommu, int id, FaultQueue faults) {
         this.parent = parent;
+        this.viommu = viommu;
         this.id = id;
+        this.faults = faults;
+        if (faults != null) {
+            faults.add(this);
+        }
     }
 
     /**
@@ -85,7 +93,14 @@ public final class NestedHwpt implements PageTable, AutoCloseable {
             if (!iommufd.isShared()) { // else it stays in the kernel for other processes' devices
                 teardown.step(() -> iommufd.port.destroy(id));
             }
-            parent.forget(this);
+            if (faults != null) {
+                faults.remove(this);
+            }
+            if (viommu != null) {
+                viommu.forget(this);
+            } else {
+                parent.forget(this);
+            }
             teardown.finish();
         } finally {
             iommufd.lock.unlock();

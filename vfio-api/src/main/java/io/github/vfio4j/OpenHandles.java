@@ -61,6 +61,11 @@ final class OpenHandles {
             case Device device -> "device " + device.name();
             case Interrupts interrupts -> "interrupts " + interrupts.irq();
             case Ioas ioas -> "address space " + ioas.id;
+            case FaultQueue queue -> "fault queue " + queue.id;
+            case Viommu viommu -> "virtual IOMMU " + viommu.id;
+            case VirtualDevice virtual -> "virtual device " + virtual.id;
+            case VirtualEventQueue queue -> "event queue " + queue.id;
+            case HardwareQueue queue -> "hardware queue " + queue.id;
             case DmaBuffer buffer -> buffer.toString();
             default -> handle.getClass().getSimpleName();
         };

@@ -156,6 +156,24 @@ public enum Operation {
     HWPT_ALLOC("IOMMU_HWPT_ALLOC"),
     /** Having an IOMMU forget what it remembers of a guest's page table. */
     HWPT_INVALIDATE("IOMMU_HWPT_INVALIDATE"),
+    /** Making a queue for page faults of devices. */
+    FAULT_QUEUE_ALLOC("IOMMU_FAULT_QUEUE_ALLOC"),
+    /** Taking page faults. */
+    FAULT_QUEUE_READ("read of a fault queue"),
+    /** Answering page faults. */
+    FAULT_QUEUE_WRITE("write of a fault queue"),
+    /** Making a virtual IOMMU. */
+    VIOMMU_ALLOC("IOMMU_VIOMMU_ALLOC"),
+    /** Mapping its page of registers. */
+    VIOMMU_MAP("mmap of an iommufd"),
+    /** Telling by which number a guest knows a device. */
+    VDEVICE_ALLOC("IOMMU_VDEVICE_ALLOC"),
+    /** Making a queue for events of a virtual IOMMU. */
+    VEVENTQ_ALLOC("IOMMU_VEVENTQ_ALLOC"),
+    /** Taking such events. */
+    VEVENTQ_READ("read of a virtual event queue"),
+    /** Giving an IOMMU a queue of a guest's commands. */
+    HW_QUEUE_ALLOC("IOMMU_HW_QUEUE_ALLOC"),
     /** Asking what the IOMMU of a device can do. */
     GET_HW_INFO("IOMMU_GET_HW_INFO"),
     /** Tracking which pages the devices of a page table write. */

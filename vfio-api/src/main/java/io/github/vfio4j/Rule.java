@@ -2330,6 +2330,27 @@ public enum Rule {
             "iopt_table_add_domain",
             "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
             f -> !f.withinMemlock()),
+    /** A device that cannot wait for pages has no page faults to handle. */
+    ATTACH_PAGE_REQUESTS(
+            "attach.page-requests",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.KERNEL,
+            Errno.ENODEV,
+            "the page table has a fault queue, and the device requests no pages (PCIe's Page Request Interface), or its IOMMU"
+                    + " handles no requests",
+            "iommu_attach_group_handle",
+            "make the page table without a fault queue",
+            f -> !f.pageRequestsSupported()),
+    /** What a guest is told of a device has the guest's number of the device. */
+    ATTACH_VIRTUAL(
+            "attach.virtual",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "the page table is of a virtual IOMMU, whose guest has no number for the device",
+            "iommufd_viommu_get_vdev_id",
+            "tell the number first: viommu.addDevice(device, number)",
+            f -> !f.deviceKnownToGuest()),
     /** A device is attached while nobody resets it. */
     ATTACH_BUSY(
             "attach.busy",
@@ -2922,6 +2943,16 @@ public enum Rule {
             "iopt_unmap_iova_range",
             "unmap whole mappings",
             Facts::cutsMapping),
+    /** A queue that the hardware takes commands from keeps its memory. */
+    IOAS_UNMAP_QUEUE(
+            "ioas-unmap.queue",
+            Operation.IOAS_UNMAP,
+            EnforcedBy.KERNEL,
+            Errno.EBUSY,
+            "the memory of a hardware queue is in the range",
+            "iopt_unmap_iova_range",
+            "close the queue first: viommu.allocateHardwareQueue gave it",
+            Facts::usedByHardwareQueue),
     /** Only what is mapped is unmapped. */
     IOAS_UNMAP_MAPPED(
             "ioas-unmap.mapped",
@@ -3044,7 +3075,8 @@ public enum Rule {
             Operation.HWPT_ALLOC,
             EnforcedBy.KERNEL,
             Errno.EOPNOTSUPP,
-            "the IOMMU of the device, or its driver, has no such page tables",
+            "the IOMMU of the device, its driver or the kernel has no such page tables; none has a fault queue, and others"
+                    + " nested in it",
             "iommufd_hwpt_paging_alloc",
             "ask the device's IOMMU what it can do (IOMMU_GET_HW_INFO); without dirty tracking every IOMMU can",
             f -> !f.pageTableSupported()),
@@ -3098,6 +3130,226 @@ public enum Rule {
             "iopt_table_add_domain",
             "raise the limit (ulimit -l, LimitMEMLOCK= in systemd), or map less",
             f -> !f.withinMemlock()),
+    /** A fault queue that is named must exist. */
+    HWPT_FAULT_QUEUE(
+            "hwpt-alloc.fault-queue",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no fault queue with this number",
+            "iommufd_hwpt_alloc",
+            "name a fault queue of the iommufd",
+            f -> !f.faultQueueKnown()),
+
+    // ---- write of a fault queue
+    /** A group of page faults is answered once. */
+    FAULT_UNANSWERED(
+            "fault-queue.unanswered",
+            Operation.FAULT_QUEUE_WRITE,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the group of page faults is none of this queue's, or was answered, by the kernel when its device was detached, say",
+            "iommufd_fault_fops_write",
+            "answer each group once, while its device is attached",
+            f -> !f.faultsUnanswered()),
+
+    // ---- IOMMU_VIOMMU_ALLOC
+    /** A virtual IOMMU is a part of the one of a device. */
+    VIOMMU_DEVICE(
+            "viommu-alloc.device",
+            Operation.VIOMMU_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no device with this number",
+            "iommufd_viommu_alloc_ioctl",
+            "name a device that is bound to the iommufd",
+            f -> !f.deviceKnown()),
+    /** Few IOMMUs have virtual ones, each of its own kind. */
+    VIOMMU_SUPPORTED(
+            "viommu-alloc.supported",
+            Operation.VIOMMU_ALLOC,
+            EnforcedBy.KERNEL,
+            Errno.EOPNOTSUPP,
+            "the IOMMU of the device, or its driver, has no virtual IOMMUs of this kind",
+            "iommufd_viommu_alloc_ioctl",
+            "ask device.iommuHardware() what it is",
+            f -> !f.viommuSupported()),
+    /** A virtual IOMMU is made of a page table. */
+    VIOMMU_PARENT(
+            "viommu-alloc.parent",
+            Operation.VIOMMU_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no page table with this number",
+            "iommufd_viommu_alloc_ioctl",
+            "name a page table that was made with IOMMU_HWPT_ALLOC_NEST_PARENT",
+            f -> !f.objectKnown()),
+    /** Only of some page tables are virtual IOMMUs made. */
+    VIOMMU_NEST_PARENT(
+            "viommu-alloc.nest-parent",
+            Operation.VIOMMU_ALLOC,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "a virtual IOMMU is to be made of a page table that was not made for that",
+            "iommufd_viommu_alloc_ioctl",
+            "make the page table with HwptFlag.NEST_PARENT",
+            f -> !f.parentMayNest()),
+
+    // ---- IOMMU_VDEVICE_ALLOC
+    /** A virtual device is behind a virtual IOMMU. */
+    VDEVICE_VIOMMU(
+            "vdevice-alloc.viommu",
+            Operation.VDEVICE_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no virtual IOMMU with this number",
+            "iommufd_vdevice_alloc_ioctl",
+            "name a virtual IOMMU",
+            f -> !f.viommuKnown()),
+    /** A virtual device is a device. */
+    VDEVICE_DEVICE(
+            "vdevice-alloc.device",
+            Operation.VDEVICE_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no device with this number",
+            "iommufd_vdevice_alloc_ioctl",
+            "name a device that is bound to the iommufd",
+            f -> !f.deviceKnown()),
+    /** A virtual IOMMU has the devices of the real one. */
+    VDEVICE_IOMMU(
+            "vdevice-alloc.iommu",
+            Operation.VDEVICE_ALLOC,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the device is behind another IOMMU than the virtual one is a part of",
+            "iommufd_vdevice_alloc_ioctl",
+            "make a virtual IOMMU for each real one",
+            f -> !f.deviceBehindViommu()),
+    /** A guest has one number for a device. */
+    VDEVICE_ONCE(
+            "vdevice-alloc.once",
+            Operation.VDEVICE_ALLOC,
+            EnforcedBy.API,
+            Errno.EEXIST,
+            "a guest has a number for the device already",
+            "iommufd_vdevice_alloc_ioctl",
+            "close that virtual device first",
+            Facts::deviceIsVirtual),
+    /** A guest's number is that of one device. */
+    VDEVICE_ID(
+            "vdevice-alloc.id",
+            Operation.VDEVICE_ALLOC,
+            EnforcedBy.API,
+            Errno.EEXIST,
+            "another device has the number in the guest",
+            "iommufd_vdevice_alloc_ioctl",
+            "choose another number",
+            Facts::virtualIdTaken),
+
+    // ---- IOMMU_VEVENTQ_ALLOC
+    /** A queue holds events. */
+    VEVENTQ_DEPTH(
+            "veventq-alloc.depth",
+            Operation.VEVENTQ_ALLOC,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the queue shall hold no event, or more than the kernel lets it",
+            "iommufd_veventq_alloc",
+            "choose a smaller depth, 1 or more",
+            f -> !f.eventQueueDepthFits()),
+    /** Events are of a virtual IOMMU. */
+    VEVENTQ_VIOMMU(
+            "veventq-alloc.viommu",
+            Operation.VEVENTQ_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no virtual IOMMU with this number",
+            "iommufd_veventq_alloc",
+            "name a virtual IOMMU",
+            f -> !f.viommuKnown()),
+    /** Events of a kind go to one queue. */
+    VEVENTQ_ONCE(
+            "veventq-alloc.once",
+            Operation.VEVENTQ_ALLOC,
+            EnforcedBy.API,
+            Errno.EEXIST,
+            "the virtual IOMMU has a queue for events of this kind",
+            "iommufd_veventq_alloc",
+            "use that one, or close it first",
+            Facts::eventQueueExists),
+
+    // ---- IOMMU_HW_QUEUE_ALLOC
+    /** A queue has memory. */
+    HW_QUEUE_SIZE(
+            "hw-queue-alloc.size",
+            Operation.HW_QUEUE_ALLOC,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the queue has no memory; or the hardware has none with this index, or none in such memory",
+            "iommufd_hw_queue_alloc_ioctl",
+            "choose a power of two as size, memory at a multiple of it, and an index that the hardware has",
+            f -> f.size() == 0),
+    /** A queue's memory does not wrap around the address space. */
+    HW_QUEUE_WRAP(
+            "hw-queue-alloc.wrap",
+            Operation.HW_QUEUE_ALLOC,
+            EnforcedBy.API,
+            Errno.EOVERFLOW,
+            "the queue's memory wraps around the end of the address space",
+            "iommufd_hw_queue_alloc_ioctl",
+            "choose a lower IOVA or a smaller size",
+            f -> wraps(f.iova(), f.size())),
+    /** A queue is of a virtual IOMMU. */
+    HW_QUEUE_VIOMMU(
+            "hw-queue-alloc.viommu",
+            Operation.HW_QUEUE_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.ENOENT,
+            "the iommufd has no virtual IOMMU with this number",
+            "iommufd_hw_queue_alloc_ioctl",
+            "name a virtual IOMMU",
+            f -> !f.viommuKnown()),
+    /** Few IOMMUs take commands from a guest's queue. */
+    HW_QUEUE_SUPPORTED(
+            "hw-queue-alloc.supported",
+            Operation.HW_QUEUE_ALLOC,
+            EnforcedBy.API,
+            Errno.EOPNOTSUPP,
+            "the virtual IOMMU has no such queues",
+            "iommufd_hw_queue_alloc_ioctl",
+            "make the virtual IOMMU as ViommuType.TEGRA241_CMDQV, on hardware that has it",
+            f -> !f.hardwareQueuesSupported()),
+    /** A queue's memory is the guest's. */
+    HW_QUEUE_MAPPED(
+            "hw-queue-alloc.mapped",
+            Operation.HW_QUEUE_ALLOC,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "nothing, or not all of it, is mapped where the queue's memory shall be",
+            "iommufd_access_pin_pages",
+            "map the guest's memory first",
+            f -> !f.queueMemoryMapped()),
+    /** Each queue has an index of its own. */
+    HW_QUEUE_INDEX(
+            "hw-queue-alloc.index",
+            Operation.HW_QUEUE_ALLOC,
+            EnforcedBy.API,
+            Errno.EEXIST,
+            "the virtual IOMMU has a queue with this index",
+            "tegra241_vintf_alloc_lvcmdq_user",
+            "use that one, or close it first",
+            Facts::hardwareQueueTaken),
+    /** Queues are made in order. */
+    HW_QUEUE_ORDER(
+            "hw-queue-alloc.order",
+            Operation.HW_QUEUE_ALLOC,
+            EnforcedBy.API,
+            Errno.EIO,
+            "the virtual IOMMU has no queue with the index before this",
+            "tegra241_vintf_alloc_lvcmdq_user",
+            "make queues from index 0 on, one by one",
+            f -> !f.hardwareQueueBeforeExists()),
 
     // ---- IOMMU_GET_HW_INFO
     /** The device must be bound. */
@@ -3901,7 +4153,12 @@ public enum Rule {
     private static final class Also {
         static final Set<Operation> MAPS_MEMORY = Set.of(Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
         static final Set<Operation> ATTACHES = Set.of(Operation.DEVICE_ATTACH_PASID);
-        static final Set<Operation> SINCE_6_13 = Set.of(Operation.IOAS_CHANGE_PROCESS);
+        static final Set<Operation> SINCE_6_13 = Set.of(
+                Operation.IOAS_CHANGE_PROCESS,
+                Operation.VIOMMU_ALLOC,
+                Operation.VDEVICE_ALLOC,
+                Operation.VEVENTQ_ALLOC,
+                Operation.HW_QUEUE_ALLOC);
         static final Set<Operation> MAPS_PROGRAM = Set.of(Operation.COMPAT_MAP_DMA);
         static final Set<Operation> FILLS_A_RANGE =
                 Set.of(Operation.IOAS_COPY, Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);

@@ -253,7 +253,7 @@ public final class Waiter implements AutoCloseable {
     }
 
     /** Rounds up, so that no wait ends before its time. */
-    private static int millis(long nanos) {
+    static int millis(long nanos) {
         if (nanos <= 0) {
             return 0;
         }

@@ -5,6 +5,7 @@ import io.github.vfio4j.spi.ContainerPort;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.DmaFilePort;
 import io.github.vfio4j.spi.EventPort;
+import io.github.vfio4j.spi.FaultQueuePort;
 import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.GraphicsPort;
 import io.github.vfio4j.spi.GroupPort;
@@ -16,6 +17,7 @@ import io.github.vfio4j.spi.KvmPort;
 import io.github.vfio4j.spi.ListenPort;
 import io.github.vfio4j.spi.OpenGroups;
 import io.github.vfio4j.spi.SpaprPort;
+import io.github.vfio4j.spi.VirtualEventQueuePort;
 import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -65,6 +67,9 @@ final class FakeKernel implements Kernel {
 
     /** Nodes that the program may not open. */
     List<String> inaccessible = List.of();
+
+    /** The page faults that the next read of a fault queue gives. */
+    final List<FaultQueuePort.Fault> faults = new ArrayList<>();
 
     int vectorsAvailable;
     int eventsLeft = Integer.MAX_VALUE;
@@ -388,6 +393,60 @@ final class FakeKernel implements Kernel {
         }
     }
 
+    private final class FakeEventQueue implements VirtualEventQueuePort {
+        private final int id;
+
+        FakeEventQueue(int id) {
+            this.id = id;
+        }
+
+        @Override
+        public int id() {
+            return id;
+        }
+
+        @Override
+        public List<VirtualEvent> read() {
+            return List.of(new VirtualEvent.Lost(0));
+        }
+
+        @Override
+        public void close() {
+            calls.add("close event queue");
+        }
+    }
+
+    private final class FakeFaultQueue implements FaultQueuePort {
+        private final int id;
+
+        FakeFaultQueue(int id) {
+            this.id = id;
+        }
+
+        @Override
+        public int id() {
+            return id;
+        }
+
+        @Override
+        public List<Fault> read() {
+            calls.add("read faults");
+            List<Fault> all = List.copyOf(faults);
+            faults.clear();
+            return all;
+        }
+
+        @Override
+        public void respond(int cookie, boolean success) {
+            called(Operation.FAULT_QUEUE_WRITE, "answer %d: %b".formatted(cookie, success));
+        }
+
+        @Override
+        public void close() {
+            calls.add("close fault queue");
+        }
+    }
+
     private final class FakeKvm implements KvmPort {
         @Override
         public void add(GroupPort group) {
@@ -513,15 +572,60 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
-        public int allocateHwpt(int device, int ioas, Set<HwptFlag> flags) {
-            called(Operation.HWPT_ALLOC, "allocate hwpt in " + ioas);
+        public int allocateHwpt(int device, int ioas, Set<HwptFlag> flags, OptionalInt faults) {
+            called(Operation.HWPT_ALLOC, "allocate hwpt in " + ioas + with(faults));
             return ++objects;
         }
 
         @Override
-        public int allocateNested(int device, int parent, GuestPageTable table) {
-            called(Operation.HWPT_ALLOC, "nest in " + parent);
+        public int allocateNested(int device, int parent, GuestPageTable table, OptionalInt faults) {
+            called(Operation.HWPT_ALLOC, "nest in " + parent + with(faults));
             return ++objects;
+        }
+
+        private static String with(OptionalInt faults) {
+            return faults.isPresent() ? " with faults to " + faults.getAsInt() : "";
+        }
+
+        @Override
+        public NewViommu allocateViommu(int device, int parent, ViommuType type) {
+            called(Operation.VIOMMU_ALLOC, "allocate viommu of " + parent);
+            return new NewViommu(++objects, 0, 0);
+        }
+
+        @Override
+        public int allocateVirtualDevice(int viommu, int device, long virtualId) {
+            called(Operation.VDEVICE_ALLOC, "allocate vdevice %d of %d".formatted(virtualId, viommu));
+            return ++objects;
+        }
+
+        @Override
+        public VirtualEventQueuePort allocateEventQueue(int viommu, VirtualEventType type, int depth) {
+            called(Operation.VEVENTQ_ALLOC, "allocate event queue of " + viommu);
+            return new FakeEventQueue(++objects);
+        }
+
+        @Override
+        public int allocateHardwareQueue(int viommu, int index, long iova, long size) {
+            called(Operation.HW_QUEUE_ALLOC, "allocate hardware queue %d of %d".formatted(index, viommu));
+            return ++objects;
+        }
+
+        @Override
+        public int invalidate(int viommu, List<SmmuCommand> commands) {
+            called(Operation.HWPT_INVALIDATE, "%d commands to %d".formatted(commands.size(), viommu));
+            return commands.size();
+        }
+
+        @Override
+        public long map(long offset, long size) {
+            throw new UnsupportedOperationException("no virtual IOMMU here has a page");
+        }
+
+        @Override
+        public FaultQueuePort allocateFaultQueue() {
+            called(Operation.FAULT_QUEUE_ALLOC, "allocate fault queue");
+            return new FakeFaultQueue(++objects);
         }
 
         @Override

@@ -3,8 +3,11 @@ package io.github.vfio4j;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.vfio4j.spi.FaultQueuePort;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -179,6 +182,118 @@ class IommufdTest {
         assertBroken(Rule.HANDLE_OPEN, () -> nested.changed(0, -1, false));
         assertBroken(Rule.HANDLE_OPEN, () -> device.attach(nested));
         assertBroken(Rule.HANDLE_OPEN, () -> parent.nest(device, table));
+    }
+
+    @Test
+    void aFaultQueueClosesItsFileBeforeItIsDestroyed() {
+        Iommufd iommufd = vfio.openIommufd();
+        Device device = iommufd.openDevice(FakeKernel.ADDRESS);
+        Ioas ioas = iommufd.allocateIoas();
+        FaultQueue queue = iommufd.allocateFaultQueue();
+        kernel.newCalls();
+        Hwpt table = ioas.allocateHwpt(device, queue);
+        Hwpt parent = ioas.allocateHwpt(device, HwptFlag.NEST_PARENT);
+        NestedHwpt nested = parent.nest(device, new GuestPageTable.ArmSmmuV3(1, 2), queue);
+        assertThat(kernel.newCalls())
+                .containsExactly("allocate hwpt in 1 with faults to 2", "allocate hwpt in 1", "nest in 4 with faults to 2");
+        device.attach(nested);
+        kernel.newCalls();
+        queue.close();
+        assertThat(kernel.newCalls())
+                .containsExactly("detach", "destroy 5", "destroy 3", "close fault queue", "destroy 2");
+        assertBroken(Rule.HANDLE_OPEN, () -> device.attach(table));
+        queue.close();
+        assertThat(kernel.newCalls()).isEmpty();
+    }
+
+    @Test
+    void whatIsMadeOfAVirtualIommuGoesBeforeIt() {
+        Iommufd iommufd = vfio.openIommufd();
+        Device device = iommufd.openDevice(FakeKernel.ADDRESS);
+        Ioas ioas = iommufd.allocateIoas();
+        Hwpt plain = ioas.allocateHwpt(device);
+        assertBroken(Rule.VIOMMU_NEST_PARENT, () -> plain.allocateViommu(device, ViommuType.TEGRA241_CMDQV));
+        Hwpt parent = ioas.allocateHwpt(device, HwptFlag.NEST_PARENT);
+        kernel.newCalls();
+        Viommu viommu = parent.allocateViommu(device, ViommuType.TEGRA241_CMDQV);
+        VirtualDevice virtual = viommu.addDevice(device, 5);
+        NestedHwpt nested = viommu.nest(device, new GuestPageTable.ArmSmmuV3(1, 2));
+        VirtualEventQueue events = viommu.allocateEventQueue(VirtualEventType.ARM_SMMUV3, 8);
+        HardwareQueue first = viommu.allocateHardwareQueue(0, 0x10000, 4096);
+        HardwareQueue second = viommu.allocateHardwareQueue(1, 0x20000, 4096);
+        device.attach(nested);
+        assertThat(viommu.invalidate(List.of(new SmmuCommand(1, 2)))).isEqualTo(1);
+        assertThat(events.poll()).containsExactly(new VirtualEvent.Lost(0));
+        assertThat(viommu.page()).isEmpty();
+        assertThat(kernel.newCalls())
+                .containsExactly(
+                        "allocate viommu of 3",
+                        "allocate vdevice 5 of 4",
+                        "nest in 4",
+                        "allocate event queue of 4",
+                        "allocate hardware queue 0 of 4",
+                        "allocate hardware queue 1 of 4",
+                        "attach to 6",
+                        "1 commands to 4");
+        assertBroken(Rule.VDEVICE_ONCE, () -> viommu.addDevice(device, 6));
+        assertBroken(Rule.VEVENTQ_ONCE, () -> viommu.allocateEventQueue(VirtualEventType.ARM_SMMUV3, 8));
+        assertBroken(Rule.VEVENTQ_DEPTH, () -> viommu.allocateEventQueue(VirtualEventType.TEGRA241_CMDQV, 0));
+        assertBroken(Rule.HW_QUEUE_INDEX, () -> viommu.allocateHardwareQueue(1, 0, 4096));
+        assertBroken(Rule.HW_QUEUE_ORDER, () -> viommu.allocateHardwareQueue(3, 0, 4096));
+        first.close();
+        assertThat(kernel.newCalls()).containsExactly("destroy 9", "destroy 8");
+        second.close();
+        virtual.close();
+        viommu.addDevice(device, 5);
+        kernel.newCalls();
+        parent.close();
+        assertThat(kernel.newCalls())
+                .containsExactly("destroy 10", "close event queue", "destroy 7", "detach", "destroy 6", "destroy 4", "destroy 3");
+        assertBroken(Rule.HANDLE_OPEN, () -> viommu.addDevice(device, 6));
+        assertBroken(Rule.HANDLE_OPEN, events::poll);
+        assertBroken(Rule.HANDLE_OPEN, viommu::page);
+    }
+
+    @Test
+    void aDeviceTakesItsVirtualOneWithIt() {
+        Iommufd iommufd = vfio.openIommufd();
+        Device device = iommufd.openDevice(FakeKernel.ADDRESS);
+        Hwpt parent = iommufd.allocateIoas().allocateHwpt(device, HwptFlag.NEST_PARENT);
+        Viommu viommu = parent.allocateViommu(device, ViommuType.ARM_SMMUV3);
+        viommu.addDevice(device, 5);
+        assertBroken(Rule.HW_QUEUE_SUPPORTED, () -> viommu.allocateHardwareQueue(0, 0, 4096));
+        kernel.newCalls();
+        device.close();
+        assertThat(kernel.newCalls()).containsExactly("destroy 4", "close device");
+        assertBroken(Rule.HANDLE_OPEN, () -> viommu.addDevice(device, 5));
+    }
+
+    @Test
+    void aGroupOfFaultsEndsWithItsLastOne() {
+        Iommufd iommufd = vfio.openIommufd();
+        Device device = iommufd.openDevice(FakeKernel.ADDRESS);
+        FaultQueue queue = iommufd.allocateFaultQueue();
+        Set<PageFault.Permission> read = Set.of(PageFault.Permission.READ);
+        kernel.faults.add(new FaultQueuePort.Fault(1, OptionalInt.of(5), false, 3, read, 0x1000, 0, 77));
+        kernel.faults.add(new FaultQueuePort.Fault(1, OptionalInt.of(5), true, 3, read, 0x2000, 8192, 77));
+        kernel.faults.add(new FaultQueuePort.Fault(9, OptionalInt.empty(), true, 3, read, 0x3000, 0, 78));
+        List<PageFaultGroup> groups = queue.poll();
+        assertThat(groups)
+                .containsExactly(
+                        new PageFaultGroup(
+                                77,
+                                List.of(
+                                        new PageFault(Optional.of(device), OptionalInt.of(5), 3, read, 0x1000, 0),
+                                        new PageFault(Optional.of(device), OptionalInt.of(5), 3, read, 0x2000, 8192))),
+                        new PageFaultGroup(
+                                78, List.of(new PageFault(Optional.empty(), OptionalInt.empty(), 3, read, 0x3000, 0))));
+        kernel.newCalls();
+        queue.answer(groups.get(1), PageResponse.INVALID);
+        queue.answer(groups.get(0), PageResponse.SUCCESS);
+        assertThat(kernel.newCalls()).containsExactly("answer 78: false", "answer 77: true");
+        assertBroken(Rule.FAULT_UNANSWERED, () -> queue.answer(groups.get(0), PageResponse.SUCCESS));
+        PageFaultGroup made = new PageFaultGroup(1, List.of());
+        assertBroken(Rule.FAULT_UNANSWERED, () -> queue.answer(made, PageResponse.SUCCESS));
     }
 
     private void assertBroken(Rule rule, ThrowingCallable call) {

@@ -1,7 +1,7 @@
 package io.github.vfio4j.spi;
 
 /** An open eventfd: a counter that a kernel adds to and a program reads, or the other way round. */
-public interface EventPort extends AutoCloseable {
+public interface EventPort extends ReadablePort {
     /**
      * Takes what was counted since the last read. Does not wait.
      *

@@ -1421,6 +1421,150 @@ public interface Facts {
     }
 
     /**
+     * Does the iommufd have the fault queue that is named?
+     *
+     * @return true if so, or if none is named
+     */
+    default boolean faultQueueKnown() {
+        return true;
+    }
+
+    /**
+     * Was the group of page faults that is answered read, and not answered yet?
+     *
+     * @return true if so
+     */
+    default boolean faultsUnanswered() {
+        return true;
+    }
+
+    /**
+     * Does the IOMMU of the device have virtual ones of the kind?
+     *
+     * @return true if so
+     */
+    default boolean viommuSupported() {
+        return true;
+    }
+
+    /**
+     * Does the iommufd have the virtual IOMMU that is named?
+     *
+     * @return true if so
+     */
+    default boolean viommuKnown() {
+        return true;
+    }
+
+    /**
+     * Is the device behind the IOMMU that the virtual one is a part of?
+     *
+     * @return true if so
+     */
+    default boolean deviceBehindViommu() {
+        return true;
+    }
+
+    /**
+     * Has a guest a number for the device?
+     *
+     * @return true if so
+     */
+    default boolean deviceIsVirtual() {
+        return false;
+    }
+
+    /**
+     * Is the number in the guest that of another device?
+     *
+     * @return true if so
+     */
+    default boolean virtualIdTaken() {
+        return false;
+    }
+
+    /**
+     * Has the guest of the page table's virtual IOMMU a number for the device?
+     *
+     * @return true if so, or if the page table is of no virtual IOMMU
+     */
+    default boolean deviceKnownToGuest() {
+        return true;
+    }
+
+    /**
+     * Is a queue for events as deep as the kernel makes them?
+     *
+     * @return true if so
+     */
+    default boolean eventQueueDepthFits() {
+        return true;
+    }
+
+    /**
+     * Has the virtual IOMMU a queue for events of the kind?
+     *
+     * @return true if so
+     */
+    default boolean eventQueueExists() {
+        return false;
+    }
+
+    /**
+     * Has the virtual IOMMU queues that the hardware takes commands from?
+     *
+     * @return true if so
+     */
+    default boolean hardwareQueuesSupported() {
+        return true;
+    }
+
+    /**
+     * Is the memory of a queue for the hardware mapped?
+     *
+     * @return true if so
+     */
+    default boolean queueMemoryMapped() {
+        return true;
+    }
+
+    /**
+     * Is there a queue for the hardware with the index?
+     *
+     * @return true if so
+     */
+    default boolean hardwareQueueTaken() {
+        return false;
+    }
+
+    /**
+     * Is there a queue for the hardware with the index before?
+     *
+     * @return true if so, or if the index is the first
+     */
+    default boolean hardwareQueueBeforeExists() {
+        return true;
+    }
+
+    /**
+     * Is memory that is to be unmapped that of a queue for the hardware?
+     *
+     * @return true if so
+     */
+    default boolean usedByHardwareQueue() {
+        return false;
+    }
+
+    /**
+     * Can the device have the page faults that the page table wants?
+     *
+     * @return true if so, or if the page table has no fault queue
+     */
+    default boolean pageRequestsSupported() {
+        return true;
+    }
+
+    /**
      * Were the page table that a PASID is to be attached to, and the one that its device is attached to, made for that?
      *
      * @return true if so

@@ -6,6 +6,9 @@ import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.IoasInfo;
 import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.IovaRange;
+import io.github.vfio4j.SmmuCommand;
+import io.github.vfio4j.ViommuType;
+import io.github.vfio4j.VirtualEventType;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -91,9 +94,10 @@ public interface IommufdPort extends AutoCloseable {
      * @param device the number of a device that is bound
      * @param ioas the address space
      * @param flags what it shall be able to do
+     * @param faults the fault queue of its devices, if they shall have one
      * @return the page table
      */
-    int allocateHwpt(int device, int ioas, Set<HwptFlag> flags);
+    int allocateHwpt(int device, int ioas, Set<HwptFlag> flags, OptionalInt faults);
 
     /**
      * {@code IOMMU_HWPT_ALLOC} with data of the hardware.
@@ -101,9 +105,85 @@ public interface IommufdPort extends AutoCloseable {
      * @param device the number of a device that is bound
      * @param parent the page table to nest it in
      * @param table the guest's page table
+     * @param faults the fault queue of its devices, if they shall have one
      * @return the nested page table
      */
-    int allocateNested(int device, int parent, GuestPageTable table);
+    int allocateNested(int device, int parent, GuestPageTable table, OptionalInt faults);
+
+    /**
+     * {@code IOMMU_FAULT_QUEUE_ALLOC}.
+     *
+     * @return the queue
+     */
+    FaultQueuePort allocateFaultQueue();
+
+    /**
+     * A virtual IOMMU that was made.
+     *
+     * @param id its number
+     * @param mapOffset where its page is to be mapped from
+     * @param mapSize bytes of its page; 0 if it has none
+     */
+    record NewViommu(int id, long mapOffset, long mapSize) {}
+
+    /**
+     * {@code IOMMU_VIOMMU_ALLOC}.
+     *
+     * @param device the number of a device that is bound
+     * @param parent the page table that it is to be made of
+     * @param type its kind
+     * @return the virtual IOMMU
+     */
+    NewViommu allocateViommu(int device, int parent, ViommuType type);
+
+    /**
+     * {@code IOMMU_VDEVICE_ALLOC}.
+     *
+     * @param viommu the virtual IOMMU
+     * @param device the number of a device that is bound
+     * @param virtualId its number in the guest
+     * @return the virtual device
+     */
+    int allocateVirtualDevice(int viommu, int device, long virtualId);
+
+    /**
+     * {@code IOMMU_VEVENTQ_ALLOC}.
+     *
+     * @param viommu the virtual IOMMU
+     * @param type the kind of events
+     * @param depth how many events it holds at most
+     * @return the queue
+     */
+    VirtualEventQueuePort allocateEventQueue(int viommu, VirtualEventType type, int depth);
+
+    /**
+     * {@code IOMMU_HW_QUEUE_ALLOC} of a queue of Tegra241.
+     *
+     * @param viommu the virtual IOMMU
+     * @param index which queue
+     * @param iova its first IOVA in the page table that the virtual IOMMU was made of
+     * @param size bytes
+     * @return the queue
+     */
+    int allocateHardwareQueue(int viommu, int index, long iova, long size);
+
+    /**
+     * {@code IOMMU_HWPT_INVALIDATE} of a virtual IOMMU of SMMUv3.
+     *
+     * @param viommu the virtual IOMMU
+     * @param commands the commands
+     * @return how many were done; fewer if the next one was refused, which is an error if it is the first
+     */
+    int invalidate(int viommu, List<SmmuCommand> commands);
+
+    /**
+     * Maps the page of a virtual IOMMU.
+     *
+     * @param offset where from
+     * @param size bytes
+     * @return the address
+     */
+    long map(long offset, long size);
 
     /**
      * {@code IOMMU_HWPT_INVALIDATE} of a nested page table of VT-d.

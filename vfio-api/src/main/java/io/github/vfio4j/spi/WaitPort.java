@@ -1,24 +1,24 @@
 package io.github.vfio4j.spi;
 
-/** An open epoll file: waits for many eventfds at once. Level-triggered: what is not read is reported again. */
+/** An open epoll file: waits for many eventfds and queues at once. Level-triggered: what is not read is reported again. */
 public interface WaitPort extends AutoCloseable {
     /**
-     * Adds an eventfd, {@code EPOLL_CTL_ADD}.
+     * Adds a file, {@code EPOLL_CTL_ADD}.
      *
-     * @param event an eventfd that is not in it
+     * @param file a file that is not in it
      * @param token what is reported when it can be read
      */
-    void add(EventPort event, int token);
+    void add(ReadablePort file, int token);
 
     /**
-     * Removes an eventfd, {@code EPOLL_CTL_DEL}.
+     * Removes a file, {@code EPOLL_CTL_DEL}.
      *
-     * @param event an eventfd that is in it
+     * @param file a file that is in it
      */
-    void remove(EventPort event);
+    void remove(ReadablePort file);
 
     /**
-     * Waits until eventfds can be read, {@code epoll_wait}. Several threads may wait at the same time.
+     * Waits until files can be read, {@code epoll_wait}. Several threads may wait at the same time.
      *
      * @param tokens is filled with the tokens of those that can be read, as many as fit
      * @param millis how long to wait; 0 does not wait, -1 waits without limit

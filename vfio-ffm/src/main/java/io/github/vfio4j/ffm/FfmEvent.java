@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** An eventfd. */
-final class FfmEvent implements EventPort {
+final class FfmEvent implements EventPort, Readable {
     /** The counter is 8 bytes; the kernel takes no more and no less in a write. */
     private static final MemorySegment ONE = Arena.global().allocateFrom(ValueLayout.JAVA_LONG, 1);
 
@@ -24,6 +24,11 @@ final class FfmEvent implements EventPort {
         Frame frame = new Frame();
         int number = syscalls.eventfd(frame, 0, Syscalls.EFD_CLOEXEC | Syscalls.EFD_NONBLOCK);
         return new FfmEvent(Fd.opened(Operation.EVENTFD_CREATE, syscalls, frame, number, "eventfd"));
+    }
+
+    @Override
+    public Fd fd() {
+        return fd;
     }
 
     @Override

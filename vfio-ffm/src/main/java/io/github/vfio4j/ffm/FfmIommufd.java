@@ -10,9 +10,14 @@ import io.github.vfio4j.IoasInfo;
 import io.github.vfio4j.IommuHardware;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.Operation;
+import io.github.vfio4j.SmmuCommand;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.ViommuType;
+import io.github.vfio4j.VirtualEventType;
 import io.github.vfio4j.ffm.gen.iommu_destroy;
+import io.github.vfio4j.ffm.gen.iommu_fault_alloc;
 import io.github.vfio4j.ffm.gen.iommu_hw_info;
+import io.github.vfio4j.ffm.gen.iommu_hw_queue_alloc;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_alloc;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_amd_guest;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_arm_smmuv3;
@@ -31,10 +36,18 @@ import io.github.vfio4j.ffm.gen.iommu_ioas_map_file;
 import io.github.vfio4j.ffm.gen.iommu_ioas_unmap;
 import io.github.vfio4j.ffm.gen.iommu_iova_range;
 import io.github.vfio4j.ffm.gen.iommu_option;
+import io.github.vfio4j.ffm.gen.iommu_vdevice_alloc;
+import io.github.vfio4j.ffm.gen.iommu_veventq_alloc;
 import io.github.vfio4j.ffm.gen.iommu_vfio_ioas;
+import io.github.vfio4j.ffm.gen.iommu_viommu_alloc;
+import io.github.vfio4j.ffm.gen.iommu_viommu_arm_smmuv3_invalidate;
+import io.github.vfio4j.ffm.gen.iommu_viommu_tegra241_cmdqv;
 import io.github.vfio4j.ffm.port.Frame;
+import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.spi.DmaFilePort;
+import io.github.vfio4j.spi.FaultQueuePort;
 import io.github.vfio4j.spi.IommufdPort;
+import io.github.vfio4j.spi.VirtualEventQueuePort;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -236,12 +249,13 @@ final class FfmIommufd implements IommufdPort {
     // ---- page tables
 
     @Override
-    public int allocateHwpt(int device, int ioas, Set<HwptFlag> flags) {
+    public int allocateHwpt(int device, int ioas, Set<HwptFlag> flags, OptionalInt faults) {
         Frame frame = fd.begin(Operation.HWPT_ALLOC);
         try {
             frame.arg.asSlice(0, iommu_hwpt_alloc.sizeof()).fill((byte) 0);
             iommu_hwpt_alloc.size(frame.arg, (int) iommu_hwpt_alloc.sizeof());
-            iommu_hwpt_alloc.flags(frame.arg, flags.stream().mapToInt(FfmIommufd::number).sum());
+            iommu_hwpt_alloc.flags(
+                    frame.arg, flags.stream().mapToInt(FfmIommufd::number).sum() | takeFaults(frame.arg, faults));
             iommu_hwpt_alloc.dev_id(frame.arg, device);
             iommu_hwpt_alloc.pt_id(frame.arg, ioas);
             iommu_hwpt_alloc.data_type(frame.arg, IOMMU_HWPT_DATA_NONE());
@@ -253,13 +267,14 @@ final class FfmIommufd implements IommufdPort {
     }
 
     @Override
-    public int allocateNested(int device, int parent, GuestPageTable table) {
+    public int allocateNested(int device, int parent, GuestPageTable table, OptionalInt faults) {
         Frame frame = fd.begin(Operation.HWPT_ALLOC);
         try {
             long struct = iommu_hwpt_alloc.sizeof();
             MemorySegment data = frame.arg.asSlice(struct);
             frame.arg.asSlice(0, struct + MOST_DATA).fill((byte) 0);
             iommu_hwpt_alloc.size(frame.arg, (int) struct);
+            iommu_hwpt_alloc.flags(frame.arg, takeFaults(frame.arg, faults));
             iommu_hwpt_alloc.dev_id(frame.arg, device);
             iommu_hwpt_alloc.pt_id(frame.arg, parent);
             iommu_hwpt_alloc.data_uptr(frame.arg, data.address());
@@ -284,6 +299,27 @@ final class FfmIommufd implements IommufdPort {
             }
             fd.ioctl(Operation.HWPT_ALLOC, frame, IOMMU_HWPT_ALLOC());
             return iommu_hwpt_alloc.out_hwpt_id(frame.arg);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    /** Names a fault queue; returns the flag for it. */
+    private static int takeFaults(MemorySegment alloc, OptionalInt faults) {
+        iommu_hwpt_alloc.fault_id(alloc, faults.orElse(0));
+        return faults.isPresent() ? IOMMU_HWPT_FAULT_ID_VALID() : 0;
+    }
+
+    @Override
+    public FaultQueuePort allocateFaultQueue() {
+        Frame frame = fd.begin(Operation.FAULT_QUEUE_ALLOC);
+        try {
+            frame.arg.asSlice(0, iommu_fault_alloc.sizeof()).fill((byte) 0);
+            iommu_fault_alloc.size(frame.arg, (int) iommu_fault_alloc.sizeof());
+            fd.ioctl(Operation.FAULT_QUEUE_ALLOC, frame, IOMMU_FAULT_QUEUE_ALLOC());
+            int id = iommu_fault_alloc.out_fault_id(frame.arg);
+            return new FfmFaultQueue(
+                    new Fd(fd.syscalls, iommu_fault_alloc.out_fault_fd(frame.arg), "fault queue " + id), id);
         } finally {
             fd.end(frame);
         }
@@ -319,6 +355,128 @@ final class FfmIommufd implements IommufdPort {
             iommu_hwpt_invalidate.entry_num(frame.arg, 1);
             iommu_hwpt_invalidate.__reserved(frame.arg, 0);
             fd.ioctl(Operation.HWPT_INVALIDATE, frame, IOMMU_HWPT_INVALIDATE());
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    // ---- virtual IOMMUs
+
+    @Override
+    public NewViommu allocateViommu(int device, int parent, ViommuType type) {
+        Frame frame = fd.begin(Operation.VIOMMU_ALLOC);
+        try {
+            long struct = iommu_viommu_alloc.sizeof();
+            MemorySegment data = frame.arg.asSlice(struct, iommu_viommu_tegra241_cmdqv.sizeof());
+            frame.arg.asSlice(0, struct + data.byteSize()).fill((byte) 0);
+            iommu_viommu_alloc.size(frame.arg, (int) struct);
+            iommu_viommu_alloc.dev_id(frame.arg, device);
+            iommu_viommu_alloc.hwpt_id(frame.arg, parent);
+            switch (type) {
+                case ARM_SMMUV3 -> iommu_viommu_alloc.type(frame.arg, IOMMU_VIOMMU_TYPE_ARM_SMMUV3());
+                case TEGRA241_CMDQV -> {
+                    iommu_viommu_alloc.type(frame.arg, IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV());
+                    iommu_viommu_alloc.data_len(frame.arg, (int) data.byteSize());
+                    iommu_viommu_alloc.data_uptr(frame.arg, data.address());
+                }
+            }
+            fd.ioctl(Operation.VIOMMU_ALLOC, frame, IOMMU_VIOMMU_ALLOC());
+            return new NewViommu(
+                    iommu_viommu_alloc.out_viommu_id(frame.arg),
+                    iommu_viommu_tegra241_cmdqv.out_vintf_mmap_offset(data),
+                    iommu_viommu_tegra241_cmdqv.out_vintf_mmap_length(data));
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public int allocateVirtualDevice(int viommu, int device, long virtualId) {
+        Frame frame = fd.begin(Operation.VDEVICE_ALLOC);
+        try {
+            iommu_vdevice_alloc.size(frame.arg, (int) iommu_vdevice_alloc.sizeof());
+            iommu_vdevice_alloc.viommu_id(frame.arg, viommu);
+            iommu_vdevice_alloc.dev_id(frame.arg, device);
+            iommu_vdevice_alloc.out_vdevice_id(frame.arg, 0);
+            iommu_vdevice_alloc.virt_id(frame.arg, virtualId);
+            fd.ioctl(Operation.VDEVICE_ALLOC, frame, IOMMU_VDEVICE_ALLOC());
+            return iommu_vdevice_alloc.out_vdevice_id(frame.arg);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public VirtualEventQueuePort allocateEventQueue(int viommu, VirtualEventType type, int depth) {
+        Frame frame = fd.begin(Operation.VEVENTQ_ALLOC);
+        try {
+            frame.arg.asSlice(0, iommu_veventq_alloc.sizeof()).fill((byte) 0);
+            iommu_veventq_alloc.size(frame.arg, (int) iommu_veventq_alloc.sizeof());
+            iommu_veventq_alloc.viommu_id(frame.arg, viommu);
+            iommu_veventq_alloc.type(frame.arg, FfmEventQueue.number(type));
+            iommu_veventq_alloc.veventq_depth(frame.arg, depth);
+            fd.ioctl(Operation.VEVENTQ_ALLOC, frame, IOMMU_VEVENTQ_ALLOC());
+            int id = iommu_veventq_alloc.out_veventq_id(frame.arg);
+            int file = iommu_veventq_alloc.out_veventq_fd(frame.arg);
+            return new FfmEventQueue(new Fd(fd.syscalls, file, "event queue " + id), id, type);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public int allocateHardwareQueue(int viommu, int index, long iova, long size) {
+        Frame frame = fd.begin(Operation.HW_QUEUE_ALLOC);
+        try {
+            frame.arg.asSlice(0, iommu_hw_queue_alloc.sizeof()).fill((byte) 0);
+            iommu_hw_queue_alloc.size(frame.arg, (int) iommu_hw_queue_alloc.sizeof());
+            iommu_hw_queue_alloc.viommu_id(frame.arg, viommu);
+            iommu_hw_queue_alloc.type(frame.arg, IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV());
+            iommu_hw_queue_alloc.index(frame.arg, index);
+            iommu_hw_queue_alloc.nesting_parent_iova(frame.arg, iova);
+            iommu_hw_queue_alloc.length(frame.arg, size);
+            fd.ioctl(Operation.HW_QUEUE_ALLOC, frame, IOMMU_HW_QUEUE_ALLOC());
+            return iommu_hw_queue_alloc.out_hw_queue_id(frame.arg);
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public int invalidate(int viommu, List<SmmuCommand> commands) {
+        long struct = iommu_hwpt_invalidate.sizeof();
+        long entry = iommu_viommu_arm_smmuv3_invalidate.sizeof();
+        Frame frame = fd.begin(Operation.HWPT_INVALIDATE);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment argument = arena.allocate(struct + commands.size() * entry, 8);
+            MemorySegment array = argument.asSlice(struct);
+            for (int i = 0; i < commands.size(); i++) {
+                words(array.asSlice(i * entry, entry), commands.get(i).word0(), commands.get(i).word1());
+            }
+            iommu_hwpt_invalidate.size(argument, (int) struct);
+            iommu_hwpt_invalidate.hwpt_id(argument, viommu);
+            iommu_hwpt_invalidate.data_uptr(argument, array.address());
+            iommu_hwpt_invalidate.data_type(argument, IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3());
+            iommu_hwpt_invalidate.entry_len(argument, (int) entry);
+            iommu_hwpt_invalidate.entry_num(argument, commands.size());
+            int result = fd.syscalls.ioctl(frame, fd.number, IOMMU_HWPT_INVALIDATE(), argument);
+            int done = iommu_hwpt_invalidate.entry_num(argument);
+            boolean some = result < 0 && done > 0 && done < commands.size();
+            fd.check(Operation.HWPT_INVALIDATE, some ? 0 : result);
+            return done;
+        } finally {
+            fd.end(frame);
+        }
+    }
+
+    @Override
+    public long map(long offset, long size) {
+        Frame frame = fd.begin(Operation.VIOMMU_MAP);
+        try {
+            int prot = Syscalls.PROT_READ | Syscalls.PROT_WRITE;
+            return fd.check(
+                    Operation.VIOMMU_MAP,
+                    fd.syscalls.mmap(frame, size, prot, Syscalls.MAP_SHARED, fd.number, offset));
         } finally {
             fd.end(frame);
         }

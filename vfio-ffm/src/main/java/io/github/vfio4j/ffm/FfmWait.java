@@ -5,7 +5,7 @@ import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.port.EpollEvent;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
-import io.github.vfio4j.spi.EventPort;
+import io.github.vfio4j.spi.ReadablePort;
 import io.github.vfio4j.spi.WaitPort;
 
 /** An epoll file. */
@@ -25,17 +25,17 @@ final class FfmWait implements WaitPort {
     }
 
     @Override
-    public void add(EventPort event, int token) {
-        control(Syscalls.EPOLL_CTL_ADD, event, token);
+    public void add(ReadablePort file, int token) {
+        control(Syscalls.EPOLL_CTL_ADD, file, token);
     }
 
     @Override
-    public void remove(EventPort event) {
-        control(Syscalls.EPOLL_CTL_DEL, event, 0);
+    public void remove(ReadablePort file) {
+        control(Syscalls.EPOLL_CTL_DEL, file, 0);
     }
 
-    private void control(int operation, EventPort event, int token) {
-        Fd target = ((FfmEvent) event).fd;
+    private void control(int operation, ReadablePort file, int token) {
+        Fd target = ((Readable) file).fd();
         target.hold(Operation.EPOLL_CTL);
         try {
             Frame frame = fd.begin(Operation.EPOLL_CTL);

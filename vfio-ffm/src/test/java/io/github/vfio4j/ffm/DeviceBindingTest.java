@@ -10,6 +10,7 @@ import io.github.vfio4j.Operation;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.VfioException;
 import java.util.EnumSet;
+import java.util.OptionalInt;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 
@@ -85,7 +86,7 @@ class DeviceBindingTest {
             alloc.set(JAVA_INT, 16, 13);
             return 0;
         };
-        assertThat(iommufd.allocateHwpt(DEVICE, IOAS, flags)).isEqualTo(13);
+        assertThat(iommufd.allocateHwpt(DEVICE, IOAS, flags, OptionalInt.empty())).isEqualTo(13);
         assertThat(calls.request).isEqualTo(HWPT_ALLOC);
         return asked[0];
     }

@@ -9,6 +9,7 @@ import io.github.vfio4j.Errno;
 import io.github.vfio4j.GuestPageTable;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.VfioException;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 
 /** The bytes of guests' page tables, and of what is to be forgotten of them. */
@@ -33,7 +34,7 @@ class NestedPageTableTest {
             alloc.set(JAVA_INT, 16, 13);
             return 0;
         };
-        assertThat(iommufd.allocateNested(11, 12, table)).isEqualTo(13);
+        assertThat(iommufd.allocateNested(11, 12, table, OptionalInt.empty())).isEqualTo(13);
         assertThat(calls.request).isEqualTo(HWPT_ALLOC);
         return words;
     }

@@ -10,6 +10,9 @@ final class Area extends IoMapping {
     /** Where in the pages it starts, in bytes. */
     final long start;
 
+    /** How many queues of hardware are in it: it stays mapped while there is one. */
+    int queues;
+
     Area(long iova, long size, int access, DmaPages pages, long start) {
         super(iova, size, access);
         this.pages = pages;

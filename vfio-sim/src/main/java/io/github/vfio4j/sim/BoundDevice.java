@@ -8,7 +8,19 @@ abstract class BoundDevice extends IommuObject {
     BoundDevice(Iommufd iommufd) {
         super(iommufd);
         users = 1; // the driver's
-        iommufd.machine.kernel().get(iommufd.file);
+        if (keepsIommufd()) {
+            iommufd.machine.kernel().get(iommufd.file);
+        }
+    }
+
+    /** Does the iommufd live as long as it is bound? */
+    boolean keepsIommufd() {
+        return true;
+    }
+
+    /** The IOMMU that it is behind; null for a mediated one. */
+    SimIommu iommu() {
+        return null;
     }
 
     /**
@@ -45,6 +57,8 @@ abstract class BoundDevice extends IommuObject {
 
     @Override
     void destroyed() {
-        iommufd.machine.kernel().put(iommufd.file);
+        if (keepsIommufd()) {
+            iommufd.machine.kernel().put(iommufd.file);
+        }
     }
 }

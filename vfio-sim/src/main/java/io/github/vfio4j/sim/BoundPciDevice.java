@@ -24,6 +24,7 @@ final class BoundPciDevice extends BoundDevice {
         iommuGroup.claim(iommufd);
     }
 
+    @Override
     SimIommu iommu() {
         return iommuGroup.iommu;
     }
@@ -82,6 +83,11 @@ final class BoundPciDevice extends BoundDevice {
             @Override
             public boolean withinMemlock() {
                 return made.withinMemlock();
+            }
+
+            @Override
+            public boolean pageRequestsSupported() {
+                return present == null || present.faults() == null; // no device here requests pages
             }
         });
         if (!pasids.isEmpty() && (present == null || !present.takesPasids)) {

@@ -10,16 +10,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
 /**
- * An open epoll file. Waits for eventfds to become readable, level-triggered; other kinds of files and of events it does
- * not know. Those that were reported go behind the others, so that each gets its turn.
+ * An open epoll file. Waits for files to become readable, level-triggered: eventfds and the queues of an iommufd; other
+ * kinds of files and of events it does not know. Those that were reported go behind the others, so that each gets its turn.
  *
- * <p>An eventfd tells it of each change, and may hold its own lock then: whoever holds the lock of this file asks no
- * eventfd.
+ * <p>What it waits for tells it of each change, and may hold its own lock then: whoever holds the lock of this file asks
+ * none of them.
  */
 final class EpollFile extends UnseekableFile {
     private static final int MOST_EVENTS = Integer.MAX_VALUE / 16; // EP_MAX_EVENTS
 
-    private record Item(int fd, EventFdFile file, int events, long data) {}
+    private record Item(int fd, PollableFile file, int events, long data) {}
 
     private final List<Item> items = new ArrayList<>(); // in the order of their turns; guarded by this
     private long changes; // guarded by this
@@ -33,19 +33,19 @@ final class EpollFile extends UnseekableFile {
 
     /** epoll_ctl on a file that may be none. The kernel's lock is held. */
     static void control(SimFile epoll, int operation, int fd, SimFile target, MemorySegment event) {
-        if (!(target instanceof EventFdFile) && !(target instanceof EpollFile)) {
+        if (!(target instanceof PollableFile) && !(target instanceof EpollFile)) {
             throw new KernelError(Errno.EPERM); // it cannot be polled
         }
         if (epoll == target || !(epoll instanceof EpollFile file)) {
             throw new KernelError(Errno.EINVAL);
         }
-        if (!(target instanceof EventFdFile eventFd)) {
+        if (!(target instanceof PollableFile pollable)) {
             throw new UnsupportedOperationException("the simulated epoll does not wait for another one");
         }
-        file.control(operation, fd, eventFd, event);
+        file.control(operation, fd, pollable, event);
     }
 
-    private void control(int operation, int fd, EventFdFile file, MemorySegment event) {
+    private void control(int operation, int fd, PollableFile file, MemorySegment event) {
         switch (operation) {
             case Syscalls.EPOLL_CTL_ADD -> {
                 int events = EpollEvent.events(event, 0);
@@ -53,12 +53,12 @@ final class EpollFile extends UnseekableFile {
                     throw new UnsupportedOperationException("the simulated epoll waits for EPOLLIN alone: " + events);
                 }
                 add(new Item(fd, file, events, EpollEvent.data(event, 0)));
-                file.event.watch(this);
+                file.readiness().watch(this);
                 changed();
             }
             case Syscalls.EPOLL_CTL_DEL -> {
                 if (remove(fd, file)) {
-                    file.event.unwatch(this);
+                    file.readiness().unwatch(this);
                 }
             }
             default -> throw new KernelError(Errno.EINVAL);
@@ -73,19 +73,19 @@ final class EpollFile extends UnseekableFile {
     }
 
     /** Returns whether that was the last descriptor of the file here. */
-    private synchronized boolean remove(int fd, EventFdFile file) {
+    private synchronized boolean remove(int fd, PollableFile file) {
         if (!items.removeIf(item -> item.fd == fd && item.file == file)) {
             throw new KernelError(Errno.ENOENT);
         }
         return items.stream().noneMatch(item -> item.file == file);
     }
 
-    /** An eventfd was closed for good. */
-    synchronized void forget(EventFd event) {
-        items.removeIf(item -> item.file.event == event);
+    /** All files of something were closed for good. */
+    synchronized void forget(Readiness gone) {
+        items.removeIf(item -> item.file.readiness() == gone);
     }
 
-    /** An eventfd changed. */
+    /** Something that it waits for changed. */
     synchronized void changed() {
         changes++;
         notifyAll();
@@ -107,7 +107,7 @@ final class EpollFile extends UnseekableFile {
                 seen = changes;
             }
             List<Item> ready = candidates.stream()
-                    .filter(item -> item.file.event.readable())
+                    .filter(item -> item.file.readiness().readable())
                     .limit(most)
                     .toList();
             if (!ready.isEmpty()) {
@@ -173,7 +173,7 @@ final class EpollFile extends UnseekableFile {
             last = List.copyOf(items);
             items.clear();
         }
-        last.forEach(item -> item.file.event.unwatch(this));
+        last.forEach(item -> item.file.readiness().unwatch(this));
     }
 
     @Override

@@ -12,7 +12,7 @@ import java.util.function.BooleanSupplier;
  * reader waits until a write comes, or until its process dies; a Java interrupt does not wake it, as none would wake a
  * thread in a system call.
  */
-final class EventFd {
+final class EventFd implements Readiness {
     /**
      * Somebody in the kernel who takes counts (Linux: struct virqfd). Called without the lock of the eventfd.
      *
@@ -45,17 +45,18 @@ final class EventFd {
         called.forEach(consumer -> consumer.signalled.run());
     }
 
-    /** Would a read get something? */
-    synchronized boolean readable() {
+    @Override
+    public synchronized boolean readable() {
         return count != 0;
     }
 
-    /** Tells an epoll file of changes from now on. */
-    synchronized void watch(EpollFile watcher) {
+    @Override
+    public synchronized void watch(EpollFile watcher) {
         watchers.add(watcher);
     }
 
-    synchronized void unwatch(EpollFile watcher) {
+    @Override
+    public synchronized void unwatch(EpollFile watcher) {
         watchers.remove(watcher);
     }
 

@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /** An open eventfd. */
-final class EventFdFile extends UnseekableFile {
+final class EventFdFile extends PollableFile {
     private static final int SEMAPHORE = 1; // EFD_SEMAPHORE
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED;
 
@@ -24,6 +24,11 @@ final class EventFdFile extends UnseekableFile {
         }
         EventFd event = new EventFd(Integer.toUnsignedLong(initial), (flags & SEMAPHORE) != 0);
         return new EventFdFile(event, (flags & Syscalls.EFD_NONBLOCK) == 0);
+    }
+
+    @Override
+    Readiness readiness() {
+        return event;
     }
 
     @Override

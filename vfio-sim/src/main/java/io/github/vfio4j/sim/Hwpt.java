@@ -10,7 +10,7 @@ import java.util.TreeSet;
  * A page table of an address space (Linux: struct iommufd_hwpt_paging): what translates the DMA of the groups that are
  * attached to it. Guarded by the kernel's lock, apart from DMA.
  */
-final class Hwpt extends IommuObject implements Translation {
+final class Hwpt extends PageTableObject implements Translation {
     final Ioas ioas;
     final SimIommu iommu;
 
@@ -19,6 +19,9 @@ final class Hwpt extends IommuObject implements Translation {
 
     /** Made with IOMMU_HWPT_ALLOC_DIRTY_TRACKING. */
     final boolean tracksDirtyPages;
+
+    /** Made with IOMMU_HWPT_ALLOC_NEST_PARENT. */
+    boolean nests;
 
     /** Made with IOMMU_HWPT_ALLOC_PASID. */
     final boolean takesPasids;
@@ -37,7 +40,7 @@ final class Hwpt extends IommuObject implements Translation {
         ioas.add(this);
     }
 
-    /** Can an address space have a page table of an IOMMU? What rules ask. */
+    /** Can an address space have a page table of an IOMMU? What rules ask. Without an address space nothing is in the way. */
     static class MakeFacts implements Facts {
         private final Ioas ioas;
         private final SimIommu iommu;
@@ -49,17 +52,17 @@ final class Hwpt extends IommuObject implements Translation {
 
         @Override
         public boolean reservedIsFree() {
-            return ioas.isFree(iommu.beyondReach());
+            return ioas == null || ioas.isFree(iommu.beyondReach());
         }
 
         @Override
         public boolean mappingsAligned() {
-            long alignment = ioas.alignmentWith(iommu);
-            return alignment == ioas.alignment() || ioas.isAligned(alignment);
+            long alignment = ioas == null ? 0 : ioas.alignmentWith(iommu);
+            return ioas == null || alignment == ioas.alignment() || ioas.isAligned(alignment);
         }
 
         private boolean is(PinPlan.Refusal refusal) {
-            return PinPlan.refusal(ioas.areas()) == refusal;
+            return ioas != null && PinPlan.refusal(ioas.areas()) == refusal;
         }
 
         @Override
@@ -129,6 +132,7 @@ final class Hwpt extends IommuObject implements Translation {
 
     @Override
     void destroyed() {
+        super.destroyed();
         ioas.remove(this);
         ioas.users--;
     }

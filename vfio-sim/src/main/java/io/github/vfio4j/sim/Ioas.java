@@ -355,6 +355,7 @@ final class Ioas extends IommuObject {
         List<Area> whole = inRange.stream()
                 .takeWhile(area -> isInside(area, iova, last))
                 .toList();
+        List<Area> free = whole.stream().takeWhile(area -> area.queues == 0).toList();
         try {
             KernelError.check(iommufd.machine.profile(), operation, new Facts() {
                 @Override
@@ -373,14 +374,34 @@ final class Ioas extends IommuObject {
                 }
 
                 @Override
+                public boolean usedByHardwareQueue() {
+                    return free.size() < whole.size();
+                }
+
+                @Override
                 public boolean nothingMapped() {
                     return inRange.isEmpty();
                 }
             });
         } finally {
-            remove(whole);
+            remove(free);
         }
-        return bytes(whole);
+        return bytes(free);
+    }
+
+    /** The mappings that a queue of hardware lies in; none if there is a gap, or the end of a page is not mapped. */
+    List<Area> queueMemory(long iova, long size) {
+        long first = iova & -Memory.PAGE;
+        long last = iova + size - 1 | Memory.PAGE - 1;
+        List<Area> areas = table.overlapping(first, last);
+        long next = first;
+        for (Area area : areas) {
+            if (Long.compareUnsigned(area.iova, next) > 0) {
+                return List.of();
+            }
+            next = area.last() + 1;
+        }
+        return areas.isEmpty() || Long.compareUnsigned(next - 1, last) < 0 ? List.of() : areas;
     }
 
     private static boolean isInside(Area area, long first, long last) {

@@ -89,7 +89,11 @@ final class Iommufd {
             if (leaves.isEmpty()) {
                 throw new AssertionError("objects use each other: " + objects);
             }
-            leaves.forEach(this::destroy);
+            for (IommuObject leaf : leaves) {
+                if (objects.get(leaf.id) == leaf) { // it may have gone with another one
+                    destroy(leaf);
+                }
+            }
         }
     }
 }

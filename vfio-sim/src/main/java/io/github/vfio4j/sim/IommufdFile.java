@@ -7,9 +7,11 @@ import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.gen.iommu_destroy;
+import io.github.vfio4j.ffm.gen.iommu_fault_alloc;
 import io.github.vfio4j.ffm.gen.iommu_hw_info;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_alloc;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_get_dirty_bitmap;
+import io.github.vfio4j.ffm.gen.iommu_hwpt_invalidate;
 import io.github.vfio4j.ffm.gen.iommu_hwpt_set_dirty_tracking;
 import io.github.vfio4j.ffm.gen.iommu_ioas_alloc;
 import io.github.vfio4j.ffm.gen.iommu_ioas_allow_iovas;
@@ -21,10 +23,15 @@ import io.github.vfio4j.ffm.gen.iommu_ioas_map_file;
 import io.github.vfio4j.ffm.gen.iommu_ioas_unmap;
 import io.github.vfio4j.ffm.gen.iommu_iova_range;
 import io.github.vfio4j.ffm.gen.iommu_option;
+import io.github.vfio4j.ffm.gen.iommu_hw_queue_alloc;
+import io.github.vfio4j.ffm.gen.iommu_vdevice_alloc;
+import io.github.vfio4j.ffm.gen.iommu_veventq_alloc;
 import io.github.vfio4j.ffm.gen.iommu_vfio_ioas;
+import io.github.vfio4j.ffm.gen.iommu_viommu_alloc;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -32,10 +39,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /**
- * An open {@code /dev/iommu}. It answers the ioctls of a container, too, in {@link CompatCalls}. It has no nested page
- * tables, fault queues or virtual IOMMUs: their calls are unknown.
+ * An open {@code /dev/iommu}. It answers the ioctls of a container, too, in {@link CompatCalls}, and those that test it in
+ * {@link MockCalls}.
  */
 final class IommufdFile extends SimFile {
     private interface Ioctl {
@@ -48,7 +56,11 @@ final class IommufdFile extends SimFile {
     /** What Linux 6.12 does not have. */
     private static final Map<Integer, Operation> NEWER = Map.of(
             IOMMU_IOAS_MAP_FILE(), Operation.IOAS_MAP_FILE,
-            IOMMU_IOAS_CHANGE_PROCESS(), Operation.IOAS_CHANGE_PROCESS);
+            IOMMU_IOAS_CHANGE_PROCESS(), Operation.IOAS_CHANGE_PROCESS,
+            IOMMU_VIOMMU_ALLOC(), Operation.VIOMMU_ALLOC,
+            IOMMU_VDEVICE_ALLOC(), Operation.VDEVICE_ALLOC,
+            IOMMU_VEVENTQ_ALLOC(), Operation.VEVENTQ_ALLOC,
+            IOMMU_HW_QUEUE_ALLOC(), Operation.HW_QUEUE_ALLOC);
 
     private static final int FIRST_COMMAND = IOMMUFD_CMD_BASE();
     private static final int ACCESS = IOMMU_IOAS_MAP_READABLE() | IOMMU_IOAS_MAP_WRITEABLE();
@@ -65,6 +77,18 @@ final class IommufdFile extends SimFile {
 
     private static Map<Integer, Request> requests() {
         Map<Integer, Request> requests = new HashMap<>();
+        requests.put(
+                MockCalls.REQUEST,
+                new Request(
+                        MockCalls.LAYOUT,
+                        MockCalls.LEAST,
+                        (file, _, struct) -> new MockCalls(file.iommufd, struct).call()));
+        requests.put(IOMMU_FAULT_QUEUE_ALLOC(), all(iommu_fault_alloc.layout(), IommufdFile::allocFaultQueue));
+        requests.put(IOMMU_VIOMMU_ALLOC(), all(iommu_viommu_alloc.layout(), ViommuCalls::alloc));
+        requests.put(IOMMU_VDEVICE_ALLOC(), all(iommu_vdevice_alloc.layout(), ViommuCalls::allocDevice));
+        requests.put(IOMMU_VEVENTQ_ALLOC(), all(iommu_veventq_alloc.layout(), ViommuCalls::allocEventQueue));
+        requests.put(IOMMU_HW_QUEUE_ALLOC(), all(iommu_hw_queue_alloc.layout(), ViommuCalls::allocHardwareQueue));
+        requests.put(IOMMU_HWPT_INVALIDATE(), all(iommu_hwpt_invalidate.layout(), IommufdFile::invalidate));
         requests.put(IOMMU_DESTROY(), all(iommu_destroy.layout(), IommufdFile::destroy));
         requests.put(IOMMU_IOAS_ALLOC(), all(iommu_ioas_alloc.layout(), IommufdFile::alloc));
         requests.put(IOMMU_IOAS_ALLOW_IOVAS(), all(iommu_ioas_allow_iovas.layout(), IommufdFile::allowIovas));
@@ -98,13 +122,16 @@ final class IommufdFile extends SimFile {
         return new Request(layout, layout.byteSize(), ioctl);
     }
 
-    /** Newer kernels map queues of virtual IOMMUs, of which there is none here. */
+    /** Newer kernels map pages of virtual IOMMUs. */
     @Override
     Vma map(long offset, long length, int prot, boolean shared) {
         if (machine.profile().isBefore(KernelProfile.V7_2)) {
             throw new KernelError(Errno.ENODEV);
         }
-        throw new KernelError(shared ? Errno.ENXIO : Errno.EINVAL);
+        if (!shared) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        return Viommu.map(iommufd, offset, length, prot);
     }
 
     @Override
@@ -112,7 +139,7 @@ final class IommufdFile extends SimFile {
         machine.kernel().lock();
         try {
             int command = request & 0xff;
-            if (command < FIRST_COMMAND || command > lastCommand()) {
+            if (command < FIRST_COMMAND || command > lastCommand() && request != MockCalls.REQUEST) {
                 return unknown(caller, request, argument);
             }
             int size = argument.readInt(0);
@@ -517,13 +544,21 @@ final class IommufdFile extends SimFile {
             throw new KernelError(Errno.EINVAL);
         }
         int flags = iommu_hwpt_alloc.flags(alloc);
+        boolean newer = !machine.profile().isBefore(KernelProfile.V7_2);
+        boolean nests = (flags & IOMMU_HWPT_ALLOC_NEST_PARENT()) != 0;
+        boolean faults = (flags & IOMMU_HWPT_FAULT_ID_VALID()) != 0;
         boolean tracks = (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING()) != 0;
         boolean pasids = (flags & IOMMU_HWPT_ALLOC_PASID()) != 0;
+        BoundDevice device = boundDevice(iommu_hwpt_alloc.dev_id(alloc));
+        boolean mock = device instanceof MockDevice;
         int knownFlags = IOMMU_HWPT_ALLOC_DIRTY_TRACKING()
-                | (machine.profile().isBefore(KernelProfile.V7_2) ? 0 : IOMMU_HWPT_ALLOC_PASID());
+                | (mock ? IOMMU_HWPT_ALLOC_NEST_PARENT() : 0)
+                | (newer ? IOMMU_HWPT_ALLOC_PASID() | IOMMU_HWPT_FAULT_ID_VALID() : 0);
         boolean otherFlags = (flags & ~knownFlags) != 0;
-        BoundPciDevice device = iommufd.find(iommu_hwpt_alloc.dev_id(alloc), BoundPciDevice.class);
+        boolean otherNestedFlags =
+                (flags & ~(IOMMU_HWPT_FAULT_ID_VALID() | (newer ? IOMMU_HWPT_ALLOC_PASID() : 0))) != 0;
         IommuObject parent = iommufd.find(iommu_hwpt_alloc.pt_id(alloc)).orElse(null);
+        FaultQueue queue = iommufd.find(iommu_hwpt_alloc.fault_id(alloc), FaultQueue.class);
         Ioas ioas = parent instanceof Ioas space ? space : null;
         SimIommu iommu = device == null ? null : device.iommu();
         check(Operation.HWPT_ALLOC, new Hwpt.MakeFacts(ioas, iommu) {
@@ -539,17 +574,129 @@ final class IommufdFile extends SimFile {
 
             @Override
             public boolean objectFits() {
-                return ioas != null || parent instanceof Hwpt;
+                return ioas != null || parent instanceof Hwpt || parent instanceof Viommu && mock;
             }
 
             @Override
             public boolean pageTableSupported() {
-                return ioas != null && !otherFlags && !typed && (!tracks || iommu.dirtyTracking());
+                return ioas == null
+                        ? mock && typed && !otherNestedFlags
+                        : !otherFlags && !typed && (!tracks || iommu.dirtyTracking()) && !(faults && nests);
+            }
+
+            @Override
+            public boolean parentMayNest() {
+                return !(parent instanceof Hwpt outer) || outer.nests;
+            }
+
+            @Override
+            public boolean faultQueueKnown() {
+                return !faults || queue != null;
             }
         });
-        Hwpt made = new Hwpt(ioas, iommu, false, tracks, pasids);
+        PageTableObject made;
+        if (ioas != null) {
+            Hwpt table = new Hwpt(ioas, iommu, false, tracks, pasids);
+            table.nests = nests;
+            made = table;
+        } else {
+            made = nest(caller, struct, parent);
+        }
+        if (faults) {
+            made.faultsTo(queue);
+        }
         iommu_hwpt_alloc.out_hwpt_id(alloc, made.id);
         struct.write();
+        return 0;
+    }
+
+    /** A device that the IOMMU knows; null if none has this number. */
+    BoundDevice boundDevice(int id) {
+        BoundDevice device = iommufd.find(id, BoundDevice.class);
+        return device == null || device.iommu() == null ? null : device;
+    }
+
+    private NestedHwpt nest(SimProcess caller, SizedStruct struct, IommuObject parent) {
+        MemorySegment alloc = struct.fields;
+        supported(iommu_hwpt_alloc.data_type(alloc) == MockCalls.HWPT_DATA);
+        long known = machine.profile().isBefore(KernelProfile.V7_2) ? Integer.BYTES : 2 * Integer.BYTES;
+        UserMemory memory = struct.pointer(caller, iommu_hwpt_alloc.data_uptr(alloc));
+        long given = Integer.toUnsignedLong(iommu_hwpt_alloc.data_len(alloc));
+        MemorySegment data = MockCalls.data(memory, given, Integer.BYTES, known);
+        return new NestedHwpt(parent, data.get(ValueLayout.JAVA_INT, 0));
+    }
+
+    private int allocFaultQueue(SimProcess caller, SizedStruct struct) {
+        supported(iommu_fault_alloc.flags(struct.fields) == 0);
+        FaultQueue queue = new FaultQueue(iommufd);
+        boolean done = false;
+        try {
+            iommu_fault_alloc.out_fault_id(struct.fields, queue.id);
+            openQueue(caller, struct, iommu_fault_alloc.out_fault_fd$offset(), queue::open);
+            done = true;
+        } finally {
+            if (!done) {
+                iommufd.destroy(queue);
+            }
+        }
+        return 0;
+    }
+
+    /** Gives a new queue's file to the program, once that knows its numbers. */
+    static void openQueue(SimProcess caller, SizedStruct struct, long fdOffset, Supplier<QueueFile> open) {
+        int fd = caller.files().reserve();
+        boolean done = false;
+        try {
+            struct.fields.set(ValueLayout.JAVA_INT, fdOffset, fd);
+            struct.write();
+            caller.files().install(fd, open.get());
+            done = true;
+        } finally {
+            if (!done) {
+                caller.files().cancel(fd);
+            }
+        }
+    }
+
+    private int invalidate(SimProcess caller, SizedStruct struct) {
+        MemorySegment fields = struct.fields;
+        int done = 0;
+        try {
+            supported(iommu_hwpt_invalidate.__reserved(fields) == 0);
+            int number = iommu_hwpt_invalidate.entry_num(fields);
+            long length = Integer.toUnsignedLong(iommu_hwpt_invalidate.entry_len(fields));
+            if (number != 0 && (iommu_hwpt_invalidate.data_uptr(fields) == 0 || length == 0 || length > Memory.PAGE)) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            IommuObject object = iommufd.find(iommu_hwpt_invalidate.hwpt_id(fields)).orElse(null);
+            if (object instanceof Viommu viommu) {
+                try {
+                    ViommuCalls.invalidate(viommu, caller, struct);
+                } finally {
+                    done = iommu_hwpt_invalidate.entry_num(fields);
+                }
+                return 0;
+            }
+            if (!(object instanceof NestedHwpt nested)) {
+                throw new KernelError(Errno.ENOENT);
+            }
+            if (iommu_hwpt_invalidate.data_type(fields) != MockCalls.INVALIDATE_DATA) {
+                throw new KernelError(Errno.EINVAL);
+            }
+            UserMemory array = struct.pointer(caller, iommu_hwpt_invalidate.data_uptr(fields));
+            for (; done < number; done++) {
+                UserMemory entry = new UserMemory(0, array.slice(done * length));
+                MemorySegment request = MockCalls.data(entry, length, 2L * Integer.BYTES, 2L * Integer.BYTES);
+                int flags = request.get(ValueLayout.JAVA_INT, 0);
+                supported((flags & ~1) == 0);
+                if (!nested.forget(request.get(ValueLayout.JAVA_INT, Integer.BYTES), flags != 0)) {
+                    throw new KernelError(Errno.EINVAL);
+                }
+            }
+        } finally {
+            iommu_hwpt_invalidate.entry_num(fields, done);
+            struct.write();
+        }
         return 0;
     }
 
@@ -559,7 +706,7 @@ final class IommufdFile extends SimFile {
         int flags = iommu_hw_info.flags(info);
         boolean asked = newer && flags == IOMMU_HW_INFO_FLAG_INPUT_TYPE();
         supported(flags == 0 || asked);
-        BoundPciDevice device = iommufd.find(iommu_hw_info.dev_id(info), BoundPciDevice.class);
+        BoundDevice device = boundDevice(iommu_hw_info.dev_id(info));
         check(Operation.GET_HW_INFO, new Facts() {
             @Override
             public boolean deviceKnown() {

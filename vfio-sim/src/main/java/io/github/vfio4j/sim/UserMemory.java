@@ -42,6 +42,11 @@ final class UserMemory {
         return new UserMemory(address, caller.memory().at(address));
     }
 
+    /** The memory from an offset on; none if that is beyond what is accessible. */
+    MemorySegment slice(long offset) {
+        return memory.asSlice(Math.min(offset, memory.byteSize()));
+    }
+
     /** Bytes that are accessible from the pointer on. */
     long size() {
         return memory.byteSize();

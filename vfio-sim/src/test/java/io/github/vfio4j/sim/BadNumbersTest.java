@@ -13,6 +13,7 @@ import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.DmaFile;
 import io.github.vfio4j.DmaSlice;
+import io.github.vfio4j.FaultQueue;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Hwpt;
@@ -34,6 +35,9 @@ import io.github.vfio4j.Rule;
 import io.github.vfio4j.SpaprTceV2;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.Viommu;
+import io.github.vfio4j.VirtualEventQueue;
+import io.github.vfio4j.VirtualEventType;
 import io.github.vfio4j.Waiter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -182,6 +186,9 @@ class BadNumbersTest {
             "SpaprTceV2.createWindow(long, long, int)",
             "Type1.unmap(long, long)",
             "Vfio.adoptKvmVm(int)",
+            "Viommu.addDevice(Device, long)", // VirtualIommuKernelTest: a guest numbers its devices as it likes
+            "Viommu.allocateEventQueue(VirtualEventType, int)",
+            "Viommu.allocateHardwareQueue(int, long, long)",
             "Vfio.createDmaFile(long)",
             "Vfio.createDmaFile(long, PageSize)",
             "Vfio.groupMembers(int)",
@@ -520,9 +527,13 @@ class BadNumbersTest {
         Waiter waiter = LIVE.the(Waiter.class, "");
         Device device = LIVE.the(Device.class, LiveHandles.BY_GROUP);
         Binder binder = LIVE.the(Binder.class, "");
+        FaultQueue faults = LIVE.the(FaultQueue.class, "");
+        VirtualEventQueue events = LIVE.the(VirtualEventQueue.class, "");
         for (Duration time : List.of(Duration.ofNanos(-1), Duration.ofSeconds(Long.MIN_VALUE))) {
             table.argument("waiting for an interrupt for " + time, () -> interrupt.await(time));
             table.argument("waiting for interrupts for " + time, () -> waiter.await(time, (_, _) -> {}));
+            table.argument("waiting for page faults for " + time, () -> faults.await(time));
+            table.argument("waiting for virtual events for " + time, () -> events.await(time));
             table.argument("giving a device back within " + time, () -> device.onRequest(time, _ -> {}));
             table.argument("binding within " + time, () -> binder.bind(LiveHandles.FREE, time));
         }
@@ -532,6 +543,16 @@ class BadNumbersTest {
 
     static List<Bad> others() {
         Table table = new Table();
+        Viommu viommu = LIVE.the(Viommu.class, "");
+        for (int number : new int[] {-1, Integer.MIN_VALUE}) {
+            table.rule(Rule.VEVENTQ_DEPTH, "a queue of %d events".formatted(number), () -> viommu.allocateEventQueue(
+                    VirtualEventType.TEGRA241_CMDQV, number));
+            table.argument("hardware queue " + number, () -> viommu.allocateHardwareQueue(number, FREE, PAGE));
+        }
+        table.rule(Rule.VEVENTQ_DEPTH, "a queue of no events", () -> viommu.allocateEventQueue(VirtualEventType.TEGRA241_CMDQV, 0));
+        table.rule(Rule.HW_QUEUE_SIZE, "a hardware queue without memory", () -> viommu.allocateHardwareQueue(1, FREE, 0));
+        table.rule(Rule.HW_QUEUE_WRAP, "a hardware queue beyond the top", () -> viommu.allocateHardwareQueue(1, TOP, 2 * PAGE));
+        table.rule(Rule.HW_QUEUE_ORDER, "a hardware queue far off", () -> viommu.allocateHardwareQueue(LAST, FREE, PAGE));
         for (int part : new int[] {-1, Integer.MIN_VALUE, 256, LAST}) {
             table.argument("bus " + part, () -> new PciAddress(0, part, 0, 0));
         }

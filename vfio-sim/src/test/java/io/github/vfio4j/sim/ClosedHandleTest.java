@@ -17,11 +17,13 @@ import io.github.vfio4j.DmaSlice;
 import io.github.vfio4j.Edid;
 import io.github.vfio4j.Eeh;
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.FaultQueue;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.Graphics;
 import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Group;
 import io.github.vfio4j.GuestPageTable;
+import io.github.vfio4j.HardwareQueue;
 import io.github.vfio4j.Hwpt;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Interrupts;
@@ -42,6 +44,10 @@ import io.github.vfio4j.Type1;
 import io.github.vfio4j.UnmaskEvent;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.Viommu;
+import io.github.vfio4j.VirtualDevice;
+import io.github.vfio4j.VirtualEvent;
+import io.github.vfio4j.VirtualEventQueue;
 import io.github.vfio4j.sim.LiveHandles.Handle;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Executable;
@@ -97,9 +103,15 @@ class ClosedHandleTest {
             Interrupts.class, Set.of(Interrupt.class, UnmaskEvent.class),
             Container.class, Set.of(Device.class, Type1.class, SpaprTceV1.class, SpaprTceV2.class, Eeh.class, Region.class, Interrupts.class),
             Group.class, Set.of(Device.class, Type1.class, SpaprTceV1.class, SpaprTceV2.class, Eeh.class, Region.class, Interrupts.class),
-            Iommufd.class, Set.of(Device.class, Ioas.class, Hwpt.class, DirtyTracking.class),
-            Ioas.class, Set.of(Hwpt.class, DirtyTracking.class),
-            Hwpt.class, Set.of(DirtyTracking.class),
+            Iommufd.class,
+                    Set.of(Device.class, Ioas.class, Hwpt.class, DirtyTracking.class, FaultQueue.class, Viommu.class, NestedHwpt.class,
+                            VirtualDevice.class, VirtualEventQueue.class, HardwareQueue.class),
+            Ioas.class,
+                    Set.of(Hwpt.class, DirtyTracking.class, Viommu.class, NestedHwpt.class, VirtualEventQueue.class, HardwareQueue.class),
+            Hwpt.class,
+                    Set.of(DirtyTracking.class, Viommu.class, NestedHwpt.class, VirtualEventQueue.class, HardwareQueue.class),
+            Viommu.class, Set.of(NestedHwpt.class, VirtualDevice.class, VirtualEventQueue.class, HardwareQueue.class),
+            FaultQueue.class, Set.of(NestedHwpt.class),
             DmaBuffer.class, Set.of(DmaSlice.class));
 
     private final List<LiveHandles> opened = new ArrayList<>();
@@ -125,8 +137,8 @@ class ClosedHandleTest {
                 || type == GraphicsPlane.Storage.class // records
                 || type == GuestPageTable.class // records
                 || type == IommuRegisters.class // records
+                || type == VirtualEvent.class // records
                 || type == DirtyBitmap.class // a snapshot
-                || type == NestedHwpt.class // no simulated IOMMU nests page tables; IommufdTest of vfio-api closes one
                 || type == DmaLogging.class; // no simulated device logs its DMA; FeaturesTest of vfio-api closes one
     }
 

@@ -3,7 +3,6 @@ package io.github.vfio4j.sim;
 import io.github.vfio4j.Access;
 import io.github.vfio4j.Binder;
 import io.github.vfio4j.Container;
-import io.github.vfio4j.Contract;
 import io.github.vfio4j.Device;
 import io.github.vfio4j.DeviceCapability;
 import io.github.vfio4j.DirtyTracking;
@@ -12,6 +11,7 @@ import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.Edid;
 import io.github.vfio4j.EehError;
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.FaultQueue;
 import io.github.vfio4j.Graphics;
 import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.Group;
@@ -20,6 +20,7 @@ import io.github.vfio4j.GuestPageTable;
 import io.github.vfio4j.Handover;
 import io.github.vfio4j.HandoverListener;
 import io.github.vfio4j.Hwpt;
+import io.github.vfio4j.HwptFlag;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.InterruptHandler;
 import io.github.vfio4j.Interrupts;
@@ -31,17 +32,25 @@ import io.github.vfio4j.KvmVm;
 import io.github.vfio4j.Migration;
 import io.github.vfio4j.MigrationState;
 import io.github.vfio4j.NoIommu;
+import io.github.vfio4j.PageFault;
+import io.github.vfio4j.PageFaultGroup;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciIrq;
 import io.github.vfio4j.ReceivedGroup;
 import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.Rule;
+import io.github.vfio4j.SmmuCommand;
 import io.github.vfio4j.SpaprInfo;
 import io.github.vfio4j.SpaprTceV1;
 import io.github.vfio4j.SpaprTceV2;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.Vfio;
+import io.github.vfio4j.Viommu;
+import io.github.vfio4j.ViommuType;
+import io.github.vfio4j.VirtualEvent;
+import io.github.vfio4j.VirtualEventType;
 import io.github.vfio4j.ffm.FfmKernel;
+import io.github.vfio4j.sim.kernel.MockIommu;
 import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.Arena;
 import java.lang.reflect.ParameterizedType;
@@ -57,6 +66,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 
@@ -87,6 +97,8 @@ final class LiveHandles implements AutoCloseable {
     static final String BY_POWER_V1 = "by the first version on PowerPC";
     static final String BY_POWER_V2 = "by the second version on PowerPC";
     static final String BY_IOMMUFD = "by an iommufd";
+    static final String VIRTUAL = "of a virtual IOMMU";
+    private static final String VIRTUAL_PAGE = "of a virtual IOMMU's page"; // which ends with no device
     private static final String ASLEEP = "in low power";
     private static final String OF_MEDIATED = "of a mediated device";
     private static final String OF_A_CHANNEL = "of a channel";
@@ -129,14 +141,14 @@ final class LiveHandles implements AutoCloseable {
             }
             return CallFilter.PASS;
         };
-        FfmKernel kernel = new FfmKernel(
-                "simulated",
+        MockIommu mock = new MockIommu(
                 FilteredCalls.of(OtherMachines.of(SimPorts.syscalls(process)), filter),
                 FilteredCalls.of(SimPorts.sysfs(machine), filter),
                 FilteredCalls.of(SimPorts.notes(process), filter));
-        Vfio vfio = add("", Vfio.on(kernel, Contract.STRICT));
+        Vfio vfio = add("", mock.vfio());
         openByGroup(vfio);
         openByIommufd(vfio);
+        openVirtual(vfio, mock);
         openOnPower(vfio);
         openAsleep(vfio);
         openMediated(vfio);
@@ -214,6 +226,30 @@ final class LiveHandles implements AutoCloseable {
         DmaBuffer buffer = add(BY_IOMMUFD, space.allocate(PAGE, Access.READ_WRITE));
         add(BY_IOMMUFD, table.trackDirtyPages()).read(buffer);
         add(BY_IOMMUFD, vfio.createDmaFile(PAGE));
+        add(BY_IOMMUFD, iommufd.allocateFaultQueue());
+        PageFault fault = new PageFault(
+                Optional.of(device), OptionalInt.empty(), 1, Set.of(PageFault.Permission.READ), PAGE, 0);
+        values.add(fault);
+        values.add(new PageFaultGroup(1, List.of(fault)));
+    }
+
+    private void openVirtual(Vfio vfio, MockIommu mock) {
+        Iommufd iommufd = add(VIRTUAL, vfio.openIommufd());
+        Device device = add(VIRTUAL, mock.open(iommufd).device);
+        Ioas space = add(VIRTUAL, iommufd.allocateIoas());
+        Hwpt parent = add(VIRTUAL, space.allocateHwpt(device, HwptFlag.NEST_PARENT));
+        FaultQueue faults = add(VIRTUAL, iommufd.allocateFaultQueue());
+        Viommu viommu = add(VIRTUAL, parent.allocateViommu(device, ViommuType.TEGRA241_CMDQV));
+        add(VIRTUAL, viommu.addDevice(device, 1));
+        GuestPageTable table = new GuestPageTable.ArmSmmuV3(1, 0);
+        device.attach(add(VIRTUAL, viommu.nest(device, table, faults)));
+        add(VIRTUAL, viommu.allocateEventQueue(VirtualEventType.ARM_SMMUV3, 1));
+        DmaBuffer memory = space.allocateAt(0x200_0000, PAGE, Access.READ_WRITE); // stays mapped for the queue
+        add(VIRTUAL, space.allocate(PAGE, Access.READ_WRITE));
+        add(VIRTUAL, viommu.allocateHardwareQueue(0, memory.iova(), PAGE));
+        add(VIRTUAL_PAGE, viommu.page().orElseThrow());
+        values.add(new SmmuCommand(1, 1));
+        values.add(new VirtualEvent.Lost(1));
     }
 
     private void openOnPower(Vfio vfio) {
@@ -330,6 +366,9 @@ final class LiveHandles implements AutoCloseable {
     /** Something valid to hand to a handle that was opened in a way; empty if nobody thought of such a thing. */
     Optional<Object> argument(Type type, String way) {
         if (type instanceof ParameterizedType generic && generic.getRawType() instanceof Class<?> raw) {
+            if (raw == Set.class) {
+                return argument(generic.getActualTypeArguments()[0], way).map(Set::of);
+            }
             return Collection.class.isAssignableFrom(raw)
                     ? argument(generic.getActualTypeArguments()[0], way).map(List::of)
                     : argument(raw, way);

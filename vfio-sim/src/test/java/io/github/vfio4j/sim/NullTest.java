@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
@@ -88,6 +89,9 @@ class NullTest {
     }
 
     private static Object holdingNull(Class<?> type) {
+        if (type == Set.class) {
+            return Collections.singleton(null);
+        }
         if (Collection.class.isAssignableFrom(type)) {
             return Collections.singletonList(null);
         }

@@ -221,6 +221,8 @@ class SimIommufdTest {
         assertThat(limited.process.pinnedBytes()).as("nothing is attached").isZero();
         assertThat(limited.attach(file, ioas)).isEqualTo(-ENOMEM);
         assertThat(limited.hwptAlloc(fd, id, ioas, 0)).isEqualTo(-ENOMEM);
+        int faults = 4; // IOMMU_HWPT_FAULT_ID_VALID, of a queue that is not there
+        assertThat(limited.hwptAlloc(fd, id, ioas, faults)).isEqualTo(-ENOMEM);
         assertThat(limited.ioasUnmap(fd, ioas, IOVA, 3 * 4096)).isEqualTo(3 * 4096);
 
         check(limited.attach(file, ioas));

@@ -649,17 +649,21 @@ final class Uapi {
                 V6_12,
                 "IOMMU_HWPT_ALLOC_NEST_PARENT",
                 by("HwptFlag#NEST_PARENT"),
-                bytes("DeviceBindingTest", "the VM's IOMMU nests nothing; both kernels refuse it"));
+                linux("FaultQueueKernelTest"));
         row(V7_2, "IOMMU_HWPT_ALLOC_PASID", by("HwptFlag#PASID"), linux("IommufdKernelTest"));
         row(
                 V6_12,
                 """
                 IOMMU_HWPT_DATA_VTD_S1 iommu_hwpt_vtd_s1 IOMMU_VTD_S1_{SRE,EAFE,WPE}
-                IOMMU_HWPT_INVALIDATE iommu_hwpt_invalidate
                 IOMMU_HWPT_INVALIDATE_DATA_VTD_S1 iommu_hwpt_vtd_s1_invalidate IOMMU_VTD_INV_FLAGS_LEAF
                 """,
                 by("Hwpt#nest GuestPageTable.Vtd NestedHwpt#changed"),
                 bytes("NestedPageTableTest#vtdHasAnAddressItsWidthAndFlags NestedPageTableTest#aChangedRangeIsAnArrayOfOne", nestsNothing));
+        row(
+                V6_12,
+                "IOMMU_HWPT_INVALIDATE iommu_hwpt_invalidate",
+                by("NestedHwpt#changed"),
+                linux("FaultQueueKernelTest#theIommuForgetsWhatAGuestChanged"));
         row(
                 V7_2,
                 "IOMMU_HWPT_DATA_{ARM_SMMUV3,AMD_GUEST} iommu_hwpt_{arm_smmuv3,amd_guest}",
@@ -672,20 +676,42 @@ final class Uapi {
                 IOMMU_PGFAULT_FLAGS_{PASID_VALID,LAST_PAGE} IOMMU_PGFAULT_PERM_{READ,WRITE,EXEC,PRIV}
                 iommu_hwpt_page_response IOMMUFD_PAGE_RESP_{SUCCESS,INVALID}
                 """,
-                not("not yet: no page faults of devices are handled, all memory is pinned"),
-                nowhere());
+                by("Iommufd#allocateFaultQueue Ioas#allocateHwpt Hwpt#nest FaultQueue#poll FaultQueue#await FaultQueue#answer"),
+                linux("FaultQueueKernelTest IommufdCases"));
+        row(
+                V7_2,
+                "IOMMU_VIOMMU_ALLOC iommu_viommu_alloc",
+                by("Hwpt#allocateViommu Viommu#nest"),
+                linux("VirtualIommuKernelTest IommufdCases"));
+        row(
+                V7_2,
+                "IOMMU_VDEVICE_ALLOC iommu_vdevice_alloc",
+                by("Viommu#addDevice"),
+                linux("VirtualIommuKernelTest IommufdCases"));
+        row(
+                V7_2,
+                "IOMMU_VEVENTQ_ALLOC iommu_veventq_alloc IOMMU_VEVENTQ_FLAG_LOST_EVENTS iommufd_vevent_header",
+                by("Viommu#allocateEventQueue VirtualEventQueue#poll VirtualEventQueue#await VirtualEvent.Lost"),
+                linux("VirtualIommuKernelTest IommufdCases"));
+        row(
+                V7_2,
+                "IOMMU_HW_QUEUE_ALLOC iommu_hw_queue_alloc",
+                by("Viommu#allocateHardwareQueue"),
+                linux("VirtualIommuKernelTest IommufdCases"));
         row(
                 V7_2,
                 """
-                IOMMU_VIOMMU_ALLOC iommu_viommu_alloc IOMMU_VIOMMU_TYPE_{DEFAULT,ARM_SMMUV3,TEGRA241_CMDQV}
-                iommu_viommu_tegra241_cmdqv
+                IOMMU_VIOMMU_TYPE_{ARM_SMMUV3,TEGRA241_CMDQV} iommu_viommu_tegra241_cmdqv
                 IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 iommu_viommu_arm_smmuv3_invalidate
-                IOMMU_VDEVICE_ALLOC iommu_vdevice_alloc
-                IOMMU_VEVENTQ_ALLOC iommu_veventq_alloc IOMMU_VEVENTQ_TYPE_{DEFAULT,ARM_SMMUV3,TEGRA241_CMDQV}
-                IOMMU_VEVENTQ_FLAG_LOST_EVENTS iommufd_vevent_header iommu_vevent_{arm_smmuv3,tegra241_cmdqv}
-                IOMMU_HW_QUEUE_ALLOC iommu_hw_queue_alloc IOMMU_HW_QUEUE_TYPE_{DEFAULT,TEGRA241_CMDQV}
+                IOMMU_VEVENTQ_TYPE_{ARM_SMMUV3,TEGRA241_CMDQV} iommu_vevent_{arm_smmuv3,tegra241_cmdqv}
+                IOMMU_HW_QUEUE_TYPE_TEGRA241_CMDQV
                 """,
-                not("not yet: no guest gets a virtual IOMMU"),
+                by("ViommuType Viommu#page Viommu#invalidate SmmuCommand VirtualEventType VirtualEvent"),
+                bytes("VirtualIommuTest", "the VM has other hardware, whose types a test puts in their place"));
+        row(
+                V7_2,
+                "IOMMU_VIOMMU_TYPE_DEFAULT IOMMU_VEVENTQ_TYPE_DEFAULT IOMMU_HW_QUEUE_TYPE_DEFAULT",
+                not("the kernel refuses them: they are reserved"),
                 nowhere());
     }
 

@@ -9,15 +9,20 @@ import io.github.vfio4j.Device;
 import io.github.vfio4j.DirtyTracking;
 import io.github.vfio4j.DmaBuffer;
 import io.github.vfio4j.DmaFile;
+import io.github.vfio4j.FaultQueue;
 import io.github.vfio4j.Features;
 import io.github.vfio4j.Group;
+import io.github.vfio4j.GuestPageTable;
 import io.github.vfio4j.Handover;
 import io.github.vfio4j.Interrupt;
 import io.github.vfio4j.Ioas;
 import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KvmVm;
+import io.github.vfio4j.NestedHwpt;
 import io.github.vfio4j.NoIommu;
+import io.github.vfio4j.PageFaultGroup;
+import io.github.vfio4j.PageResponse;
 import io.github.vfio4j.Region;
 import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.Rule;
@@ -27,6 +32,8 @@ import io.github.vfio4j.SpaprWindow;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.VfioException;
+import io.github.vfio4j.Viommu;
+import io.github.vfio4j.ViommuType;
 import io.github.vfio4j.Waiter;
 import java.util.ArrayList;
 import java.util.List;
@@ -106,6 +113,14 @@ class WrongOwnerTest {
         all.add(rule(Rule.MAP_ADDRESS_AWAITED, "giving the address of another kernel's buffer", () -> type1.giveAddress(buffer)));
         Ioas ioas = LIVE.the(Ioas.class, "");
         all.add(argument("copying another kernel's buffer", () -> ioas.copy(ofIoas, Access.READ)));
+        all.add(argument("a page table with another kernel's fault queue", () -> ioas.allocateHwpt(
+                LIVE.the(Device.class, LiveHandles.BY_IOMMUFD), OTHER.the(FaultQueue.class, ""))));
+        Viommu viommu = LIVE.the(Viommu.class, "");
+        GuestPageTable table = new GuestPageTable.ArmSmmuV3(1, 0);
+        all.add(argument("a virtual IOMMU for another kernel's device", () -> viommu.parent().allocateViommu(
+                byNode, ViommuType.ARM_SMMUV3)));
+        all.add(argument("a guest's page table for another kernel's device", () -> viommu.nest(byNode, table)));
+        all.add(argument("a guest's number of another kernel's device", () -> viommu.addDevice(byNode, 5)));
         all.add(argument("mapping another kernel's file", () -> ioas.map(OTHER.the(DmaFile.class, ""), Access.READ)));
         all.add(argument("a page table for another kernel's device", () -> ioas.allocateHwpt(byNode, false)));
         Device own = LIVE.the(Device.class, LiveHandles.BY_IOMMUFD);
@@ -168,6 +183,17 @@ class WrongOwnerTest {
         all.add(argument("another iommufd's address space for containers", () -> LIVE.the(Iommufd.class, "")
                 .chooseContainerIoas(second)));
         all.add(argument("a page table for another iommufd's device", () -> second.allocateHwpt(byNode, false)));
+        FaultQueue faults = secondIommufd.allocateFaultQueue();
+        Viommu viommu = LIVE.the(Viommu.class, "");
+        Device virtual = LIVE.the(Device.class, LiveHandles.VIRTUAL);
+        GuestPageTable table = new GuestPageTable.ArmSmmuV3(1, 0);
+        all.add(argument("a guest's page table with another iommufd's fault queue", () -> viommu.nest(virtual, table, faults)));
+        all.add(argument("a guest's number of another iommufd's device", () -> viommu.addDevice(byNode, 5)));
+        all.add(argument("attaching another iommufd's device to a guest's page table", () -> byNode.attach(
+                LIVE.the(NestedHwpt.class, ""))));
+        all.add(argument("a page table with another iommufd's fault queue", () -> ioas.allocateHwpt(byNode, faults)));
+        all.add(rule(Rule.FAULT_UNANSWERED, "answering page faults of nobody", () -> faults.answer(
+                new PageFaultGroup(1, List.of()), PageResponse.SUCCESS)));
         all.add(argument("a page table for a group's device", () -> ioas.allocateHwpt(byGroup, false)));
         Region region = byNode.region(0);
         all.add(argument("sharing another device's region", () -> LIVE.the(Features.class, LiveHandles.BY_GROUP)

@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 final class IommufdCases {
     private static final int EPERM = 1;
     private static final int ENOENT = 2;
+    private static final int EIO = 5;
     private static final int EBADF = 9;
     private static final int EFAULT = 14;
     private static final int EBUSY = 16;
@@ -59,6 +60,14 @@ final class IommufdCases {
     /** A file of two pages, in the place of an event. */
     static final Step MEMORY = memfd(EVENT, 0x2000);
 
+    /** The device to test with, number 3, of an owner, number 2, attached to an address space, number 1, by a page table, 4. */
+    static final Step[] MOCK = then(new Step[] {OPEN_IOMMUFD, alloc()}, mock(1));
+
+    private static final int SELFTEST = 0xdeadbeef; // the type of what its driver has
+    private static final long PAGE = 0x200_0000; // an IOVA that its IOMMU translates
+    private static final int MOCK_DEVICE = 3;
+    private static final int MOCK_TABLE = 5; // the first that is made
+
     static final Step CHANGE_PROCESS = ioctl(IOMMUFD, IOMMU_IOAS_CHANGE_PROCESS(), u32(8), u32(0));
 
     /** An address space alone, number 1. */
@@ -102,6 +111,7 @@ final class IommufdCases {
         objects();
         mapping();
         pageTables();
+        virtualIommus();
         compat();
     }
 
@@ -336,6 +346,25 @@ final class IommufdCases {
                 EADDRINUSE,
                 then(BOUND, map(FIXED | READ_WRITE, 1L << 60, 0, 0x1000), allocHwpt(0, BOUND_DEVICE, IOAS)));
         tested(HWPT_NEST_PARENT, "IommufdKernelTest#aPageTableIsNestedOnlyInOneThatWasMadeForIt");
+        Step data = put(0x8000, 1, 0);
+        int faults = IOMMU_HWPT_FAULT_ID_VALID();
+        int nests = IOMMU_HWPT_ALLOC_NEST_PARENT();
+        since72(HWPT_NEST_PARENT, EINVAL, then(MOCK, data, allocHwpt(0, MOCK_DEVICE, 1), nest(0, MOCK_DEVICE, MOCK_TABLE, 0)));
+        since72(HWPT_SUPPORTED, EOPNOTSUPP, then(MOCK, allocHwpt(faults | nests, MOCK_DEVICE, 1, NOBODY)));
+        since72(
+                HWPT_FAULT_QUEUE,
+                ENOENT,
+                then(
+                        MOCK,
+                        data,
+                        allocHwpt(nests, MOCK_DEVICE, 1),
+                        nest(faults, MOCK_DEVICE, MOCK_TABLE, NOBODY)));
+        since72(HWPT_FAULT_QUEUE, ENOENT, then(MOCK, allocHwpt(faults, MOCK_DEVICE, 1, NOBODY)));
+        tested(FAULT_UNANSWERED, "FaultQueueKernelTest#theKernelTakesNoAnswerToWhatItDidNotAsk");
+        tested(FAULT_UNANSWERED, "FaultQueueKernelTest#aFaultIsReadAndAnswered");
+        tested(
+                ATTACH_PAGE_REQUESTS,
+                "FaultQueueKernelTest#aDeviceThatRequestsNoPagesIsNotAttachedWhereTheyAreHandled");
         simulated(HWPT_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
         calls(
                 HWPT_MEMORY,
@@ -358,6 +387,59 @@ final class IommufdCases {
         calls(HWPT_DIRTY_WRAP, EOVERFLOW, then(table, dirty(HWPT, -0x1000, 0x2001)));
         calls(HWPT_DIRTY_ALIGNED, EINVAL, then(table, dirty(HWPT, 0x10000, 0x1001)));
         calls(HWPT_DIRTY_SUPPORTED, EOPNOTSUPP, then(table, dirty(HWPT, 0x10000, 0x1000)));
+    }
+
+    private static void virtualIommus() {
+        int nests = IOMMU_HWPT_ALLOC_NEST_PARENT();
+        Step[] parent = then(MOCK, allocHwpt(nests, MOCK_DEVICE, 1));
+        Step[] virtual = then(parent, viommu(SELFTEST, MOCK_DEVICE, MOCK_TABLE));
+        int number = 6; // of the virtual IOMMU
+        since72(VIOMMU_DEVICE, ENOENT, then(parent, viommu(SELFTEST, NOBODY, MOCK_TABLE)));
+        since72(VIOMMU_DEVICE, ENOENT, then(parent, viommu(1, NOBODY, MOCK_TABLE)));
+        since72(VIOMMU_SUPPORTED, EOPNOTSUPP, then(parent, viommu(1, MOCK_DEVICE, MOCK_TABLE)));
+        since72(VIOMMU_SUPPORTED, EOPNOTSUPP, then(BOUND, viommu(1, BOUND_DEVICE, NOBODY)));
+        since72(VIOMMU_PARENT, ENOENT, then(parent, viommu(SELFTEST, MOCK_DEVICE, NOBODY)));
+        since72(
+                VIOMMU_NEST_PARENT,
+                EINVAL,
+                then(MOCK, allocHwpt(0, MOCK_DEVICE, 1), viommu(SELFTEST, MOCK_DEVICE, MOCK_TABLE)));
+        tested(VIOMMU_NEST_PARENT, "VirtualIommuKernelTest#aVirtualIommuIsMadeOfAPageTableThatWasMadeForIt");
+        RuleCases.calls(IOMMUFD_OPERATION_KNOWN, ABSENT, ENOTTY, ABSENT, then(ALONE, viommu(1, NOBODY, NOBODY)));
+
+        since72(VDEVICE_VIOMMU, ENOENT, then(virtual, vdevice(NOBODY, MOCK_DEVICE, 1)));
+        since72(VDEVICE_DEVICE, ENOENT, then(virtual, vdevice(number, NOBODY, 1)));
+        since72(
+                VDEVICE_IOMMU,
+                EINVAL,
+                then(virtual, OPEN_DEVICE, bind(DEVICE, fd(IOMMUFD)), vdevice(number, number + 1, 1)));
+        Step[] known = then(virtual, vdevice(number, MOCK_DEVICE, 5));
+        since72(VDEVICE_ONCE, EEXIST, then(known, vdevice(number, MOCK_DEVICE, 6)));
+        // a second device: owner 8, device 9
+        since72(VDEVICE_ID, EEXIST, then(known, mock(1), vdevice(number, 9, 5)));
+        tested(VDEVICE_ONCE, "VirtualIommuKernelTest#aDeviceHasOneNumberAndANumberIsThatOfOneDevice");
+        tested(VDEVICE_ID, "VirtualIommuKernelTest#aDeviceHasOneNumberAndANumberIsThatOfOneDevice");
+        tested(ATTACH_VIRTUAL, "VirtualIommuKernelTest#aGuestsPageTableTakesADeviceThatHasANumber");
+
+        since72(VEVENTQ_DEPTH, EINVAL, then(virtual, veventq(number, 0)));
+        since72(VEVENTQ_DEPTH, EINVAL, then(virtual, veventq(NOBODY, 0)));
+        since72(VEVENTQ_VIOMMU, ENOENT, then(virtual, veventq(NOBODY, 1)));
+        tested(VEVENTQ_ONCE, "VirtualIommuKernelTest#aQueueIsForOneKindOfEvents");
+
+        since72(HW_QUEUE_SIZE, EINVAL, then(virtual, hwQueue(number, SELFTEST, 0, PAGE, 0)));
+        since72(HW_QUEUE_SIZE, EINVAL, then(virtual, hwQueue(number, SELFTEST, 0, -1, 0)));
+        since72(HW_QUEUE_WRAP, EOVERFLOW, then(virtual, hwQueue(NOBODY, SELFTEST, 0, -0x1000, 0x2000)));
+        since72(HW_QUEUE_VIOMMU, ENOENT, then(virtual, hwQueue(NOBODY, 1, 0, PAGE, 0x1000)));
+        since72(HW_QUEUE_SUPPORTED, EOPNOTSUPP, then(virtual, hwQueue(number, 1, 0, PAGE, 0x1000)));
+        since72(HW_QUEUE_MAPPED, ENOENT, then(virtual, hwQueue(number, SELFTEST, 0, PAGE, 0x1000)));
+        Step[] mapped = then(virtual, map(1, FIXED | READ_WRITE, PAGE, address(Region.RAM, 0), 0x1000));
+        Step[] queue = then(mapped, hwQueue(number, SELFTEST, 0, PAGE, 0x1000));
+        since72(HW_QUEUE_MAPPED, ENOENT, then(queue, hwQueue(number, SELFTEST, 0, PAGE + 0x1000, 0x1000)));
+        since72(HW_QUEUE_INDEX, EEXIST, then(queue, hwQueue(number, SELFTEST, 0, PAGE, 0x1000)));
+        since72(HW_QUEUE_ORDER, EIO, then(mapped, hwQueue(number, SELFTEST, 1, PAGE, 0x1000)));
+        tested(HW_QUEUE_INDEX, "VirtualIommuKernelTest#queuesOfTheHardwareAreMadeInOrder");
+        tested(HW_QUEUE_ORDER, "VirtualIommuKernelTest#queuesOfTheHardwareAreMadeInOrder");
+        since72(IOAS_UNMAP_QUEUE, EBUSY, then(queue, unmap(1, PAGE, 0x1000)));
+        tested(IOAS_UNMAP_QUEUE, "VirtualIommuKernelTest#theMemoryOfAQueueStaysMapped");
     }
 
     private static void compat() {
@@ -530,6 +612,65 @@ final class IommufdCases {
     static Step allocHwpt(int flags, int device, int parent) {
         return ioctl(
                 IOMMUFD, IOMMU_HWPT_ALLOC(), u32(24), u32(flags), u32(device), u32(parent), u32(0), u32(0));
+    }
+
+    private static Step viommu(int type, int device, int parent) {
+        return ioctl(
+                IOMMUFD,
+                IOMMU_VIOMMU_ALLOC(),
+                u32(40), u32(0), u32(type), u32(device), u32(parent), u32(0), u32(0), u32(0), u64(0));
+    }
+
+    private static Step vdevice(int viommu, int device, long number) {
+        return ioctl(IOMMUFD, IOMMU_VDEVICE_ALLOC(), u32(24), u32(viommu), u32(device), u32(0), u64(number));
+    }
+
+    private static Step veventq(int viommu, int depth) {
+        return ioctl(
+                IOMMUFD,
+                IOMMU_VEVENTQ_ALLOC(),
+                u32(32), u32(0), u32(viommu), u32(0xbeefbeef), u32(depth), u32(0), u32(0), u32(0));
+    }
+
+    private static Step hwQueue(int viommu, int type, int index, long iova, long size) {
+        return ioctl(
+                IOMMUFD,
+                IOMMU_HW_QUEUE_ALLOC(),
+                u32(40), u32(0), u32(viommu), u32(type), u32(index), u32(0), u64(iova), u64(size));
+    }
+
+    private static Step allocHwpt(int flags, int device, int parent, int faults) {
+        return allocHwpt(flags, device, parent, 0, 0, u64(0), faults);
+    }
+
+    /** Nests a page table of the mock's driver, whose data is put at 0x8000. */
+    private static Step nest(int flags, int device, int parent, int faults) {
+        return allocHwpt(flags, device, parent, 0xdead, 4, address(Region.RAM, 0x8000), faults);
+    }
+
+    private static Step allocHwpt(int flags, int device, int parent, int type, int length, Field data, int faults) {
+        return ioctl(
+                IOMMUFD,
+                IOMMU_HWPT_ALLOC(),
+                u32(48),
+                u32(flags),
+                u32(device),
+                u32(parent),
+                u32(0),
+                u32(0),
+                u32(type),
+                u32(length),
+                data,
+                u32(faults),
+                u32(0));
+    }
+
+    /** IOMMU_TEST_CMD with IOMMU_TEST_OP_MOCK_DOMAIN. */
+    private static Step mock(int ioas) {
+        return ioctl(
+                IOMMUFD,
+                IOMMU_DESTROY() + 32,
+                u32(72), u32(2), u32(ioas), u32(0), u64(0), u64(0), u64(0), u64(0), u64(0), u64(0), u32(0), u32(0));
     }
 
     private static Step track(int table) {

@@ -84,6 +84,7 @@ final class MutateRules {
     private static final String NO_BYTES = "a range of no bytes does not wrap";
     private static final String ASKED_BEFORE =
             "the library asks the one before the call, and only the kernel knows the other";
+    private static final String SAME_ERRNO = "both have the same errno";
     private static final String NO_TOKEN = "a device that takes no token asks for none";
     private static final String ALL_ALIGNED = "where devices are attached every mapping is aligned";
 
@@ -132,6 +133,18 @@ final class MutateRules {
                     "nothing is bound where interrupts are not isolated"),
             entry("attach.permission comes after attach.memory", FIRST_PAGE),
             entry("attach.memory comes after attach.memlock", FIRST_PAGE),
+            entry("attach.memlock comes after attach.page-requests", "a page table with a fault queue is pinned already"),
+            entry(
+                    "attach.page-requests comes after attach.virtual",
+                    "a device that requests no pages is behind no IOMMU that has virtual ones"),
+            entry("ioas-unmap.whole comes after ioas-unmap.queue", "a mapping that is cut is not asked for its queues"),
+            entry("ioas-unmap.queue comes after ioas-unmap.mapped", "where nothing is mapped there is no queue"),
+            entry("vdevice-alloc.viommu comes after vdevice-alloc.device", SAME_ERRNO),
+            entry("vdevice-alloc.once comes after vdevice-alloc.id", SAME_ERRNO),
+            entry("hw-queue-alloc.size comes after hw-queue-alloc.wrap", NO_BYTES),
+            entry(
+                    "hw-queue-alloc.index comes after hw-queue-alloc.order",
+                    "a queue is there as long as the one after it"),
             entry("attach-pasid.driver comes after attach-pasid.table", "a mediated device is not asked for its page table"),
             entry(
                     "attach-pasid.supported is never broken",
