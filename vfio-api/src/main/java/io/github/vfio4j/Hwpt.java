@@ -59,7 +59,8 @@ public final class Hwpt implements PageTable, AutoCloseable {
 
     /**
      * Nests a guest's page table in this one ({@code IOMMU_HWPT_ALLOC} with data of the hardware), to attach devices to.
-     * Tested on made bytes: the IOMMU of the VM nests nothing.
+     * The IOMMU of the VM nests nothing: what the kinds of hardware take is tested on made bytes, the rest with the IOMMU that
+     * kernels have to test iommufd.
      *
      * @param device whose IOMMU to make it for; bound to the same iommufd
      * @param table the guest's page table, of the kind of the device's IOMMU

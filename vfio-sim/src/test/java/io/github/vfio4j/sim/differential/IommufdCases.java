@@ -422,6 +422,7 @@ final class IommufdCases {
 
         since72(VEVENTQ_DEPTH, EINVAL, then(virtual, veventq(number, 0)));
         since72(VEVENTQ_DEPTH, EINVAL, then(virtual, veventq(NOBODY, 0)));
+        tested(VEVENTQ_DEPTH, "VirtualIommuKernelTest#aQueueIsNoDeeperThanTheKernelLetsIt");
         since72(VEVENTQ_VIOMMU, ENOENT, then(virtual, veventq(NOBODY, 1)));
         tested(VEVENTQ_ONCE, "VirtualIommuKernelTest#aQueueIsForOneKindOfEvents");
 

@@ -84,7 +84,6 @@ final class MutateRules {
     private static final String NO_BYTES = "a range of no bytes does not wrap";
     private static final String ASKED_BEFORE =
             "the library asks the one before the call, and only the kernel knows the other";
-    private static final String SAME_ERRNO = "both have the same errno";
     private static final String NO_TOKEN = "a device that takes no token asks for none";
     private static final String ALL_ALIGNED = "where devices are attached every mapping is aligned";
 
@@ -139,8 +138,6 @@ final class MutateRules {
                     "a device that requests no pages is behind no IOMMU that has virtual ones"),
             entry("ioas-unmap.whole comes after ioas-unmap.queue", "a mapping that is cut is not asked for its queues"),
             entry("ioas-unmap.queue comes after ioas-unmap.mapped", "where nothing is mapped there is no queue"),
-            entry("vdevice-alloc.viommu comes after vdevice-alloc.device", SAME_ERRNO),
-            entry("vdevice-alloc.once comes after vdevice-alloc.id", SAME_ERRNO),
             entry("hw-queue-alloc.size comes after hw-queue-alloc.wrap", NO_BYTES),
             entry(
                     "hw-queue-alloc.index comes after hw-queue-alloc.order",
@@ -155,7 +152,6 @@ final class MutateRules {
             entry(
                     "iommufd.operation-known comes after ioas-map-file.limit",
                     "a kernel that does not have the operation reads nothing of it"),
-            entry("hwpt-alloc.supported comes after hwpt-alloc.nest-parent", ASKED_BEFORE),
             entry("hwpt-alloc.nest-parent comes after hwpt-alloc.reserved", ASKED_BEFORE),
             entry("hwpt-alloc.permission comes after hwpt-alloc.memory", FIRST_PAGE),
             entry("hwpt-alloc.memory comes after hwpt-alloc.memlock", FIRST_PAGE),

@@ -49,6 +49,7 @@ class VirtualIommuKernelTest extends KernelTest {
     private static final long MEMORY = 0x200_0000;
     private static final int REMEMBERED = 0xbaddad;
     private static final int ALL = 1;
+    private static final int DEEPEST = 1 << 19; // of Linux 7.2
     private static final GuestPageTable TABLE = new GuestPageTable.ArmSmmuV3(1, 0);
 
     private MockIommu mock;
@@ -191,6 +192,15 @@ class VirtualIommuKernelTest extends KernelTest {
         assertThat(e.rule()).contains(Rule.VEVENTQ_ONCE);
         events.close();
         viommu.allocateEventQueue(VirtualEventType.ARM_SMMUV3, 1);
+    }
+
+    @Test
+    void aQueueIsNoDeeperThanTheKernelLetsIt() {
+        viommu.allocateEventQueue(VirtualEventType.ARM_SMMUV3, DEEPEST).close();
+        VfioException e = catchThrowableOfType(
+                VfioException.class, () -> viommu.allocateEventQueue(VirtualEventType.ARM_SMMUV3, DEEPEST + 1));
+        assertThat(e.errno()).isEqualTo(Errno.EINVAL);
+        assertThat(e.rule()).contains(Rule.VEVENTQ_DEPTH);
     }
 
     private CompletableFuture<List<VirtualEvent>> waitInAnotherThread(VirtualEventQueue events)
