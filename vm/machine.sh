@@ -116,7 +116,7 @@ add_ports() {
         -device nvme,subsys=virtualsystem,serial=vfio-vm-1,bus=virtualport,max_ioqpairs=8,msix_qsize=8,sriov_max_vfs=2,sriov_vq_flexible=4,sriov_vi_flexible=2
     )
     # Another one, a network card that can have eight, where QEMU has it (since 8.0).
-    if "$QEMU" -device help 2>/dev/null | grep -q '^name "igb"'; then
+    if [[ $("$QEMU" -device igb,help 2>/dev/null) == 'igb options'* ]]; then
         MACHINE+=(
             -device pcie-root-port,id=igbport,bus=pcie.0,chassis=3,addr=0f.0
             -netdev hubport,hubid=4,id=net5

@@ -5,9 +5,9 @@ import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.differential.Step.*;
 
 import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.SplittableRandom;
 
 /**
@@ -40,7 +40,7 @@ final class IommufdSequence implements Lockstep.Source {
     private static final long[] SIZES = {0x1000, 0x1000, 0x1000, 0x2000, 0x3000, 0x800, 0x1001, 1, 0, -1};
 
     private final SplittableRandom random;
-    private final Queue<Step> wayIn;
+    private final Deque<Step> wayIn;
     private int left;
 
     IommufdSequence(long seed, int steps) {
@@ -48,6 +48,7 @@ final class IommufdSequence implements Lockstep.Source {
         left = steps;
         List<Step> way = random.nextInt(3) == 0 ? throughTheGroup() : byTheNode();
         wayIn = new ArrayDeque<>(way.subList(0, random.nextInt(2, way.size() + 1)));
+        wayIn.addFirst(put(RANGES, 0x1000, 0x1fff)); // or what another sequence left there would count
     }
 
     /** A program's usual way in, or the beginning of it. */
