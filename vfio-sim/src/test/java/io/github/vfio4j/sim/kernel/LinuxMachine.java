@@ -98,15 +98,28 @@ final class LinuxMachine implements MachineUnderTest {
 
     /** Where interrupts are not remapped, vm/run waives that; until the machine is closed nothing does. */
     void insistOnInterruptRemapping() {
-        List<Path> waivers = Stream.of("vfio_iommu_type1", "iommufd")
-                .map(module -> Path.of("/sys/module/" + module + "/parameters/allow_unsafe_interrupts"))
-                .filter(Files::exists)
-                .toList();
-        assumeTrue(waivers.stream().allMatch(waiver -> read(waiver).equals("Y")), "this machine remaps interrupts");
-        for (Path waiver : waivers) {
+        assumeTrue(!remapsInterrupts(), "this machine remaps interrupts");
+        for (Path waiver : waivers()) {
             write(waiver, "N");
             atEnd.push(() -> write(waiver, "Y"));
         }
+    }
+
+    @Override
+    public boolean remapsInterrupts() {
+        return waivers().stream().anyMatch(waiver -> !read(waiver).equals("Y"));
+    }
+
+    private static List<Path> waivers() {
+        return Stream.of("vfio_iommu_type1", "iommufd")
+                .map(module -> Path.of("/sys/module/" + module + "/parameters/allow_unsafe_interrupts"))
+                .filter(Files::exists)
+                .toList();
+    }
+
+    @Override
+    public boolean pageTablesReachAtOnce() {
+        return Stream.of("dmar0", "ivhd0").anyMatch(iommu -> Files.exists(Path.of("/sys/class/iommu", iommu)));
     }
 
     @Override

@@ -78,6 +78,19 @@ interface MachineUnderTest extends AutoCloseable {
         return true;
     }
 
+    /**
+     * Has a page table its reach before a device is attached to it? That of Linux's virtio-iommu has none then, so that an
+     * address space with one that the program made is empty, and no device moves to where something is mapped.
+     */
+    default boolean pageTablesReachAtOnce() {
+        return true;
+    }
+
+    /** Does the machine isolate interrupts, so that nothing waives that? */
+    default boolean remapsInterrupts() {
+        return true;
+    }
+
     /** Makes a mediated device without DMA, if the kernel has such a thing; it goes with the machine. */
     default Optional<UUID> mediatedDevice() {
         return mediatedDevice("mtty", "2");
