@@ -85,13 +85,22 @@ final class Hwpt extends PageTableObject implements Translation {
     public Stop access(IommuGroup group, boolean write, long iova, MemorySegment buffer) {
         Stop stop = ioas.table.access(group, this, write, iova, buffer);
         if (write && tracking && stop == null && buffer.byteSize() > 0) {
-            synchronized (dirty) {
-                for (long page = page(iova); page <= page(iova + buffer.byteSize() - 1); page++) {
-                    dirty.add(page);
-                }
-            }
+            written(iova, buffer.byteSize());
         }
         return stop;
+    }
+
+    boolean isTracking() {
+        return tracking;
+    }
+
+    /** A device wrote something, while this tracks it. */
+    void written(long iova, long bytes) {
+        synchronized (dirty) {
+            for (long page = page(iova); page <= page(iova + bytes - 1); page++) {
+                dirty.add(page);
+            }
+        }
     }
 
     private static long page(long iova) {

@@ -82,7 +82,7 @@ final class IommufdFile extends SimFile {
                 new Request(
                         MockCalls.LAYOUT,
                         MockCalls.LEAST,
-                        (file, _, struct) -> new MockCalls(file.iommufd, struct).call()));
+                        (file, caller, struct) -> new MockCalls(file.iommufd, caller, struct).call()));
         requests.put(IOMMU_FAULT_QUEUE_ALLOC(), all(iommu_fault_alloc.layout(), IommufdFile::allocFaultQueue));
         requests.put(IOMMU_VIOMMU_ALLOC(), all(iommu_viommu_alloc.layout(), ViommuCalls::alloc));
         requests.put(IOMMU_VDEVICE_ALLOC(), all(iommu_vdevice_alloc.layout(), ViommuCalls::allocDevice));

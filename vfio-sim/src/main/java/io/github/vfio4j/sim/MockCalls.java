@@ -28,6 +28,7 @@ final class MockCalls {
 
     private static final int MOCK_DOMAIN = 2;
     private static final int MOCK_DOMAIN_REPLACE = 10;
+    private static final int DIRTY = 13;
     private static final int MD_CHECK_IOTLB = 14;
     private static final int TRIGGER_IOPF = 15;
     private static final int DEV_CHECK_CACHE = 16;
@@ -41,12 +42,20 @@ final class MockCalls {
     private static final int FOURTH = 28;
     private static final int FIFTH = 32;
 
+    private static final int IOVA = 24;
+    private static final int LENGTH = 32;
+    private static final int PAGE_SIZE = 40;
+    private static final int BITMAP = 48;
+    private static final int WRITTEN = 56;
+
     private final Iommufd iommufd;
+    private final SimProcess caller;
     private final SizedStruct struct;
     private final MemorySegment fields;
 
-    MockCalls(Iommufd iommufd, SizedStruct struct) {
+    MockCalls(Iommufd iommufd, SimProcess caller, SizedStruct struct) {
         this.iommufd = iommufd;
+        this.caller = caller;
         this.struct = struct;
         this.fields = struct.fields;
     }
@@ -67,6 +76,7 @@ final class MockCalls {
                 field(FIRST, owner.device.attach(field(FIRST), Operation.DEVICE_ATTACH_IOMMUFD_PT, new Facts() {}));
                 struct.write();
             }
+            case DIRTY -> write();
             case MD_CHECK_IOTLB -> {
                 if (!find(field(ID), NestedHwpt.class).remembers(field(FIRST), field(SECOND))) {
                     throw new KernelError(Errno.EINVAL);
@@ -92,6 +102,31 @@ final class MockCalls {
             throw new KernelError(Errno.ENOENT);
         }
         return found;
+    }
+
+    /** A device wrote pages: those whose bits are set. */
+    private void write() {
+        long iova = fields.get(ValueLayout.JAVA_LONG, IOVA);
+        long length = fields.get(ValueLayout.JAVA_LONG, LENGTH);
+        long page = fields.get(ValueLayout.JAVA_LONG, PAGE_SIZE);
+        long address = fields.get(ValueLayout.JAVA_LONG, BITMAP);
+        if (page == 0 || length == 0 || iova % page != 0 || length % page != 0 || address == 0) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        Hwpt table = find(field(ID), Hwpt.class);
+        if (table.iommu != MockDevice.IOMMU || !table.isTracking()) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        UserMemory bitmap = struct.pointer(caller, address);
+        long written = 0;
+        for (long i = 0; i < length / page; i++) {
+            if ((bitmap.readByte(i / Byte.SIZE) >> i % Byte.SIZE & 1) != 0) {
+                table.written(iova + i * page, page);
+                written++;
+            }
+        }
+        fields.set(ValueLayout.JAVA_LONG, WRITTEN, written);
+        struct.write();
     }
 
     private void make() {

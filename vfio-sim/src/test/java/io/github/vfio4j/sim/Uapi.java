@@ -577,9 +577,7 @@ final class Uapi {
                 IOMMU_HWPT_GET_DIRTY_BITMAP iommu_hwpt_get_dirty_bitmap IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR
                 """,
                 by("Ioas#allocateHwpt Hwpt#trackDirtyPages DirtyTracking#read DirtyTracking#unmap"),
-                simulated(
-                        "TrackedPagesTest SimHwptTest",
-                        "Linux refuses it in the VM, whose IOMMU tracks nothing, as `IommufdCases` shows"));
+                linux("TrackedPagesKernelTest"));
         row(V6_12, "IOMMU_GET_HW_INFO iommu_hw_info", by("Device#iommuHardware"), linux("IommufdKernelTest IommufdCases"));
         row(
                 V6_12,
@@ -614,7 +612,7 @@ final class Uapi {
                 V6_12,
                 "IOMMU_HW_CAP_DIRTY_TRACKING",
                 number("IommuHardware#tracksDirtyPages"),
-                simulated("TrackedPagesTest", "the VM's IOMMU tracks nothing"));
+                linux("TrackedPagesKernelTest"));
         row(
                 V6_12,
                 "IOMMU_HW_CAP_PCI_PASID_{EXEC,PRIV}",

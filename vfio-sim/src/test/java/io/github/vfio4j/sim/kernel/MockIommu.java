@@ -46,6 +46,7 @@ public final class MockIommu {
     private static final int IOMMU_TEST_CMD = IOMMU_DESTROY() + 32;
     private static final int MOCK_DOMAIN = 2;
     private static final int MOCK_DOMAIN_REPLACE = 10;
+    private static final int DIRTY = 13;
     private static final int MD_CHECK_IOTLB = 14;
     private static final int TRIGGER_IOPF = 15;
     private static final int DEV_CHECK_CACHE = 16;
@@ -55,6 +56,7 @@ public final class MockIommu {
     private static final int SELFTEST = 0xdeadbeef;
     private static final int VEVENTQ_TYPE_SELFTEST = 0xbeefbeef;
     private static final int VIOMMU_DATA_BYTES = 24; // a number in, the same out, where the page is, its bytes
+    private static final int MOST_OBJECTS = 20; // that a test makes
     private static final int HWPT_COMMAND = 8;
     private static final int VIOMMU_COMMAND = 12;
     private static final int HEADER = 8; // of an event
@@ -254,6 +256,30 @@ public final class MockIommu {
         void fault(int pasid, int group, int permissions, long address) {
             int[] fields = {node.id, pasid, group, permissions, (int) address, (int) (address >>> 32)};
             check(Operation.FAULT_QUEUE_READ, test(node.iommufd, TRIGGER_IOPF, 0, fields, new int[0]));
+        }
+
+        /** Has its IOMMU note that it wrote a page of 4096 bytes, in the only page table that tracks that. */
+        void write(long iova) {
+            for (int table = 1; table < MOST_OBJECTS; table++) {
+                if (wrote(table, iova)) {
+                    return;
+                }
+            }
+            throw new IllegalStateException("no page table tracks what devices write");
+        }
+
+        private boolean wrote(int table, long iova) {
+            Frame frame = new Frame();
+            MemorySegment struct = frame.arg.asSlice(0, 80).fill((byte) 0);
+            struct.set(JAVA_INT, 0, 72);
+            struct.set(JAVA_INT, 4, DIRTY);
+            struct.set(JAVA_INT, 8, table);
+            struct.set(JAVA_LONG, 24, iova);
+            struct.set(JAVA_LONG, 32, 4096); // of which each page has a bit
+            struct.set(JAVA_LONG, 40, 4096);
+            struct.set(JAVA_LONG, 48, struct.address() + 72);
+            struct.set(JAVA_LONG, 72, 1);
+            return machine.ioctl(frame, node.iommufd, IOMMU_TEST_CMD, struct) == 0 && struct.get(JAVA_LONG, 56) == 1;
         }
 
         /** Has its virtual IOMMU tell something of it. */
