@@ -56,6 +56,7 @@ public final class MockIommu {
     private static final int SELFTEST = 0xdeadbeef;
     private static final int VEVENTQ_TYPE_SELFTEST = 0xbeefbeef;
     private static final int VIOMMU_DATA_BYTES = 24; // a number in, the same out, where the page is, its bytes
+    private static final long PAGE = 2048; // of the mock
     private static final int MOST_OBJECTS = 20; // that a test makes
     private static final int HWPT_COMMAND = 8;
     private static final int VIOMMU_COMMAND = 12;
@@ -275,11 +276,11 @@ public final class MockIommu {
             struct.set(JAVA_INT, 4, DIRTY);
             struct.set(JAVA_INT, 8, table);
             struct.set(JAVA_LONG, 24, iova);
-            struct.set(JAVA_LONG, 32, 4096); // of which each page has a bit
-            struct.set(JAVA_LONG, 40, 4096);
+            struct.set(JAVA_LONG, 32, 2 * PAGE); // each page has a bit
+            struct.set(JAVA_LONG, 40, PAGE);
             struct.set(JAVA_LONG, 48, struct.address() + 72);
-            struct.set(JAVA_LONG, 72, 1);
-            return machine.ioctl(frame, node.iommufd, IOMMU_TEST_CMD, struct) == 0 && struct.get(JAVA_LONG, 56) == 1;
+            struct.set(JAVA_LONG, 72, 0b11);
+            return machine.ioctl(frame, node.iommufd, IOMMU_TEST_CMD, struct) == 0 && struct.get(JAVA_LONG, 56) == 2;
         }
 
         /** Has its virtual IOMMU tell something of it. */
