@@ -360,6 +360,8 @@ final class IommufdCases {
                         allocHwpt(nests, MOCK_DEVICE, 1),
                         nest(faults, MOCK_DEVICE, MOCK_TABLE, NOBODY)));
         since72(HWPT_FAULT_QUEUE, ENOENT, then(MOCK, allocHwpt(faults, MOCK_DEVICE, 1, NOBODY)));
+        since72(HWPT_SUPPORTED, EOPNOTSUPP, then(MOCK, allocHwpt(0, MOCK_DEVICE, 1), allocHwpt(0, MOCK_DEVICE, MOCK_TABLE)));
+        since72(HWPT_DEVICE, ENOENT, then(MOCK, allocHwpt(0, NOBODY, NOBODY)));
         tested(FAULT_UNANSWERED, "FaultQueueKernelTest#theKernelTakesNoAnswerToWhatItDidNotAsk");
         tested(FAULT_UNANSWERED, "FaultQueueKernelTest#aFaultIsReadAndAnswered");
         tested(
