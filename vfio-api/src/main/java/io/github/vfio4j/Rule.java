@@ -2226,16 +2226,6 @@ public enum Rule {
             return Kind.HAZARD;
         }
     },
-    /** A page table is made for PASIDs. */
-    ATTACH_PASID_TABLE(
-            "attach-pasid.table",
-            Operation.DEVICE_ATTACH_PASID,
-            EnforcedBy.API,
-            Errno.EINVAL,
-            "the page table, or the one that the device is attached to, was not made for PASIDs",
-            "iommufd_hwpt_pasid_compat",
-            "make it with HwptFlag.PASID",
-            f -> !f.tablesTakePasids()),
     /** A device has PASIDs or not. */
     ATTACH_PASID_SUPPORTED(
             "attach-pasid.supported",
@@ -2270,6 +2260,16 @@ public enum Rule {
             "iommufd_device_change_pt",
             "name an address space or page table",
             f -> !f.objectFits()),
+    /** A page table is made for PASIDs. */
+    ATTACH_PASID_TABLE(
+            "attach-pasid.table",
+            Operation.DEVICE_ATTACH_PASID,
+            EnforcedBy.API,
+            Errno.EINVAL,
+            "the page table, or the one that the device is attached to, was not made for PASIDs",
+            "iommufd_hwpt_pasid_compat",
+            "make it with HwptFlag.PASID",
+            f -> !f.tablesTakePasids()),
     /** All devices of a group are attached to one page table. */
     ATTACH_TOGETHER(
             "attach.together",

@@ -170,6 +170,7 @@ final class IommufdCases {
                 then(ATTACHED, allocHwpt(IOMMU_HWPT_ALLOC_PASID(), BOUND_DEVICE, IOAS), attachPasid(4)));
         RuleCases.calls(ATTACH_PASID_SUPPORTED, ABSENT, EINVAL, ABSENT, then(BOUND, attachPasid(IOAS)));
         since72(ATTACH_KNOWN, ENOENT, then(BOUND, attachPasid(NOBODY)));
+        since72(ATTACH_KNOWN, ENOENT, then(ATTACHED, attachPasid(NOBODY)));
         since72(ATTACH_KIND, EINVAL, then(BOUND, attachPasid(BOUND_DEVICE)));
 
         calls(ATTACH_KNOWN, ENOENT, then(BOUND, attach(DEVICE, NOBODY)));
