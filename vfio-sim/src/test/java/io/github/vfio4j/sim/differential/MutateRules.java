@@ -142,7 +142,7 @@ final class MutateRules {
             entry(
                     "hw-queue-alloc.index comes after hw-queue-alloc.order",
                     "a queue is there as long as the one after it"),
-            entry("attach-pasid.driver comes after attach-pasid.table", "a mediated device is not asked for its page table"),
+            entry("attach-pasid.driver comes after attach-pasid.supported", "a mediated device is not asked which PASIDs it has"),
             entry(
                     "attach-pasid.supported is never broken",
                     "a kernel without PASIDs has no page table for them: attach-pasid.table answers, with the same errno"),
