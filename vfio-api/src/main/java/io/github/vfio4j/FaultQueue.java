@@ -162,9 +162,7 @@ public final class FaultQueue implements AutoCloseable {
             List.copyOf(pageTables).reversed().forEach(table -> teardown.step(() -> close(table)));
             teardown.step(wait::close);
             port.close();
-            if (!iommufd.isShared()) { // else it stays in the kernel with the page tables of other processes' devices
-                teardown.step(() -> iommufd.port.destroy(id));
-            }
+            iommufd.destroy(id, teardown);
             unanswered.clear();
             iommufd.forget(this);
             teardown.finish();

@@ -29,6 +29,9 @@ public final class Hwpt implements PageTable, AutoCloseable {
         this.faults = faults;
         this.id = id;
         this.flags = flags;
+        if (faults != null) {
+            faults.add(this);
+        }
     }
 
     @Override
@@ -187,9 +190,7 @@ public final class Hwpt implements PageTable, AutoCloseable {
             List.copyOf(nested).reversed().forEach(table -> teardown.step(table::close));
             List.copyOf(viommus).reversed().forEach(viommu -> teardown.step(viommu::close));
             teardown.step(() -> iommufd.detachFrom(this::equals));
-            if (!iommufd.isShared()) { // else it stays in the kernel for other processes' devices
-                teardown.step(() -> iommufd.port.destroy(id));
-            }
+            iommufd.destroy(id, teardown);
             if (faults != null) {
                 faults.remove(this);
             }

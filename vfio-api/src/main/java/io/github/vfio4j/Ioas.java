@@ -292,9 +292,6 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
             });
             Hwpt hwpt = new Hwpt(this, iommufd.port.allocateHwpt(deviceId, id, wanted, queue), wanted, faults);
             pageTables.add(hwpt);
-            if (faults != null) {
-                faults.add(hwpt);
-            }
             limitsChanged();
             iommufd.vfio().opened(hwpt);
             return hwpt;

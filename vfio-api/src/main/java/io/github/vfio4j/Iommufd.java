@@ -554,7 +554,7 @@ public final class Iommufd implements AutoCloseable {
         virtualDevices.remove(virtual.device());
     }
 
-    /** Destroys what is closed, unless another process has it, too. The lock is held. */
+    /** Destroys what is closed, or leaves it in the kernel for other processes' devices. The lock is held. */
     void destroy(int object, Teardown teardown) {
         if (!isShared()) {
             teardown.step(() -> port.destroy(object));

@@ -90,9 +90,7 @@ public final class NestedHwpt implements PageTable, OfViommu, AutoCloseable {
             closed = true;
             Teardown teardown = new Teardown();
             teardown.step(() -> iommufd.detachFrom(this::equals));
-            if (!iommufd.isShared()) { // else it stays in the kernel for other processes' devices
-                teardown.step(() -> iommufd.port.destroy(id));
-            }
+            iommufd.destroy(id, teardown);
             if (faults != null) {
                 faults.remove(this);
             }
