@@ -44,7 +44,7 @@ final class BoundPciDevice extends BoundDevice {
         boolean isNew = target instanceof Ioas && present == null;
         Ioas ioas = present != null ? present.ioas : isNew ? (Ioas) target : null;
         Facts made = isNew ? new Hwpt.MakeFacts(ioas, iommuGroup.iommu) : new Facts() {};
-        KernelError.check(iommufd.machine.profile(), operation, new AttachToFacts(others) {
+        KernelError.check(iommufd.machine.profile(), operation, new AttachToFacts(others, made) {
             @Override
             public boolean objectKnown() {
                 return target != null;
@@ -62,27 +62,7 @@ final class BoundPciDevice extends BoundDevice {
 
             @Override
             public boolean reservedIsFree() {
-                return staysIn(ioas) || ioas.isFree(reserved()) && made.reservedIsFree();
-            }
-
-            @Override
-            public boolean mappingsAligned() {
-                return made.mappingsAligned();
-            }
-
-            @Override
-            public boolean accessGiven() {
-                return made.accessGiven();
-            }
-
-            @Override
-            public boolean memoryAccessible() {
-                return made.memoryAccessible();
-            }
-
-            @Override
-            public boolean withinMemlock() {
-                return made.withinMemlock();
+                return staysIn(ioas) || ioas.isFree(reserved()) && super.reservedIsFree();
             }
 
             @Override

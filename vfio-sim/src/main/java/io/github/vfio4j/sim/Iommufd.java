@@ -70,6 +70,19 @@ final class Iommufd {
         object.destroyed();
     }
 
+    /** Tells a program of an object that was made for it; if that fails, the object goes again. */
+    void tellOf(IommuObject made, Runnable telling) {
+        boolean done = false;
+        try {
+            telling.run();
+            done = true;
+        } finally {
+            if (!done) {
+                destroy(made);
+            }
+        }
+    }
+
     /** What is attached of a group; the same for all its devices. */
     AttachedGroup attached(IommuGroup group) {
         return groups.computeIfAbsent(group, AttachedGroup::new);

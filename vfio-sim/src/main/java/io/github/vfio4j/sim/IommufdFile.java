@@ -214,15 +214,7 @@ final class IommufdFile extends SimFile {
         supported(iommu_ioas_alloc.flags(struct.fields) == 0);
         Ioas ioas = new Ioas(iommufd);
         iommu_ioas_alloc.out_ioas_id(struct.fields, ioas.id);
-        boolean done = false;
-        try {
-            struct.write();
-            done = true;
-        } finally {
-            if (!done) {
-                iommufd.destroy(ioas);
-            }
-        }
+        iommufd.tellOf(ioas, struct::write);
         return 0;
     }
 
@@ -629,16 +621,8 @@ final class IommufdFile extends SimFile {
     private int allocFaultQueue(SimProcess caller, SizedStruct struct) {
         supported(iommu_fault_alloc.flags(struct.fields) == 0);
         FaultQueue queue = new FaultQueue(iommufd);
-        boolean done = false;
-        try {
-            iommu_fault_alloc.out_fault_id(struct.fields, queue.id);
-            openQueue(caller, struct, iommu_fault_alloc.out_fault_fd$offset(), queue::open);
-            done = true;
-        } finally {
-            if (!done) {
-                iommufd.destroy(queue);
-            }
-        }
+        iommu_fault_alloc.out_fault_id(struct.fields, queue.id);
+        iommufd.tellOf(queue, () -> openQueue(caller, struct, iommu_fault_alloc.out_fault_fd$offset(), queue::open));
         return 0;
     }
 

@@ -131,20 +131,14 @@ final class MockCalls {
 
     private void make() {
         MockDevice.Owner owner = new MockDevice.Owner(iommufd);
-        boolean done = false;
-        try {
+        iommufd.tellOf(owner, () -> {
             owner.device = new MockDevice(iommufd);
             int table = owner.device.attach(field(ID), Operation.DEVICE_ATTACH_IOMMUFD_PT, new Facts() {});
             field(FIRST, owner.id);
             field(SECOND, table);
             field(THIRD, owner.device.id);
             struct.write();
-            done = true;
-        } finally {
-            if (!done) {
-                iommufd.destroy(owner);
-            }
-        }
+        });
     }
 
     /** Reads data of the mock's driver: no more than that knows; what the program does not know is 0. */

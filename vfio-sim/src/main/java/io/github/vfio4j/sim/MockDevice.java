@@ -45,7 +45,7 @@ final class MockDevice extends BoundDevice {
         IommuObject target = iommufd.find(to).orElse(null);
         PageTableObject present = target instanceof PageTableObject made ? made : target instanceof Ioas ioas ? present(ioas) : null;
         Facts made = target instanceof Ioas ioas && present == null ? new Hwpt.MakeFacts(ioas, IOMMU) : new Facts() {};
-        KernelError.check(iommufd.machine.profile(), operation, new AttachToFacts(others) {
+        KernelError.check(iommufd.machine.profile(), operation, new AttachToFacts(others, made) {
             @Override
             public boolean objectKnown() {
                 return target != null;
@@ -54,31 +54,6 @@ final class MockDevice extends BoundDevice {
             @Override
             public boolean objectFits() {
                 return present != null || target instanceof Ioas;
-            }
-
-            @Override
-            public boolean reservedIsFree() {
-                return made.reservedIsFree();
-            }
-
-            @Override
-            public boolean mappingsAligned() {
-                return made.mappingsAligned();
-            }
-
-            @Override
-            public boolean accessGiven() {
-                return made.accessGiven();
-            }
-
-            @Override
-            public boolean memoryAccessible() {
-                return made.memoryAccessible();
-            }
-
-            @Override
-            public boolean withinMemlock() {
-                return made.withinMemlock();
             }
 
             @Override

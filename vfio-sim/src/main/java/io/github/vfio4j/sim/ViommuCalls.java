@@ -66,8 +66,7 @@ final class ViommuCalls {
         UserMemory memory = length == 0 ? null : struct.pointer(caller, iommu_viommu_alloc.data_uptr(fields));
         MemorySegment data = length == 0 ? null : MockCalls.data(memory, length, LEAST_DATA, DATA);
         Viommu viommu = new Viommu(parent);
-        boolean done = false;
-        try {
+        iommufd.tellOf(viommu, () -> {
             if (data != null) {
                 viommu.makePage(data.get(ValueLayout.JAVA_INT, 0));
                 data.set(ValueLayout.JAVA_INT, 4, data.get(ValueLayout.JAVA_INT, 0));
@@ -77,12 +76,7 @@ final class ViommuCalls {
             }
             iommu_viommu_alloc.out_viommu_id(fields, viommu.id);
             struct.write();
-            done = true;
-        } finally {
-            if (!done) {
-                iommufd.destroy(viommu);
-            }
-        }
+        });
         return 0;
     }
 
@@ -148,16 +142,10 @@ final class ViommuCalls {
             }
         });
         VirtualEventQueue queue = new VirtualEventQueue(viommu, type, depth);
-        boolean done = false;
-        try {
-            iommu_veventq_alloc.out_veventq_id(fields, queue.id);
-            IommufdFile.openQueue(caller, struct, iommu_veventq_alloc.out_veventq_fd$offset(), queue::open);
-            done = true;
-        } finally {
-            if (!done) {
-                file.iommufd.destroy(queue);
-            }
-        }
+        iommu_veventq_alloc.out_veventq_id(fields, queue.id);
+        file.iommufd.tellOf(
+                queue,
+                () -> IommufdFile.openQueue(caller, struct, iommu_veventq_alloc.out_veventq_fd$offset(), queue::open));
         return 0;
     }
 

@@ -32,7 +32,6 @@ import java.util.OptionalInt;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
@@ -176,18 +175,7 @@ class FaultQueueKernelTest extends KernelTest {
     // ---- waiting
 
     private CompletableFuture<List<PageFaultGroup>> waitInAnotherThread() throws InterruptedException {
-        CompletableFuture<List<PageFaultGroup>> result = new CompletableFuture<>();
-        CountDownLatch begun = new CountDownLatch(1);
-        Thread.ofPlatform().daemon().start(() -> {
-            begun.countDown();
-            try {
-                result.complete(queue.await(FOREVER));
-            } catch (RuntimeException e) {
-                result.completeExceptionally(e);
-            }
-        });
-        begun.await();
-        return result;
+        return inAnotherThread(() -> queue.await(FOREVER));
     }
 
     @Test

@@ -13,6 +13,9 @@ import io.github.vfio4j.RuleViolation;
 import io.github.vfio4j.Type1;
 import io.github.vfio4j.Vfio;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.function.Supplier;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -57,6 +60,22 @@ abstract class KernelTest {
         assertThat(violation.rule()).contains(rule);
         assertThat(machine.changes()).isEqualTo(before);
         return violation;
+    }
+
+    /** Does what may wait in a thread that has begun when this returns. */
+    static <T> CompletableFuture<T> inAnotherThread(Supplier<T> work) throws InterruptedException {
+        CompletableFuture<T> result = new CompletableFuture<>();
+        CountDownLatch begun = new CountDownLatch(1);
+        Thread.ofPlatform().daemon().start(() -> {
+            begun.countDown();
+            try {
+                result.complete(work.get());
+            } catch (RuntimeException e) {
+                result.completeExceptionally(e);
+            }
+        });
+        begun.await();
+        return result;
     }
 
     /** A device and all it stands on. */

@@ -34,7 +34,6 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
@@ -205,18 +204,7 @@ class VirtualIommuKernelTest extends KernelTest {
 
     private CompletableFuture<List<VirtualEvent>> waitInAnotherThread(VirtualEventQueue events)
             throws InterruptedException {
-        CompletableFuture<List<VirtualEvent>> result = new CompletableFuture<>();
-        CountDownLatch begun = new CountDownLatch(1);
-        Thread.ofPlatform().daemon().start(() -> {
-            begun.countDown();
-            try {
-                result.complete(events.await(FOREVER));
-            } catch (RuntimeException e) {
-                result.completeExceptionally(e);
-            }
-        });
-        begun.await();
-        return result;
+        return inAnotherThread(() -> events.await(FOREVER));
     }
 
     @Test
