@@ -181,9 +181,7 @@ final class Guest {
         long submits = Long.MAX_VALUE;
         long reaps = Long.MAX_VALUE;
         for (int round = 0; round < LONG_WARM_UP + ROUNDS; round++) {
-            if (round % PAUSE == 0) {
-                letTheJitFinish();
-            }
+            letTheJitFinish(round);
             if (round == LONG_WARM_UP) {
                 submits = Long.MAX_VALUE;
                 reaps = Long.MAX_VALUE;
@@ -256,9 +254,7 @@ final class Guest {
             int[] burst = new int[L2Forwarder.BURST];
             long least = Long.MAX_VALUE;
             for (int round = 0; round < LONG_WARM_UP + ROUNDS; round++) {
-                if (round % PAUSE == 0) {
-                    letTheJitFinish();
-                }
+                letTheJitFinish(round);
                 if (round == LONG_WARM_UP) {
                     least = Long.MAX_VALUE;
                 }
@@ -314,9 +310,7 @@ final class Guest {
     private static void report(String name, int operations, Runnable batch) {
         long least = Long.MAX_VALUE;
         for (int round = 0; round < WARM_UP + ROUNDS; round++) {
-            if (round % PAUSE == 0) {
-                letTheJitFinish();
-            }
+            letTheJitFinish(round);
             if (round == WARM_UP) {
                 least = Long.MAX_VALUE;
             }
@@ -327,9 +321,11 @@ final class Guest {
         print(name, least, operations);
     }
 
-    /** Time in which nobody does anything passes at once. */
-    private static void letTheJitFinish() {
-        LockSupport.parkNanos(1_000_000_000L);
+    /** Pauses now and then. Time in which nobody does anything passes at once. */
+    private static void letTheJitFinish(int round) {
+        if (round % PAUSE == 0) {
+            LockSupport.parkNanos(1_000_000_000L);
+        }
     }
 
     private static void print(String name, long took, int operations) {
