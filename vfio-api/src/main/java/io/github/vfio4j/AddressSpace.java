@@ -1,13 +1,13 @@
 package io.github.vfio4j;
 
+import io.github.vfio4j.RangeTree.Range;
 import io.github.vfio4j.spi.Facts;
 import io.github.vfio4j.spi.Kernel;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalLong;
-import java.util.TreeMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
@@ -34,8 +34,8 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
     private final Kernel kernel;
     private final Operation map;
     private final Operation unmap;
-    // Guarded by lock; by IOVA, unsigned.
-    private final TreeMap<Long, DmaBuffer> mappings = new TreeMap<>(Long::compareUnsigned);
+    // Guarded by lock.
+    private final RangeTree<DmaBuffer> mappings = new RangeTree<>();
     private final FreeIovas free = new FreeIovas();
     private volatile boolean ended;
 
@@ -319,8 +319,8 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
             buffer.freeMemory();
             throw e;
         }
-        mappings.put(buffer.iova(), buffer);
-        free.take(buffer.iova(), last(buffer));
+        buffer.mapped = mappings.add(buffer.iova(), buffer.iova() + buffer.size() - 1, buffer);
+        free.take(buffer.mapped.first, buffer.mapped.last);
         vfio.opened(buffer);
         return buffer;
     }
@@ -393,7 +393,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         lock.lock();
         try {
             checkAlive(unmap);
-            return unmap(List.copyOf(mappings.values()), this::unmapAllInKernel);
+            return unmap(inRange(0, 0), this::unmapAllInKernel);
         } finally {
             lock.unlock();
         }
@@ -403,8 +403,8 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
     void unmap(DmaBuffer buffer) {
         lock.lock();
         try {
-            if (mappings.get(buffer.iova()) == buffer) {
-                checkUnmapped(List.of(buffer), unmapInKernel(buffer.iova(), buffer.size()));
+            if (buffer.mapped != null) {
+                checkUnmapped(buffer, unmapInKernel(buffer.iova(), buffer.size()));
                 forget(buffer);
             }
         } finally {
@@ -426,25 +426,36 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         teardown.finish();
     }
 
-    /** Keeps the memory if the kernel did not unmap exactly these. */
-    void checkUnmapped(List<DmaBuffer> gone, long unmapped) {
+    /** Keeps the memory if the kernel did not unmap exactly this. */
+    void checkUnmapped(DmaBuffer gone, long unmapped) {
+        if (unmapped != gone.size()) {
+            throw notUnmapped(gone, unmapped, gone.size());
+        }
+    }
+
+    private void checkUnmapped(List<DmaBuffer> gone, long unmapped) {
         long expected = 0;
         for (DmaBuffer buffer : gone) {
             expected += buffer.size();
         }
         if (unmapped != expected) {
-            throw new VfioException(
-                    unmap,
-                    Errno.EIO,
-                    "the kernel unmapped %d of %d bytes: %s; the memory is kept"
-                            .formatted(unmapped, expected, gone));
+            throw notUnmapped(gone, unmapped, expected);
         }
+    }
+
+    private VfioException notUnmapped(Object gone, long unmapped, long expected) {
+        return new VfioException(
+                unmap,
+                Errno.EIO,
+                "the kernel unmapped %d of %d bytes: %s; the memory is kept".formatted(unmapped, expected, gone));
     }
 
     /** The lock is held. */
     void forget(DmaBuffer buffer) {
-        mappings.remove(buffer.iova());
-        free.give(buffer.iova(), last(buffer));
+        Range<DmaBuffer> range = buffer.mapped;
+        buffer.mapped = null;
+        mappings.remove(range);
+        free.give(range.first, range.last);
         forgotten(buffer);
     }
 
@@ -466,7 +477,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         try {
             last.run();
             ended = true;
-            List<DmaBuffer> dropped = List.copyOf(mappings.values());
+            List<DmaBuffer> dropped = inRange(0, 0);
             dropped.forEach(this::forget);
             free(dropped);
         } finally {
@@ -479,7 +490,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         lock.lock();
         try {
             Teardown teardown = new Teardown();
-            for (DmaBuffer buffer : List.copyOf(mappings.values())) {
+            for (DmaBuffer buffer : inRange(0, 0)) {
                 if (teardown.step(() -> unmap(buffer))) {
                     teardown.step(buffer::freeMemory);
                 }
@@ -498,7 +509,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
     }
 
     boolean isMapped(DmaBuffer buffer) {
-        return mappings.get(buffer.iova()) == buffer;
+        return buffer.space() == this && buffer.mapped != null;
     }
 
     void checkMapped(DmaBuffer buffer) {
@@ -507,26 +518,33 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         }
     }
 
-    /** The buffers that start in a range. */
+    /** The buffers that start in a range; of no bytes at 0 for all. */
     List<DmaBuffer> inRange(long iova, long size) {
-        return List.copyOf(mappings.subMap(iova, true, iova + size - 1, true).values());
+        List<DmaBuffer> buffers = new ArrayList<>();
+        Range<DmaBuffer> below = iova == 0 ? null : mappings.floor(iova - 1);
+        Range<DmaBuffer> range = below == null ? mappings.lowest() : mappings.next(below);
+        while (range != null && Long.compareUnsigned(range.first, iova + size - 1) <= 0) {
+            buffers.add(range.value);
+            range = mappings.next(range);
+        }
+        return buffers;
     }
 
     /** Does a buffer begin before an IOVA and reach over it? */
     boolean startsBefore(long iova) {
-        Map.Entry<Long, DmaBuffer> below = mappings.lowerEntry(iova);
-        return below != null && Long.compareUnsigned(last(below.getValue()), iova) >= 0;
+        Range<DmaBuffer> range = mappings.at(iova);
+        return range != null && range.first != iova;
     }
 
-    /** Does a buffer lie at, or begin before, the end of a range and reach over it? */
+    /** Does a buffer reach over the end of a range? */
     private boolean reachesOut(long iova, long size) {
-        Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(iova + size - 1);
-        return below != null && Long.compareUnsigned(last(below.getValue()), iova + size - 1) > 0;
+        Range<DmaBuffer> range = mappings.at(iova + size - 1);
+        return range != null && range.last != iova + size - 1;
     }
 
     boolean overlaps(long iova, long size) {
-        Map.Entry<Long, DmaBuffer> below = mappings.floorEntry(iova + size - 1);
-        return below != null && Long.compareUnsigned(last(below.getValue()), iova) >= 0;
+        Range<DmaBuffer> below = mappings.floor(iova + size - 1);
+        return below != null && Long.compareUnsigned(below.last, iova) >= 0;
     }
 
     boolean cuts(long iova, long size) {
@@ -542,9 +560,5 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
             }
         }
         return ranges.isEmpty();
-    }
-
-    private static long last(DmaBuffer buffer) {
-        return buffer.iova() + buffer.size() - 1;
     }
 }

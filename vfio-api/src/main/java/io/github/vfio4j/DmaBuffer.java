@@ -3,7 +3,6 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.Kernel;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 
 /**
@@ -22,10 +21,11 @@ public final class DmaBuffer implements AutoCloseable {
     private final Arena arena; // null for what the program brought
     private final long iova;
     private final Access access;
-    private final ReentrantLock lock = new ReentrantLock();
+    private final Object lock = new Object();
     // Guarded by lock.
     private Mapping mapping; // what the slices are parts of; null without any
     private volatile boolean freed; // and read without it
+    RangeTree.Range<DmaBuffer> mapped; // where; null if nowhere; guarded by the address space's lock
 
     private DmaBuffer(DmaMemory memory, AddressSpace iommu, MemorySegment segment, Arena arena, long iova, Access access) {
         this.memory = memory;
@@ -134,8 +134,7 @@ public final class DmaBuffer implements AutoCloseable {
      * @throws UnsupportedOperationException if the program brought the memory: use the {@link #segment}
      */
     public DmaSlice slice(long offset, long size) {
-        lock.lock();
-        try {
+        synchronized (lock) {
             checkOpen();
             if (memory == null) {
                 throw new UnsupportedOperationException(
@@ -149,8 +148,6 @@ public final class DmaBuffer implements AutoCloseable {
                 mapping = memory.map();
             }
             return new DmaSlice(part, iova + offset, mapping.part(offset, size));
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -194,8 +191,7 @@ public final class DmaBuffer implements AutoCloseable {
 
     /** No device reaches the memory any more. */
     void freeMemory() {
-        lock.lock();
-        try {
+        synchronized (lock) {
             if (freed) {
                 return;
             }
@@ -208,8 +204,6 @@ public final class DmaBuffer implements AutoCloseable {
             }
             freed = true;
             iommu.freed(this);
-        } finally {
-            lock.unlock();
         }
     }
 

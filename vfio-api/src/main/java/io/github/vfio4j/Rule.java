@@ -42,7 +42,8 @@ public enum Rule {
     /** A device does what it has. */
     FEATURE_SUPPORTED(
             "feature.supported",
-            null,
+            Operation.DEVICE_FEATURE,
+            Also.FEATURES,
             EnforcedBy.API,
             Errno.ENOTTY,
             "the device, or this kernel, does not have the feature",
@@ -4153,6 +4154,16 @@ public enum Rule {
     private static final class Also {
         static final Set<Operation> MAPS_MEMORY = Set.of(Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
         static final Set<Operation> ATTACHES = Set.of(Operation.DEVICE_ATTACH_PASID);
+        static final Set<Operation> FEATURES = Set.of(
+                Operation.PCI_VF_TOKEN,
+                Operation.LOW_POWER_ENTRY,
+                Operation.LOW_POWER_EXIT,
+                Operation.MIGRATION,
+                Operation.MIG_DATA_SIZE,
+                Operation.MIG_PRECOPY_INFO_V2,
+                Operation.DMA_LOGGING_START,
+                Operation.BUS_MASTER,
+                Operation.DMA_BUF);
         static final Set<Operation> SINCE_6_13 = Set.of(
                 Operation.IOAS_CHANGE_PROCESS,
                 Operation.VIOMMU_ALLOC,
@@ -4169,7 +4180,7 @@ public enum Rule {
     private static final Map<Operation, List<Rule>> IN_ORDER = byOperation(List.of(ALL));
     private static final Map<Operation, List<Rule>> AS_DOCUMENTED = byOperation(asDocumented());
     /** Of those in order, what the library looks at itself: every call of a program goes through these. */
-    private static final Map<Contract, Map<Operation, List<Rule>>> ENFORCED = enforced();
+    private static final Rule[][][] ENFORCED = enforced(); // by contract and operation
 
     private final String id;
     private final Operation operation;
@@ -4356,7 +4367,7 @@ public enum Rule {
 
     /** As {@link #check(Contract, Operation, Facts)}; the refusal says more. */
     static void check(Contract contract, Operation operation, Facts facts, Supplier<String> detail) {
-        for (Rule rule : ENFORCED.get(contract).get(operation)) {
+        for (Rule rule : ENFORCED[contract.ordinal()][operation.ordinal()]) {
             if (rule.isBroken.test(facts)) {
                 throw new RuleViolation(rule, operation, detail.get());
             }
@@ -4382,16 +4393,12 @@ public enum Rule {
         return isBroken != null && isBroken.test(facts);
     }
 
-    private static Map<Contract, Map<Operation, List<Rule>>> enforced() {
-        Map<Contract, Map<Operation, List<Rule>>> enforced = new EnumMap<>(Contract.class);
+    private static Rule[][][] enforced() {
+        Rule[][][] enforced = new Rule[Contract.values().length][Operation.values().length][];
         for (Contract contract : Contract.values()) {
-            Map<Operation, List<Rule>> rules = new EnumMap<>(Operation.class);
-            IN_ORDER.forEach((operation, order) -> rules.put(
-                    operation,
-                    order.stream()
-                            .filter(r -> r.enforcedBy != EnforcedBy.KERNEL && contract.has(r) && r.isBroken != null)
-                            .toList()));
-            enforced.put(contract, rules);
+            IN_ORDER.forEach((operation, order) -> enforced[contract.ordinal()][operation.ordinal()] = order.stream()
+                    .filter(r -> r.enforcedBy == EnforcedBy.API && contract.has(r) && r.isBroken != null)
+                    .toArray(Rule[]::new));
         }
         return enforced;
     }

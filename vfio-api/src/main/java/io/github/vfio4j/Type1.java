@@ -289,7 +289,7 @@ public final class Type1 extends AddressSpace {
             checkMapped(buffer);
             long[] words = DirtyBitmap.words(buffer.size(), page);
             checkUnmapped(
-                    List.of(buffer), container.port.unmapDma(buffer.iova(), buffer.size(), page, words));
+                    buffer, container.port.unmapDma(buffer.iova(), buffer.size(), page, words));
             forget(buffer);
             return new DirtyBitmap(buffer.iova(), buffer.size(), page, words);
         } finally {
@@ -353,7 +353,7 @@ public final class Type1 extends AddressSpace {
             checkMapped(buffer);
             long taken = container.port.takeAddresses(buffer.iova(), buffer.size());
             withoutAddress.add(buffer);
-            checkUnmapped(List.of(buffer), taken);
+            checkUnmapped(buffer, taken);
         } finally {
             lock.unlock();
         }
@@ -485,7 +485,9 @@ public final class Type1 extends AddressSpace {
 
     @Override
     void forgotten(DmaBuffer buffer) {
-        withoutAddress.remove(buffer);
+        if (!withoutAddress.isEmpty()) { // most programs take no addresses
+            withoutAddress.remove(buffer);
+        }
     }
 
     private class Alive implements Facts {
