@@ -227,6 +227,8 @@ enum {
 	CREATE_CQ = 5,
 	READ = 2,
 	NONE = -1,
+	LAST = -1,
+	UNDER_WAY = -2,
 };
 
 struct command {
@@ -246,10 +248,11 @@ struct queue {
 	volatile uint32_t *tail_doorbell, *head_doorbell;
 	uint64_t *lists;
 	uint64_t submissions_iova, completions_iova, lists_iova;
-	unsigned int tail, head, phase, free_count;
+	unsigned int tail, head, phase;
+	int free; // the first command identifier that is free, or LAST
 	bool head_moved;
 	unsigned int status;
-	unsigned short free_ids[ENTRIES - 1];
+	int next[ENTRIES - 1]; // by command identifier: the next one that is free, LAST or UNDER_WAY
 };
 
 static struct queue *make_queue(struct device nvme, int id)
@@ -264,7 +267,7 @@ static struct queue *make_queue(struct device nvme, int id)
 	queue->head_doorbell = (volatile uint32_t *)(nvme.bar0 + DOORBELLS + (2 * id + 1) * 4);
 	queue->phase = 1;
 	for (int i = 0; i < ENTRIES - 1; i++)
-		queue->free_ids[queue->free_count++] = ENTRIES - 2 - i;
+		queue->next[i] = i + 1 < ENTRIES - 1 ? i + 1 : LAST;
 	return queue;
 }
 
@@ -285,9 +288,11 @@ static uint64_t second_page(struct queue *queue, unsigned int id, uint64_t iova,
 static inline int submit(struct queue *queue, int opcode, uint32_t namespace, uint64_t iova, int bytes,
 			 uint32_t dword10, uint32_t dword11, uint32_t dword12)
 {
-	if (queue->free_count == 0 || (iova & 3) || bytes < 0 || bytes > MOST_BYTES)
+	if (queue->free == LAST || (iova & 3) || bytes < 0 || bytes > MOST_BYTES)
 		return NONE;
-	unsigned int id = queue->free_ids[--queue->free_count];
+	unsigned int id = queue->free;
+	queue->free = queue->next[id];
+	queue->next[id] = UNDER_WAY;
 	queue->submissions[queue->tail] = (struct command){
 		.opcode_and_id = opcode | id << 16,
 		.namespace = namespace,
@@ -319,10 +324,11 @@ static inline int reap(struct queue *queue)
 	if ((last >> 16 & 1) != queue->phase)
 		return NONE;
 	unsigned int id = last & 0xffff;
-	if (id >= ENTRIES - 1 || queue->free_count == ENTRIES - 1)
+	if (id >= ENTRIES - 1 || queue->next[id] != UNDER_WAY)
 		die("a completion for no command");
 	queue->status = last >> 17;
-	queue->free_ids[queue->free_count++] = id;
+	queue->next[id] = queue->free;
+	queue->free = id;
 	if (++queue->head == ENTRIES) {
 		queue->head = 0;
 		queue->phase ^= 1;

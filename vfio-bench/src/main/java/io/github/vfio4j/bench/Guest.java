@@ -187,7 +187,11 @@ final class Guest {
                 reaps = Long.MAX_VALUE;
             }
             long start = System.nanoTime();
-            submit(doorbellEach, queue, namespace, iova);
+            if (doorbellEach) {
+                submitEach(queue, namespace, iova);
+            } else {
+                submitAll(queue, namespace, iova);
+            }
             submits = Math.min(submits, System.nanoTime() - start);
             if (round >= LONG_WARM_UP) {
                 letItWork();
@@ -206,16 +210,18 @@ final class Guest {
         print(name + ", reap", reaps, DEPTH);
     }
 
-    private static void submit(boolean doorbellEach, NvmeQueue queue, NvmeNamespace namespace, long iova) {
+    private static void submitEach(NvmeQueue queue, NvmeNamespace namespace, long iova) {
         for (int i = 0; i < DEPTH; i++) {
             namespace.submitRead(queue, i * BLOCKS, BLOCKS, iova + i * PAGE);
-            if (doorbellEach) {
-                queue.ring();
-            }
-        }
-        if (!doorbellEach) {
             queue.ring();
         }
+    }
+
+    private static void submitAll(NvmeQueue queue, NvmeNamespace namespace, long iova) {
+        for (int i = 0; i < DEPTH; i++) {
+            namespace.submitRead(queue, i * BLOCKS, BLOCKS, iova + i * PAGE);
+        }
+        queue.ring();
     }
 
     private static int reap(NvmeQueue queue) {

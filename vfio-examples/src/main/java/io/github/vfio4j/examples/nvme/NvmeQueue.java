@@ -26,8 +26,14 @@ public final class NvmeQueue {
     static final int COMPLETION_BYTES = 16;
     static final int LIST_ENTRY_BYTES = 8;
 
-    /** Of the phase bit, in the second half of a completion. */
-    private static final int PHASE_SHIFT = 48;
+    /** Of the phase bit, in the last dword of a completion; behind it is the status. */
+    private static final int PHASE_SHIFT = 16;
+
+    private static final int PHASE = 1 << PHASE_SHIFT;
+
+    // In the place of the next identifier that is free:
+    private static final int LAST = -1;
+    private static final int UNDER_WAY = -2;
 
     /** Looks at the queue between two looks at the controller and the clock. */
     private static final int SPINS = 1024;
@@ -47,15 +53,14 @@ public final class NvmeQueue {
     private final int listBytes;
     private final Interrupt interrupt; // null for a queue that is polled
 
-    /** Command identifiers that no command under way has; a stack. */
-    private final int[] freeIds;
-    /** By command identifier. */
-    private final boolean[] underWay;
+    /** By command identifier: the next one that is free, {@link #LAST}, or {@link #UNDER_WAY}. */
+    private final int[] next;
 
-    private int freeCount;
+    private int free; // the first command identifier that is free, or LAST
+    private int pending;
     private int tail;
     private int head;
-    private int phase;
+    private int phase; // PHASE or 0
     private int rungTail; // what the controller was told last; a whole round never fits between
     private int rungHead;
     private int status;
@@ -91,9 +96,8 @@ public final class NvmeQueue {
         this.lists = memory.take((long) entries * listBytes);
         this.interrupt = interrupt;
         // A ring with n entries holds n - 1: full and empty must look different.
-        this.freeIds = new int[entries - 1];
+        this.next = new int[entries - 1];
         this.words = new long[entries - 1];
-        this.underWay = new boolean[entries - 1];
         clear();
     }
 
@@ -101,14 +105,15 @@ public final class NvmeQueue {
     void clear() {
         submissions.segment().fill((byte) 0);
         completions.segment().fill((byte) 0);
-        for (int i = 0; i < freeIds.length; i++) {
-            freeIds[i] = freeIds.length - 1 - i;
-            underWay[i] = false;
+        for (int i = 0; i < next.length; i++) {
+            next[i] = i + 1;
         }
-        freeCount = freeIds.length;
+        next[next.length - 1] = LAST;
+        free = 0;
+        pending = 0;
         tail = 0;
         head = 0;
-        phase = 1; // the controller writes 1 on its first way round, then 0, then 1
+        phase = PHASE; // the controller writes 1 on its first way round, then 0, then 1
         rungTail = 0;
         rungHead = 0;
     }
@@ -128,7 +133,7 @@ public final class NvmeQueue {
      * @return one less than the ring has entries
      */
     public int capacity() {
-        return freeIds.length;
+        return next.length;
     }
 
     /**
@@ -137,7 +142,7 @@ public final class NvmeQueue {
      * @return the number
      */
     public int pending() {
-        return freeIds.length - freeCount;
+        return pending;
     }
 
     long submissionIova() {
@@ -171,14 +176,17 @@ public final class NvmeQueue {
      * @throws IllegalArgumentException if the data is misaligned or longer than a command can move
      */
     public int submit(int opcode, int namespace, long iova, int bytes, int dword10, int dword11, int dword12) {
-        if (freeCount == 0) {
+        int command = free;
+        if (command == LAST) {
             throw full();
         }
         if ((iova & 3) != 0 || Integer.compareUnsigned(bytes, maxTransferBytes) > 0) {
             throw noCommandMoves(bytes, iova);
         }
-        int command = freeIds[--freeCount];
-        underWay[command] = true;
+        long secondPage = secondPage(command, iova, bytes);
+        free = next[command];
+        next[command] = UNDER_WAY;
+        pending++;
         // Plain: the controller does not look at the entry before the doorbell rings, which is a release.
         submissions.write64BytesPlain(
                 (long) tail * SUBMISSION_BYTES,
@@ -186,7 +194,7 @@ public final class NvmeQueue {
                 0, // reserved
                 0, // metadata
                 bytes == 0 ? 0 : iova,
-                secondPage(command, iova, bytes),
+                secondPage,
                 (long) dword11 << 32 | Integer.toUnsignedLong(dword10),
                 Integer.toUnsignedLong(dword12),
                 0);
@@ -208,11 +216,11 @@ public final class NvmeQueue {
      * and a list of all pages but the first otherwise.
      */
     private long secondPage(int command, long iova, int bytes) {
-        long second = (iova | pageBytes - 1) + 1;
-        long rest = iova + bytes - second;
+        int rest = (int) (iova & pageBytes - 1) + bytes - pageBytes;
         if (rest <= 0) {
             return 0;
         }
+        long second = iova + bytes - rest;
         return rest <= pageBytes ? second : list(command, second, rest);
     }
 
@@ -251,29 +259,30 @@ public final class NvmeQueue {
     public int reap() {
         // Acquire: what the controller wrote before the phase bit, data included, is seen after it.
         int last = completions.read32Acquire((long) head * COMPLETION_BYTES + 12);
-        if ((last >>> 16 & 1) != phase) {
+        if ((last & PHASE) != phase) {
             return NONE;
         }
         int command = last & 0xffff;
         if (!isUnderWay(command)) {
             throw notUnderWay(command);
         }
-        underWay[command] = false;
-        status = last >>> 17;
-        freeIds[freeCount++] = command;
+        next[command] = free;
+        free = command;
+        pending--;
+        status = last >>> PHASE_SHIFT + 1;
         advance(1);
         return command;
     }
 
     private boolean isUnderWay(int command) {
-        return Integer.compareUnsigned(command, underWay.length) < 0 && underWay[command];
+        return command < next.length && next[command] == UNDER_WAY;
     }
 
     private void advance(int completions) {
         head += completions;
         if (head == entries) {
             head = 0;
-            phase ^= 1;
+            phase ^= PHASE;
         }
     }
 
@@ -288,37 +297,36 @@ public final class NvmeQueue {
      * @throws NvmeException if the first completion is for no command under way: the controller or the memory is broken
      */
     public int reap(int[] commands, int[] statuses, int most) {
-        long mark = (long) phase << PHASE_SHIFT;
         int there = completions.read64AcquireWhile(
                 (long) head * COMPLETION_BYTES + 8,
                 COMPLETION_BYTES,
-                1L << PHASE_SHIFT,
-                mark,
+                (long) PHASE << Integer.SIZE,
+                (long) phase << Integer.SIZE,
                 words,
                 Math.min(Math.min(most, words.length), entries - head));
         int count = 0;
         while (count < there) {
-            long word = words[count];
-            int command = (int) (word >>> 32) & 0xffff;
+            int last = (int) (words[count] >>> Integer.SIZE);
+            int command = last & 0xffff;
             if (!isUnderWay(command)) {
                 break; // after those before it
             }
-            underWay[command] = false;
+            next[command] = free;
+            free = command;
             commands[count] = command;
-            statuses[count] = (int) (word >>> PHASE_SHIFT + 1);
-            freeIds[freeCount + count++] = command;
+            statuses[count++] = last >>> PHASE_SHIFT + 1;
         }
         if (count == 0 && there > 0) {
-            throw notUnderWay((int) (words[0] >>> 32) & 0xffff);
+            throw notUnderWay((int) (words[0] >>> Integer.SIZE) & 0xffff);
         }
-        freeCount += count;
+        pending -= count;
         advance(count);
         return count;
     }
 
     /** Looks only. Those who spin call it in place of {@link #reap}, which the JIT would take for a way of doing nothing. */
     private boolean arrived() {
-        return (completions.read32Acquire((long) head * COMPLETION_BYTES + 12) >>> 16 & 1) == phase;
+        return (completions.read32Acquire((long) head * COMPLETION_BYTES + 12) & PHASE) == phase;
     }
 
     /**
