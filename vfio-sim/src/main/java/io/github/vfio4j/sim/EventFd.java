@@ -2,9 +2,7 @@ package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -12,7 +10,7 @@ import java.util.function.BooleanSupplier;
  * reader waits until a write comes, or until its process dies; a Java interrupt does not wake it, as none would wake a
  * thread in a system call.
  */
-final class EventFd implements Readiness {
+final class EventFd extends Readiness {
     /**
      * Somebody in the kernel who takes counts (Linux: struct virqfd). Called without the lock of the eventfd.
      *
@@ -24,7 +22,6 @@ final class EventFd implements Readiness {
     private static final long MAX = -2; // ULLONG_MAX - 1
 
     private final boolean semaphore;
-    private final Set<EpollFile> watchers = new HashSet<>(); // guarded by this
     private final List<Consumer> consumers = new ArrayList<>(); // guarded by this
     private long count; // unsigned; guarded by this
 
@@ -46,26 +43,15 @@ final class EventFd implements Readiness {
     }
 
     @Override
-    public synchronized boolean readable() {
+    synchronized boolean readable() {
         return count != 0;
     }
 
     @Override
-    public synchronized void watch(EpollFile watcher) {
-        watchers.add(watcher);
-    }
-
-    @Override
-    public synchronized void unwatch(EpollFile watcher) {
-        watchers.remove(watcher);
-    }
-
-    /** The file was closed for good: nobody waits for it any more. */
     void closed() {
         List<Consumer> called;
         synchronized (this) {
-            watchers.forEach(watcher -> watcher.forget(this));
-            watchers.clear();
+            super.closed();
             called = List.copyOf(consumers);
             consumers.clear();
         }
@@ -103,7 +89,7 @@ final class EventFd implements Readiness {
         List<Consumer> called = List.copyOf(consumers); // also when 0 was written
         called.forEach(_ -> take());
         notifyAll();
-        watchers.forEach(EpollFile::changed);
+        tellWatchers();
         return called;
     }
 
