@@ -1,6 +1,7 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -134,13 +135,19 @@ final class AddressSpace {
         return parts;
     }
 
-    /** Returns the memory that a pointer points into, up to the end of its mapping; empty if it points nowhere. */
+    /**
+     * Returns the memory that a pointer points into, up to the end of its mapping, read-only if it is mapped so; empty if it
+     * points nowhere, or to what the program has no access to.
+     */
     MemorySegment at(long address) {
         Vma vma = find(address);
-        if (vma == null) {
+        if (vma == null || vma.prot() == 0) {
             return MemorySegment.NULL;
         }
-        return vma.memory().live(vma.offset() + address - vma.start(), vma.end() - address).orElse(MemorySegment.NULL);
+        MemorySegment memory = vma.memory()
+                .live(vma.offset() + address - vma.start(), vma.end() - address)
+                .orElse(MemorySegment.NULL);
+        return (vma.prot() & Syscalls.PROT_WRITE) == 0 ? memory.asReadOnly() : memory;
     }
 
     long pinnedPages() {

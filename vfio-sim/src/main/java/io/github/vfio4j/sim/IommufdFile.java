@@ -598,7 +598,7 @@ final class IommufdFile extends SimFile {
             made.faultsTo(queue);
         }
         iommu_hwpt_alloc.out_hwpt_id(alloc, made.id);
-        struct.write();
+        iommufd.tellOf(made, struct::write);
         return 0;
     }
 

@@ -7,7 +7,7 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * The argument of an ioctl: a value, and the memory behind it if it is a pointer. What lies beyond the end of the memory
- * that the program handed over counts as not accessible (EFAULT).
+ * that the program handed over counts as not accessible, and nothing is written to what it can only read (EFAULT).
  */
 final class UserMemory {
     private final long value;
@@ -93,7 +93,7 @@ final class UserMemory {
 
     private void copy(
             MemorySegment from, long fromOffset, MemorySegment to, long toOffset, long offset, long bytes) {
-        if (offset > memory.byteSize() - bytes) {
+        if (offset > memory.byteSize() - bytes || to.isReadOnly()) {
             throw new KernelError(Errno.EFAULT);
         }
         try {

@@ -113,7 +113,7 @@ final class ViommuCalls {
         });
         VirtualDevice virtual = new VirtualDevice(viommu, (MockDevice) device, virtualId);
         iommu_vdevice_alloc.out_vdevice_id(fields, virtual.id);
-        struct.write();
+        file.iommufd.tellOf(virtual, struct::write);
         return 0;
     }
 
@@ -200,7 +200,7 @@ final class ViommuCalls {
         }
         HardwareQueue queue = new HardwareQueue(viommu, index, memory);
         iommu_hw_queue_alloc.out_hw_queue_id(fields, queue.id);
-        struct.write();
+        file.iommufd.tellOf(queue, struct::write);
         return 0;
     }
 

@@ -93,11 +93,12 @@ public final class MockIommu {
         return vfio;
     }
 
-    private interface Handler {
+    interface Handler {
         Object call(Method method, Object[] arguments) throws Throwable;
     }
 
-    private static <T> T proxy(Class<T> type, Handler handler) {
+    /** Makes a port that a handler answers for. */
+    static <T> T proxy(Class<T> type, Handler handler) {
         return type.cast(Proxy.newProxyInstance(
                 type.getClassLoader(), new Class<?>[] {type}, (self, method, arguments) -> switch (method.getName()) {
                     case "equals" -> self == arguments[0];
@@ -106,7 +107,8 @@ public final class MockIommu {
                 }));
     }
 
-    private static Object pass(Object target, Method method, Object[] arguments) throws Throwable {
+    /** Calls a port in the place of another. */
+    static Object pass(Object target, Method method, Object[] arguments) throws Throwable {
         try {
             return method.invoke(target, arguments);
         } catch (InvocationTargetException e) {
