@@ -39,10 +39,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 
-/**
- * Page faults of devices, on kernels that have a device to test that with. Linux 6.12 has it where there is no other IOMMU:
- * {@code vm/run --append "intel_iommu=off vfio.enable_unsafe_noiommu_mode=1"}.
- */
+/** Page faults of devices, on kernels that have a device to test that with. */
 class FaultQueueKernelTest extends KernelTest {
     private static final Duration SOON = Duration.ofSeconds(60);
     private static final Duration FOREVER = ChronoUnit.FOREVER.getDuration();

@@ -38,9 +38,10 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The IOMMU and the devices that kernels have to test iommufd (CONFIG_IOMMUFD_TEST), in the place of hardware that the VM
- * lacks. A program opens such a device by its own node, as any; what stands for that node here makes and ends it by
- * IOMMU_TEST_CMD. Its driver has numbers of its own for the types of what real IOMMUs have ({@code ..._SELFTEST}): they are
- * put into the calls in the place of those of Intel's and Arm's, and all else is what the library says.
+ * lacks. Linux 6.12 has them behind a virtio-iommu, and not behind Intel's or AMD's. A program opens such a device by its
+ * own node, as any; what stands for that node here makes and ends it by IOMMU_TEST_CMD. Its driver has numbers of its own
+ * for the types of what real IOMMUs have ({@code ..._SELFTEST}): they are put into the calls in the place of those of Intel's
+ * and Arm's, and all else is what the library says.
  */
 public final class MockIommu {
     private static final int IOMMU_TEST_CMD = IOMMU_DESTROY() + 32;
@@ -157,7 +158,7 @@ public final class MockIommu {
         return new Mock(device, nodes.get(name.toString()));
     }
 
-    /** Has the kernel such devices? Linux 6.12 has none where there is another IOMMU. */
+    /** Has the kernel such devices? */
     boolean isPresent() {
         try (Iommufd _ = vfio.openIommufd()) {
             Frame frame = new Frame();
