@@ -326,13 +326,8 @@ public final class Container implements AutoCloseable {
      */
     @Override
     public void close() {
-        lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             for (Group group : List.copyOf(groups).reversed()) {
                 group.lock.lock();
                 try {
@@ -348,10 +343,7 @@ public final class Container implements AutoCloseable {
             }
             port.close();
             vfio.forget(this);
-            teardown.finish();
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     Vfio vfio() {

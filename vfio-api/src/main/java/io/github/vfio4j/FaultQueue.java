@@ -152,23 +152,15 @@ public final class FaultQueue implements AutoCloseable {
      */
     @Override
     public void close() {
-        iommufd.lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(iommufd.lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             List.copyOf(pageTables).reversed().forEach(table -> teardown.step(() -> close(table)));
             teardown.step(wait::close);
             port.close();
             iommufd.destroy(id, teardown);
             unanswered.clear();
             iommufd.forget(this);
-            teardown.finish();
-        } finally {
-            iommufd.lock.unlock();
-        }
+        });
     }
 
     private static void close(PageTable table) {

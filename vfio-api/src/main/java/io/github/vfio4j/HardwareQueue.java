@@ -35,19 +35,11 @@ public final class HardwareQueue implements OfViommu, AutoCloseable {
     @Override
     public void close() {
         Iommufd iommufd = viommu.iommufd();
-        iommufd.lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(iommufd.lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             viommu.queuesAbove(index).forEach(queue -> teardown.step(queue::close));
             viommu.forget(this);
             iommufd.destroy(id, teardown);
-            teardown.finish();
-        } finally {
-            iommufd.lock.unlock();
-        }
+        });
     }
 }

@@ -178,15 +178,10 @@ public final class Hwpt implements PageTable, AutoCloseable {
     @Override
     public void close() {
         Iommufd iommufd = ioas.iommufd();
-        iommufd.lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(iommufd.lock, () -> closed, teardown -> {
             ioas.lock.lock(); // what reads dirty pages has read them
             closed = true;
             ioas.lock.unlock();
-            Teardown teardown = new Teardown();
             List.copyOf(nested).reversed().forEach(table -> teardown.step(table::close));
             List.copyOf(viommus).reversed().forEach(viommu -> teardown.step(viommu::close));
             teardown.step(() -> iommufd.detachFrom(this::equals));
@@ -195,10 +190,7 @@ public final class Hwpt implements PageTable, AutoCloseable {
                 faults.remove(this);
             }
             ioas.forget(this);
-            teardown.finish();
-        } finally {
-            iommufd.lock.unlock();
-        }
+        });
     }
 
     boolean closed() {

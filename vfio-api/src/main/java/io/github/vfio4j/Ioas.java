@@ -358,13 +358,8 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
      */
     @Override
     public void close() {
-        iommufd.lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(iommufd.lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             teardown.step(() -> iommufd.detachFrom(table -> table.ioas() == this));
             List.copyOf(pageTables).reversed().forEach(hwpt -> teardown.step(hwpt::close));
             if (iommufd.isHandedOver()) {
@@ -377,10 +372,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
             } else {
                 teardown.step(this::release);
             }
-            teardown.finish();
-        } finally {
-            iommufd.lock.unlock();
-        }
+        });
     }
 
     /** The kernel has it no more: nothing is mapped. The iommufd's lock is held. */

@@ -362,13 +362,8 @@ public final class Iommufd implements AutoCloseable {
      */
     @Override
     public void close() {
-        lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             teardown.step(devices::closeAll);
             List.copyOf(spaces).reversed().forEach(ioas -> teardown.step(ioas::close));
             List.copyOf(faultQueues).reversed().forEach(queue -> teardown.step(queue::close));
@@ -377,10 +372,7 @@ public final class Iommufd implements AutoCloseable {
                 List.copyOf(spaces).forEach(ioas -> ioas.dropped(teardown));
             }
             vfio.forget(this);
-            teardown.finish();
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     Vfio vfio() {

@@ -82,13 +82,8 @@ public final class NestedHwpt implements PageTable, OfViommu, AutoCloseable {
     @Override
     public void close() {
         Iommufd iommufd = ioas().iommufd();
-        iommufd.lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(iommufd.lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             teardown.step(() -> iommufd.detachFrom(this::equals));
             iommufd.destroy(id, teardown);
             if (faults != null) {
@@ -99,10 +94,7 @@ public final class NestedHwpt implements PageTable, OfViommu, AutoCloseable {
             } else {
                 parent.forget(this);
             }
-            teardown.finish();
-        } finally {
-            iommufd.lock.unlock();
-        }
+        });
     }
 
     boolean closed() {

@@ -137,20 +137,12 @@ public final class ReceivedGroup implements AutoCloseable {
      */
     @Override
     public void close() {
-        lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
-            Teardown teardown = new Teardown();
+        Teardown.once(lock, () -> closed, teardown -> {
             teardown.step(devices::closeAll);
             closed = true;
             port.close();
             vfio.forget(this);
-            teardown.finish();
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     private Facts membership() {

@@ -2,7 +2,10 @@ package io.github.vfio4j;
 
 import java.lang.foreign.Arena;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
 /** Steps that all run, whichever of them fail; the first failure is thrown at the end with the others suppressed. */
 final class Teardown {
@@ -23,6 +26,25 @@ final class Teardown {
                 failure.addSuppressed(e);
             }
             return false;
+        }
+    }
+
+    /**
+     * Closes a handle with its lock held, unless it is closed already.
+     *
+     * @param closed is it?
+     * @param steps set that it is, and take the steps
+     */
+    static void once(Lock lock, BooleanSupplier closed, Consumer<Teardown> steps) {
+        lock.lock();
+        try {
+            if (!closed.getAsBoolean()) {
+                Teardown teardown = new Teardown();
+                steps.accept(teardown);
+                teardown.finish();
+            }
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -322,13 +322,8 @@ public final class Viommu implements AutoCloseable {
     @Override
     public void close() {
         Iommufd iommufd = iommufd();
-        iommufd.lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(iommufd.lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             List.copyOf(parts).reversed().forEach(part -> teardown.step(part::close));
             if (page != null) {
                 page.end();
@@ -339,10 +334,7 @@ public final class Viommu implements AutoCloseable {
             }
             iommufd.destroy(id, teardown);
             parent.forget(this);
-            teardown.finish();
-        } finally {
-            iommufd.lock.unlock();
-        }
+        });
     }
 
     private class Alive implements Facts {

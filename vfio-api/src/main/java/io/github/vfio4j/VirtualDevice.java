@@ -54,19 +54,11 @@ public final class VirtualDevice implements OfViommu, AutoCloseable {
     @Override
     public void close() {
         Iommufd iommufd = viommu.iommufd();
-        iommufd.lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(iommufd.lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             iommufd.forget(this);
             viommu.forget(this);
             iommufd.destroy(id, teardown);
-            teardown.finish();
-        } finally {
-            iommufd.lock.unlock();
-        }
+        });
     }
 }

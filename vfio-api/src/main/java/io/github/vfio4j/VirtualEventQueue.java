@@ -83,20 +83,12 @@ public final class VirtualEventQueue implements OfViommu, AutoCloseable {
     @Override
     public void close() {
         Iommufd iommufd = viommu.iommufd();
-        iommufd.lock.lock();
-        try {
-            if (closed) {
-                return;
-            }
+        Teardown.once(iommufd.lock, () -> closed, teardown -> {
             closed = true;
-            Teardown teardown = new Teardown();
             teardown.step(wait::close);
             port.close();
             viommu.forget(this);
             iommufd.destroy(id, teardown);
-            teardown.finish();
-        } finally {
-            iommufd.lock.unlock();
-        }
+        });
     }
 }
