@@ -909,6 +909,16 @@ public enum Rule {
             "iopt_table_add_domain",
             "use a container",
             f -> !f.accessGiven()),
+    /** A file that is mapped is memory. */
+    DEVICE_COMPAT_FILE(
+            "open-device.compat-file",
+            Operation.GROUP_GET_DEVICE_FD,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the group is in an iommufd, where a file is mapped that is no memory, or that ends before the range",
+            "iopt_table_add_domain",
+            "use a container",
+            f -> !f.filesAreMemory()),
     /** What is mapped is pinned when the first device is opened. */
     DEVICE_COMPAT_MEMORY(
             "open-device.compat-memory",
@@ -2311,6 +2321,16 @@ public enum Rule {
             "iopt_table_add_domain",
             "unmap it; only an iommufd that stands in for a container takes such a mapping",
             f -> !f.accessGiven()),
+    /** A file that is mapped is memory. */
+    ATTACH_FILE(
+            "attach.file",
+            Operation.DEVICE_ATTACH_IOMMUFD_PT,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "a file is mapped that is no memory, or that ends before the range",
+            "iopt_table_add_domain",
+            "map memory of memfd_create",
+            f -> !f.filesAreMemory()),
     /** What is mapped is pinned when the first device is attached. */
     ATTACH_MEMORY(
             "attach.memory",
@@ -2798,17 +2818,18 @@ public enum Rule {
             "iopt_insert_area",
             "align the address to what the address space says",
             f -> (f.address() & (f.granule() - 1)) != 0),
-    /** The file that is named must be memory. */
+    /** A file that is mapped, or copied, is memory. */
     IOAS_MAP_FILE_FD_KIND(
             "ioas-map-file.fd-kind",
             Operation.IOAS_MAP_FILE,
+            Also.COPIES,
             EnforcedBy.TYPE,
             Errno.EINVAL,
-            "the file is no memory that can be pinned, or ends before the range; the kernel looks once a device is "
-                    + "attached",
+            "the file is no memory that can be pinned, or ends before the range; the kernel looks once there is a page "
+                    + "table",
             "memfd_pin_folios",
             "map memory of memfd_create",
-            f -> !f.namedFileIsMemory()),
+            f -> !f.filesAreMemory()),
     /** What is mapped must be memory of the program. */
     IOAS_MAP_MEMORY(
             "ioas-map.memory",
@@ -3111,6 +3132,16 @@ public enum Rule {
             "iopt_table_add_domain",
             "unmap it; only an iommufd that stands in for a container takes such a mapping",
             f -> !f.accessGiven()),
+    /** A file that is mapped is memory. */
+    HWPT_FILE(
+            "hwpt-alloc.file",
+            Operation.HWPT_ALLOC,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "a file is mapped that is no memory, or that ends before the range",
+            "iopt_table_add_domain",
+            "map memory of memfd_create",
+            f -> !f.filesAreMemory()),
     /** What is mapped is pinned for the first page table. */
     HWPT_MEMORY(
             "hwpt-alloc.memory",
@@ -4171,6 +4202,7 @@ public enum Rule {
                 Operation.VEVENTQ_ALLOC,
                 Operation.HW_QUEUE_ALLOC);
         static final Set<Operation> MAPS_PROGRAM = Set.of(Operation.COMPAT_MAP_DMA);
+        static final Set<Operation> COPIES = Set.of(Operation.IOAS_COPY);
         static final Set<Operation> FILLS_A_RANGE =
                 Set.of(Operation.IOAS_COPY, Operation.IOAS_MAP_FILE, Operation.COMPAT_MAP_DMA);
         static final Set<Operation> UNMAPS = Set.of(Operation.COMPAT_UNMAP_DMA);

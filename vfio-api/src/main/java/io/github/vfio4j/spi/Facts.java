@@ -1601,11 +1601,11 @@ public interface Facts {
     }
 
     /**
-     * Is the file at the descriptor that the operation names memory that can be pinned, and is the range in it?
+     * Is every file that is to be pinned memory, and is the range in it? What is mapped is pinned once there is a page table.
      *
      * @return true if so
      */
-    default boolean namedFileIsMemory() {
+    default boolean filesAreMemory() {
         return true;
     }
 

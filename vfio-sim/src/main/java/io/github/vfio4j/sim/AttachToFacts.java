@@ -45,6 +45,11 @@ class AttachToFacts implements Facts {
     }
 
     @Override
+    public boolean filesAreMemory() {
+        return made.filesAreMemory();
+    }
+
+    @Override
     public boolean memoryAccessible() {
         return made.memoryAccessible();
     }

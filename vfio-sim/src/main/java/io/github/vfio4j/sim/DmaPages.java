@@ -54,9 +54,9 @@ final class DmaPages {
         return List.of(new Ioas.Slice(new DmaPages(iommufd, owner, file, start, size, writable), 0, size));
     }
 
-    /** Is it of the process, or of a file that is memory and has the range? */
-    boolean isMemory(long offset, long size) {
-        return file == null || file instanceof MemoryFile memory && memory.has(address + offset, size);
+    /** Is it of a file that is memory and has the range? Its file does not shrink. */
+    private boolean isInFile(long offset, long size) {
+        return file instanceof MemoryFile memory && memory.has(address + offset, size);
     }
 
     boolean ofFile() {
@@ -117,15 +117,17 @@ final class DmaPages {
         return missing;
     }
 
-    /** Is every page of a range that is not pinned the program's own, and may it be used so? */
+    /** Is every page of a range that is not pinned the program's own, or of memory that the file has, and may it be used so? */
     boolean accessible(long offset, long size) {
-        return unpinned(offset, size).stream().allMatch(page -> find(page).isPresent());
+        return file == null
+                ? unpinned(offset, size).stream().allMatch(page -> find(page).isPresent())
+                : isInFile(offset, size);
     }
 
     private Optional<Page> find(int page) {
         long at = base + page * Memory.PAGE;
         if (file != null) {
-            return isMemory(at - address, Memory.PAGE)
+            return isInFile(at - address, Memory.PAGE)
                     ? Optional.of(new Page(((MemoryFile) file).memory(), at))
                     : Optional.empty();
         }

@@ -71,6 +71,11 @@ final class Hwpt extends PageTableObject implements Translation {
         }
 
         @Override
+        public boolean filesAreMemory() {
+            return !is(PinPlan.Refusal.FILE);
+        }
+
+        @Override
         public boolean memoryAccessible() {
             return !is(PinPlan.Refusal.MEMORY);
         }

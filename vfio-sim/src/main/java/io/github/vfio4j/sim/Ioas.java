@@ -303,8 +303,8 @@ final class Ioas extends IommuObject {
         }
 
         @Override
-        public boolean namedFileIsMemory() {
-            return slices.stream().allMatch(slice -> slice.pages().isMemory(slice.start(), slice.size()));
+        public boolean filesAreMemory() {
+            return refusal() != PinPlan.Refusal.FILE;
         }
 
         @Override

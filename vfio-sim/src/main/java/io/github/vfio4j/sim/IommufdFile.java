@@ -313,7 +313,7 @@ final class IommufdFile extends SimFile {
         if (ioas == null || file == null) {
             throw refused(Operation.IOAS_MAP_FILE, request);
         }
-        // Linux takes a file that is no memory until a device is attached, and refuses to attach it then.
+        // A file that is no memory is refused when it is to be pinned: at once only where there is a page table.
         List<Ioas.Slice> slices = DmaPages.ofFile(iommufd, caller, file, start, size, access(flags));
         iommu_ioas_map_file.iova(map, ioas.map(Operation.IOAS_MAP_FILE, request.place(), slices));
         struct.write();

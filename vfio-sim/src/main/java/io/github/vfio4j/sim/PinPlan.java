@@ -8,7 +8,7 @@ import java.util.Map;
 /** Whether a page table can take some areas, in the order in which it is found out. Pins nothing. */
 final class PinPlan {
     enum Refusal {
-        NONE, MEMORY, MEMLOCK, PERMISSION
+        NONE, FILE, MEMORY, MEMLOCK, PERMISSION
     }
 
     private final Map<DmaPages, BitSet> planned = new HashMap<>();
@@ -32,7 +32,7 @@ final class PinPlan {
     private Refusal add(Area area) {
         DmaPages pages = area.pages;
         if (!pages.accessible(area.start, area.size)) {
-            return Refusal.MEMORY;
+            return pages.ofFile() ? Refusal.FILE : Refusal.MEMORY;
         }
         BitSet missing = pages.unpinned(area.start, area.size);
         BitSet before = planned.computeIfAbsent(pages, _ -> new BitSet());

@@ -4,27 +4,36 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
- * Runs fresh sequences on Linux and on its simulated twin: {@code [--sequences N] [--seconds S] [--seed S] [--from I]}.
- * Prints each kind of disagreement once, as a test; the exit status is 0 only without any.
+ * Runs fresh sequences on Linux and on its simulated twin: {@code [--sequences N] [--seconds S] [--seed S] [--from I]
+ * [--about groups|iommufd]}. Prints each kind of disagreement once, as a test; the exit status is 0 only without any.
  */
 final class Fuzz {
     private static final int MOST_KINDS = 40;
     private static final long PROGRESS_NANOS = 5_000_000_000L;
+    private static final int STEPS_ABOUT_IOMMUFD = 60;
+
+    /** What sequences are about; those of groups go through the API, too. */
+    private enum About {
+        GROUPS, IOMMUFD
+    }
 
     private final Twins twins;
+    private final About about;
     private final long seed;
     private final Map<String, Disagreement> kinds = new HashMap<>();
     private final List<String> leaks = new ArrayList<>();
     private long sequences;
     private long disagreements;
 
-    private Fuzz(Twins twins, long seed) {
+    private Fuzz(Twins twins, About about, long seed) {
         this.twins = twins;
+        this.about = about;
         this.seed = seed;
     }
 
@@ -33,23 +42,25 @@ final class Fuzz {
         long seconds = Long.MAX_VALUE;
         long seed = new SplittableRandom().nextLong();
         long from = 0;
+        About about = About.GROUPS;
         for (int i = 0; i < args.length; i += 2) {
             if (i + 1 == args.length) {
                 throw new IllegalArgumentException(args[i] + " needs a value");
             }
-            long value = args[i].equals("--seed") ? seedOf(args[i + 1]) : Long.parseLong(args[i + 1]);
+            String value = args[i + 1];
             switch (args[i]) {
-                case "--sequences" -> most = value;
-                case "--seconds" -> seconds = value;
-                case "--seed" -> seed = value;
-                case "--from" -> from = value;
+                case "--sequences" -> most = Long.parseLong(value);
+                case "--seconds" -> seconds = Long.parseLong(value);
+                case "--seed" -> seed = seedOf(value);
+                case "--from" -> from = Long.parseLong(value);
+                case "--about" -> about = About.valueOf(value.toUpperCase(Locale.ROOT));
                 default -> throw new IllegalArgumentException("unknown option " + args[i]);
             }
         }
         if (most == Long.MAX_VALUE && seconds == Long.MAX_VALUE) {
             seconds = 60;
         }
-        Fuzz fuzz = new Fuzz(Twins.ofThisJvm(), seed);
+        Fuzz fuzz = new Fuzz(Twins.ofThisJvm(), about, seed);
         fuzz.run(from, most, seconds);
         System.exit(fuzz.found() == 0 ? 0 : 1);
     }
@@ -85,7 +96,9 @@ final class Fuzz {
         System.out.printf(
                 "%.1f s (%s), %.0f sequences/s, %.0f steps/s%n",
                 passed, twins.lockstep.times(), sequences / passed, twins.lockstep.steps() / passed);
-        System.out.println(twins.api.counts());
+        if (about == About.GROUPS) {
+            System.out.println(twins.api.counts());
+        }
         System.out.println(counts());
     }
 
@@ -96,7 +109,11 @@ final class Fuzz {
 
     private void one(long index) {
         sequences++;
-        Optional<Disagreement> found = twins.compare(new Generator(seedOf(index), twins.scope()));
+        Optional<Disagreement> found =
+                switch (about) {
+                    case GROUPS -> twins.compare(new Generator(seedOf(index), twins.scope()));
+                    case IOMMUFD -> twins.lockstep.run(new IommufdSequence(seedOf(index), STEPS_ABOUT_IOMMUFD));
+                };
         if (found.isPresent()) {
             disagreements++;
             if (kinds.putIfAbsent(found.get().kind(), found.get()) == null) {

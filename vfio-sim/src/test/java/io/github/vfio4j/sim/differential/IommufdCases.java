@@ -60,6 +60,9 @@ final class IommufdCases {
     /** A file of two pages, in the place of an event. */
     static final Step MEMORY = memfd(EVENT, 0x2000);
 
+    /** A file that is no memory. One that holds the iommufd would stay with it for ever if it was mapped. */
+    static final Step NO_MEMORY = eventfd(EVENT, 0, 0);
+
     /** The device to test with, number 3, of an owner, number 2, attached to an address space, number 1, by a page table, 4. */
     static final Step[] MOCK = then(new Step[] {OPEN_IOMMUFD, alloc()}, mock(1));
 
@@ -190,6 +193,9 @@ final class IommufdCases {
                 EADDRINUSE,
                 then(BOUND, map(FIXED | READ_WRITE, 0x10001, 0, 1), attach(DEVICE, IOAS)));
         simulated(ATTACH_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
+        int both = FIXED | READ_WRITE;
+        since72(ATTACH_FILE, EINVAL, then(BOUND, NO_MEMORY, mapFile(both, IOAS, fd(EVENT), 0x1000), attach(DEVICE, IOAS)));
+        since72(ATTACH_FILE, EINVAL, then(BOUND, MEMORY, mapFile(both, IOAS, fd(EVENT), 0x3000), attach(DEVICE, IOAS)));
         calls(
                 ATTACH_MEMORY,
                 EFAULT,
@@ -310,6 +316,15 @@ final class IommufdCases {
         since72(IOAS_MAP_SIZE, EINVAL, then(ALONE, mapFile(both, 1, fd(NOT_OPEN), 0)));
         since72(IOAS_MAP_FILE_FD_KIND, EINVAL, then(ATTACHED, mapFile(both, IOAS, fd(IOMMUFD), 0x1000)));
         since72(IOAS_MAP_FILE_FD_KIND, EINVAL, then(ATTACHED, MEMORY, mapFile(both, IOAS, fd(EVENT), 0x3000)));
+        since72(
+                IOAS_MAP_FILE_FD_KIND,
+                EINVAL,
+                then(
+                        ATTACHED,
+                        alloc(),
+                        NO_MEMORY,
+                        mapFile(both, 4, fd(EVENT), 0x1000),
+                        copy(both, 4, IOAS, 0x20000, 0x10000, 0x1000)));
         since72(IOAS_MAP_OVERLAP, EEXIST, then(MAPPED, mapFile(both, IOAS, fd(IOMMUFD), 0x1000)));
         since72(IOAS_MAP_ADDRESS_ALIGNED, EINVAL, then(ATTACHED, MEMORY, mapFile(both, IOAS, fd(EVENT), 1, 0x1000)));
         RuleCases.calls(
@@ -369,6 +384,14 @@ final class IommufdCases {
                 ATTACH_PAGE_REQUESTS,
                 "FaultQueueKernelTest#aDeviceThatRequestsNoPagesIsNotAttachedWhereTheyAreHandled");
         simulated(HWPT_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
+        since72(
+                HWPT_FILE,
+                EINVAL,
+                then(
+                        BOUND,
+                        NO_MEMORY,
+                        mapFile(FIXED | READ_WRITE, IOAS, fd(EVENT), 0x1000),
+                        allocHwpt(0, BOUND_DEVICE, IOAS)));
         calls(
                 HWPT_MEMORY,
                 EFAULT,
@@ -507,6 +530,10 @@ final class IommufdCases {
                         GET_OTHER));
         calls(DEVICE_COMPAT_RESERVED, EADDRINUSE, then(COMPAT, dmaMap(MSI, 0, 0x1000), GET_DEVICE));
         simulated(DEVICE_COMPAT_PERMISSION, "SimCompatTest#aMappingWithoutPermissionKeepsDevicesOut", WARNS);
+        since72(
+                DEVICE_COMPAT_FILE,
+                EINVAL,
+                then(COMPAT, NO_MEMORY, mapFile(FIXED | READ_WRITE, 1, fd(EVENT), 0x1000), GET_DEVICE));
         calls(
                 DEVICE_COMPAT_MEMORY,
                 EFAULT,

@@ -234,6 +234,23 @@ class IommufdOnLinux extends DifferentialCase {
     }
 
     @Test
+    void aFileThatIsNoMemoryIsMappedUntilThereIsAPageTable() {
+        agree(then(
+                BOUND,
+                NO_MEMORY,
+                mapFile(FIXED | READ_WRITE, IOAS, fd(EVENT), 0x1000),
+                copy(FIXED | READ_WRITE, 0x40000, 0x10000, 0x1000),
+                attach(DEVICE, IOAS),
+                allocHwpt(0, BOUND_DEVICE, IOAS),
+                CHANGE_PROCESS,
+                unmap(IOAS, 0x10000, 0x1000),
+                attach(DEVICE, IOAS),
+                unmap(IOAS, 0x40000, 0x1000),
+                attach(DEVICE, IOAS),
+                mapFile(FIXED | READ_WRITE, IOAS, fd(EVENT), 0x1000)));
+    }
+
+    @Test
     void aStructIsAsLongAsTheProgramSays() {
         agree(
                 OPEN_IOMMUFD,

@@ -5,15 +5,17 @@ import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.differential.Step.*;
 
 import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.SplittableRandom;
 
 /**
  * A sequence about iommufds from a seed: devices of two groups by their own nodes and through a group, address spaces,
- * page tables and mappings at the edges of the rules, and an iommufd in place of a container. Nothing in it harms a real
- * kernel: no PASID is attached, and every mapping of a container lets devices read or write.
+ * page tables and mappings of memory and of files at the edges of the rules, PASIDs, and an iommufd in place of a
+ * container. Nothing in it harms a real kernel: PASID 0, which would be the device itself, is never attached, every
+ * mapping of a container lets devices read or write, and no file is mapped that holds an iommufd: the two would stay for
+ * ever.
  */
 final class IommufdSequence implements Lockstep.Source {
     private static final int IOMMUFD = 0;
@@ -25,6 +27,10 @@ final class IommufdSequence implements Lockstep.Source {
     private static final int OTHER_DEVICE = 6;
     private static final int GROUP_DEVICE = 7;
     private static final int COPY = 8;
+    private static final int FILE = 9;
+    private static final int SLOTS = 10;
+
+    private static final long FILE_BYTES = 0x3000;
 
     private static final int MOST_OBJECTS = 5;
     private static final long MSI = 0xfee0_0000L;
@@ -35,7 +41,7 @@ final class IommufdSequence implements Lockstep.Source {
     private static final long[] SIZES = {0x1000, 0x1000, 0x1000, 0x2000, 0x3000, 0x800, 0x1001, 1, 0, -1};
 
     private final SplittableRandom random;
-    private final Queue<Step> wayIn;
+    private final Deque<Step> wayIn;
     private int left;
 
     IommufdSequence(long seed, int steps) {
@@ -43,6 +49,7 @@ final class IommufdSequence implements Lockstep.Source {
         left = steps;
         List<Step> way = random.nextInt(3) == 0 ? throughTheGroup() : byTheNode();
         wayIn = new ArrayDeque<>(way.subList(0, random.nextInt(2, way.size() + 1)));
+        wayIn.addFirst(put(RANGES, 0x1000, 0x1fff)); // or what another sequence left there would count
     }
 
     /** A program's usual way in, or the beginning of it. */
@@ -74,7 +81,7 @@ final class IommufdSequence implements Lockstep.Source {
             return Optional.empty();
         }
         return Optional.of(
-                switch (random.nextInt(31)) {
+                switch (random.nextInt(37)) {
                     case 0, 1, 2, 3, 4 -> opening();
                     case 5, 6 -> bind();
                     case 7, 8, 9 -> attach();
@@ -91,7 +98,11 @@ final class IommufdSequence implements Lockstep.Source {
                     case 25, 26, 27 -> ofContainer();
                     case 28 -> ofDevice();
                     case 29 -> dup(COPY, random.nextInt(COPY));
-                    default -> close(random.nextInt(COPY + 1));
+                    case 30, 31 -> random.nextInt(3) == 0 ? file() : mapFile();
+                    case 32, 33 -> pasid();
+                    case 34 -> ioctl(iommufd(), IOMMU_IOAS_CHANGE_PROCESS(), u32(8), u32(0));
+                    case 35 -> ioctl(iommufd(), IOMMU_VFIO_IOAS(), u32(12), object(), u32(random.nextInt(4)));
+                    default -> close(random.nextInt(SLOTS));
                 });
     }
 
@@ -171,13 +182,33 @@ final class IommufdSequence implements Lockstep.Source {
         return ioctl(iommufd(), IOMMU_IOAS_MAP(), u32(40), u32(flags), object(), u32(0), memory(), size, iova());
     }
 
+    private Step file() {
+        return random.nextInt(4) == 0 ? eventfd(FILE, 0, 0) : memfd(FILE, FILE_BYTES);
+    }
+
+    private Step mapFile() {
+        int flags = flags();
+        Field size = (flags & IOMMU_IOAS_MAP_FIXED_IOVA()) == 0 ? u64(0x1000) : size();
+        int file = random.nextInt(8) == 0 ? (int) one(NOT_OPEN, NEGATIVE) : FILE;
+        Field start = u64(one(0, 0, 0x1000, 0x2000, FILE_BYTES, 0x45, -0x1000));
+        return ioctl(iommufd(), IOMMU_IOAS_MAP_FILE(), u32(40), u32(flags), object(), fd(file), start, size, iova());
+    }
+
+    /** Attaches, moves or detaches one of two PASIDs. */
+    private Step pasid() {
+        Field pasid = u32((int) one(5, 5, 5, 6));
+        return random.nextInt(3) == 0
+                ? ioctl(device(), VFIO_DEVICE_DETACH_IOMMUFD_PT(), u32(12), u32(VFIO_DEVICE_DETACH_PASID()), pasid)
+                : ioctl(device(), VFIO_DEVICE_ATTACH_IOMMUFD_PT(), u32(16), u32(VFIO_DEVICE_ATTACH_PASID()), object(), pasid);
+    }
+
     private Step copy() {
         int flags = flags() | IOMMU_IOAS_MAP_FIXED_IOVA();
         return ioctl(iommufd(), IOMMU_IOAS_COPY(), u32(40), u32(flags), object(), object(), size(), iova(), iova());
     }
 
     private Step pageTable() {
-        int flags = (int) one(0, 0, 0, IOMMU_HWPT_ALLOC_DIRTY_TRACKING());
+        int flags = (int) one(0, 0, 0, IOMMU_HWPT_ALLOC_DIRTY_TRACKING(), IOMMU_HWPT_ALLOC_PASID());
         return ioctl(iommufd(), IOMMU_HWPT_ALLOC(), u32(24), u32(flags), object(), object(), u32(0), u32(0));
     }
 
