@@ -84,9 +84,14 @@ final class IommufdFile extends SimFile {
                         MockCalls.LEAST,
                         (file, caller, struct) -> new MockCalls(file.iommufd, caller, struct).call()));
         requests.put(IOMMU_FAULT_QUEUE_ALLOC(), all(iommu_fault_alloc.layout(), IommufdFile::allocFaultQueue));
-        requests.put(IOMMU_VIOMMU_ALLOC(), all(iommu_viommu_alloc.layout(), ViommuCalls::alloc));
+        requests.put(
+                IOMMU_VIOMMU_ALLOC(),
+                new Request(iommu_viommu_alloc.layout(), iommu_viommu_alloc.data_len$offset(), ViommuCalls::alloc));
         requests.put(IOMMU_VDEVICE_ALLOC(), all(iommu_vdevice_alloc.layout(), ViommuCalls::allocDevice));
-        requests.put(IOMMU_VEVENTQ_ALLOC(), all(iommu_veventq_alloc.layout(), ViommuCalls::allocEventQueue));
+        requests.put(
+                IOMMU_VEVENTQ_ALLOC(),
+                new Request(
+                        iommu_veventq_alloc.layout(), iommu_veventq_alloc.__reserved$offset(), ViommuCalls::allocEventQueue));
         requests.put(IOMMU_HW_QUEUE_ALLOC(), all(iommu_hw_queue_alloc.layout(), ViommuCalls::allocHardwareQueue));
         requests.put(IOMMU_HWPT_INVALIDATE(), all(iommu_hwpt_invalidate.layout(), IommufdFile::invalidate));
         requests.put(IOMMU_DESTROY(), all(iommu_destroy.layout(), IommufdFile::destroy));
@@ -572,13 +577,13 @@ final class IommufdFile extends SimFile {
             @Override
             public boolean pageTableSupported() {
                 return ioas == null
-                        ? mock && typed && !otherNestedFlags
+                        ? typed && !otherNestedFlags // every driver nests
                         : !otherFlags && !typed && (!tracks || iommu.dirtyTracking()) && !(faults && nests);
             }
 
             @Override
             public boolean parentMayNest() {
-                return !(parent instanceof Hwpt outer) || outer.nests;
+                return !(parent instanceof Hwpt outer) || mock && outer.nests;
             }
 
             @Override
@@ -662,7 +667,8 @@ final class IommufdFile extends SimFile {
                 return 0;
             }
             if (!(object instanceof NestedHwpt nested)) {
-                throw new KernelError(Errno.ENOENT);
+                boolean older = machine.profile().isBefore(KernelProfile.V7_2);
+                throw new KernelError(object == null || older ? Errno.ENOENT : Errno.EINVAL);
             }
             if (iommu_hwpt_invalidate.data_type(fields) != MockCalls.INVALIDATE_DATA) {
                 throw new KernelError(Errno.EINVAL);

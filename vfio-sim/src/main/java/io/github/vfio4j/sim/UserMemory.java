@@ -1,21 +1,29 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
 /**
  * The argument of an ioctl: a value, and the memory behind it if it is a pointer. What lies beyond the end of the memory
- * that the program handed over counts as not accessible, and nothing is written to what it can only read (EFAULT).
+ * that the program handed over counts as not accessible (EFAULT); so does what the program itself may not read or
+ * write.
  */
 final class UserMemory {
     private final long value;
     private final MemorySegment memory;
+    private final int prot;
 
     UserMemory(long value, MemorySegment memory) {
+        this(value, memory, memory.isReadOnly() ? Syscalls.PROT_READ : Syscalls.PROT_READ | Syscalls.PROT_WRITE);
+    }
+
+    private UserMemory(long value, MemorySegment memory, int prot) {
         this.value = value;
         this.memory = memory;
+        this.prot = prot;
     }
 
     static UserMemory of(MemorySegment argument) {
@@ -39,7 +47,7 @@ final class UserMemory {
         if (inside >= 0 && inside < memory.byteSize()) {
             return new UserMemory(address, memory.asSlice(inside));
         }
-        return new UserMemory(address, caller.memory().at(address));
+        return new UserMemory(address, caller.memory().at(address), caller.memory().prot(address));
     }
 
     /** The memory from an offset on; none if that is beyond what is accessible. */
@@ -61,6 +69,7 @@ final class UserMemory {
 
     /** Copies bytes into the first bytes of a kernel-side buffer (copy_from_user). */
     void read(long offset, MemorySegment target, long bytes) {
+        need(Syscalls.PROT_READ, bytes);
         copy(memory, offset, target, 0, offset, bytes);
     }
 
@@ -78,7 +87,14 @@ final class UserMemory {
 
     /** Copies the first bytes of a kernel-side buffer out (copy_to_user). */
     void write(long offset, MemorySegment source, long bytes) {
+        need(Syscalls.PROT_WRITE, bytes);
         copy(source, 0, memory, offset, offset, bytes);
+    }
+
+    private void need(int access, long bytes) {
+        if (bytes > 0 && (prot & access) == 0) {
+            throw new KernelError(Errno.EFAULT);
+        }
     }
 
     /** Makes a kernel-side struct of zeros, aligned for every field. */
@@ -93,7 +109,7 @@ final class UserMemory {
 
     private void copy(
             MemorySegment from, long fromOffset, MemorySegment to, long toOffset, long offset, long bytes) {
-        if (offset > memory.byteSize() - bytes || to.isReadOnly()) {
+        if (offset > memory.byteSize() - bytes) {
             throw new KernelError(Errno.EFAULT);
         }
         try {

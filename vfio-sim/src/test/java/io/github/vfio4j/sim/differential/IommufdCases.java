@@ -366,6 +366,7 @@ final class IommufdCases {
         int faults = IOMMU_HWPT_FAULT_ID_VALID();
         int nests = IOMMU_HWPT_ALLOC_NEST_PARENT();
         since72(HWPT_NEST_PARENT, EINVAL, then(MOCK, data, allocHwpt(0, MOCK_DEVICE, 1), nest(0, MOCK_DEVICE, MOCK_TABLE, 0)));
+        calls(HWPT_NEST_PARENT, EINVAL, then(BOUND, allocHwpt(0, BOUND_DEVICE, IOAS), nest(0, BOUND_DEVICE, HWPT, 0)));
         since72(HWPT_SUPPORTED, EOPNOTSUPP, then(MOCK, allocHwpt(faults | nests, MOCK_DEVICE, 1, NOBODY)));
         since72(
                 HWPT_FAULT_QUEUE,

@@ -272,6 +272,59 @@ class IommufdOnLinux extends DifferentialCase {
     }
 
     @Test
+    void aProgramMayKnowLessOfAStruct() {
+        for (int size : new int[] {20, 24, 28, 32, 36, 40}) {
+            agree(
+                    OPEN_IOMMUFD,
+                    ioctl(IOMMUFD, IOMMU_VIOMMU_ALLOC(), u32(size), u32(0), u32(1), u32(NOBODY), u32(NOBODY), u32(0), u64(0), u64(0)),
+                    ioctl(IOMMUFD, IOMMU_VEVENTQ_ALLOC(), u32(size), u32(0), u32(NOBODY), u32(1), u32(1), u32(0), u32(0), u32(0), u64(0)),
+                    ioctl(IOMMUFD, IOMMU_VDEVICE_ALLOC(), u32(size), u32(NOBODY), u32(NOBODY), u32(0), u64(1), u64(0), u64(0)),
+                    ioctl(IOMMUFD, IOMMU_HW_QUEUE_ALLOC(), u32(size), u32(0), u32(NOBODY), u32(1), u32(0), u32(0), u64(0x10000), u64(0x1000)));
+        }
+    }
+
+    @Test
+    void onlyANestedPageTableIsInvalidated() {
+        for (int object : new int[] {BOUND_DEVICE, IOAS, HWPT, NOBODY}) {
+            for (int entries : new int[] {0, 1}) {
+                agree(then(
+                        ATTACHED,
+                        ioctl(
+                                IOMMUFD,
+                                IOMMU_HWPT_INVALIDATE(),
+                                u32(32),
+                                u32(object),
+                                address(Region.RAM, 0x9000),
+                                u32(1),
+                                u32(16),
+                                u32(entries),
+                                u32(0))));
+            }
+        }
+    }
+
+    @Test
+    void whatTheProgramMayNotTouchTheKernelDoesNotTouchForIt() {
+        for (Region region : new Region[] {Region.READ_ONLY, Region.NO_ACCESS}) {
+            agree(then(
+                    BOUND,
+                    ioctl(
+                            IOMMUFD,
+                            IOMMU_GET_HW_INFO(),
+                            u32(40),
+                            u32(0),
+                            u32(BOUND_DEVICE),
+                            u32(16),
+                            address(region, 0),
+                            u32(0),
+                            u32(0),
+                            u64(0)),
+                    ioctl(IOMMUFD, IOMMU_IOAS_IOVA_RANGES(), u32(32), u32(IOAS), u32(3), u32(0), address(region, 0), u64(0)),
+                    ioctl(IOMMUFD, IOMMU_IOAS_ALLOW_IOVAS(), u32(24), u32(IOAS), u32(1), u32(0), address(region, 0))));
+        }
+    }
+
+    @Test
     void bindingReadsItsStruct() {
         agree(
                 OPEN_IOMMUFD,

@@ -1,7 +1,9 @@
 package io.github.vfio4j.sim.differential;
 
+import static io.github.vfio4j.ffm.gen.iommufd_h.*;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
+import io.github.vfio4j.ffm.gen.iommu_hw_info;
 import io.github.vfio4j.ffm.gen.vfio_pci_dependent_device;
 import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset_info;
 import java.lang.foreign.MemorySegment;
@@ -16,8 +18,27 @@ final class Masks {
 
     private Masks() {}
 
-    /** Hides the group of the device without an IOMMU in what a hot reset affects: it has another one each time that it is bound. */
+    /** Hides of an ioctl's struct what the kernels cannot have alike. */
     static void hide(Step.IoctlStruct step, byte[] written) {
+        if (step.request() == IOMMU_GET_HW_INFO()) {
+            hideKind(written);
+        } else {
+            hideGroup(step, written);
+        }
+    }
+
+    /** Hides which IOMMU it is, and how much it tells: the simulated one is of no kind. */
+    private static void hideKind(byte[] written) {
+        for (long field : new long[] {iommu_hw_info.data_len$offset(), iommu_hw_info.out_data_type$offset()}) {
+            int at = (int) field;
+            if (at < written.length) {
+                Arrays.fill(written, at, Math.min(at + Integer.BYTES, written.length), (byte) 0);
+            }
+        }
+    }
+
+    /** Hides the group of the device without an IOMMU in what a hot reset affects: it has another one each time that it is bound. */
+    private static void hideGroup(Step.IoctlStruct step, byte[] written) {
         long head = vfio_pci_hot_reset_info.devices$offset();
         if (step.request() != VFIO_DEVICE_GET_PCI_HOT_RESET_INFO() || written.length < head) {
             return;

@@ -1,8 +1,10 @@
 package io.github.vfio4j.sim.differential;
 
+import static io.github.vfio4j.ffm.gen.iommufd_h.IOMMU_FAULT_QUEUE_ALLOC;
 import static io.github.vfio4j.ffm.gen.kvm_h.*;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
+import io.github.vfio4j.ffm.gen.iommu_fault_alloc;
 import io.github.vfio4j.ffm.gen.kvm_create_device;
 import io.github.vfio4j.ffm.gen.kvm_device_attr;
 import io.github.vfio4j.ffm.port.Syscalls;
@@ -336,6 +338,32 @@ sealed interface Step extends Serializable {
         }
     }
 
+    /** IOMMU_FAULT_QUEUE_ALLOC, which tells the queue's number and file in its struct. */
+    record MakeFaultQueue(int into, int iommufd, int flags) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            MemorySegment alloc = side.buffer.asSlice(0, iommu_fault_alloc.sizeof()).fill((byte) 0xa5);
+            iommu_fault_alloc.size(alloc, (int) iommu_fault_alloc.sizeof());
+            iommu_fault_alloc.flags(alloc, flags);
+            int result = side.calls.ioctl(side.frame, side.descriptor(iommufd), IOMMU_FAULT_QUEUE_ALLOC(), alloc);
+            if (result < 0) {
+                return Outcome.of(result);
+            }
+            Outcome opened = side.opened(into, iommu_fault_alloc.out_fault_fd(alloc));
+            return opened.result() < 0 ? opened : Outcome.of(iommu_fault_alloc.out_fault_id(alloc));
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "makeFaultQueue(%d, %s, %d)".formatted(into, slot(iommufd), flags);
+        }
+    }
+
     /** KVM_CREATE_VM. */
     record MakeVm(int into, int kvm) implements Step {
         @Override
@@ -591,6 +619,10 @@ sealed interface Step extends Serializable {
 
     static Step memfd(int into, long bytes) {
         return new Memfd(into, bytes);
+    }
+
+    static Step makeFaultQueue(int into, int iommufd, int flags) {
+        return new MakeFaultQueue(into, iommufd, flags);
     }
 
     static Step makeVm(int into, int kvm) {
