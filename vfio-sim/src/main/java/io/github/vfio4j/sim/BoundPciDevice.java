@@ -43,7 +43,11 @@ final class BoundPciDevice extends BoundDevice {
         Hwpt present = target instanceof Hwpt table ? table : target instanceof Ioas ioas ? present(ioas) : null;
         boolean isNew = target instanceof Ioas && present == null;
         Ioas ioas = present != null ? present.ioas : isNew ? (Ioas) target : null;
-        Facts made = isNew ? new Hwpt.MakeFacts(ioas, iommuGroup.iommu) : new Facts() {};
+        boolean moves = isAttached();
+        boolean refusesPasids = !pasids.isEmpty() && (present == null || !present.takesPasids);
+        // A page table is filled once the device is attached to it, but before the device moves to it.
+        boolean filled = isNew && (moves || !refusesPasids);
+        Facts made = filled ? new Hwpt.MakeFacts(ioas, iommuGroup.iommu) : new Facts() {};
         KernelError.check(iommufd.machine.profile(), operation, new AttachToFacts(others, made) {
             @Override
             public boolean objectKnown() {
@@ -62,7 +66,8 @@ final class BoundPciDevice extends BoundDevice {
 
             @Override
             public boolean reservedIsFree() {
-                return staysIn(ioas) || ioas.isFree(reserved()) && super.reservedIsFree();
+                boolean asked = !moves || !isNew || canBeFilled(made);
+                return staysIn(ioas) || super.reservedIsFree() && (!asked || ioas.isFree(reserved()));
             }
 
             @Override
@@ -70,7 +75,7 @@ final class BoundPciDevice extends BoundDevice {
                 return present == null || present.faults() == null; // no device here requests pages
             }
         });
-        if (!pasids.isEmpty() && (present == null || !present.takesPasids)) {
+        if (refusesPasids) {
             throw new KernelError(Errno.EINVAL);
         }
         if (present != null && !present.iommu.sharesDomain(iommuGroup.iommu)) {
@@ -78,6 +83,14 @@ final class BoundPciDevice extends BoundDevice {
         }
         move(isNew ? new Hwpt(ioas, iommuGroup.iommu, true, false, false) : present);
         return group.hwpt.id;
+    }
+
+    private static boolean canBeFilled(Facts made) {
+        return made.mappingsAligned()
+                && made.accessGiven()
+                && made.filesAreMemory()
+                && made.memoryAccessible()
+                && made.withinMemlock();
     }
 
     /** Is it moved between page tables of one address space, or to the very same? */

@@ -203,6 +203,12 @@ final class IommufdCases {
                         BOUND,
                         map(IOAS, FIXED | READ_WRITE, 0x10000, address(Region.NO_ACCESS, 0), 0x1000),
                         attach(DEVICE, IOAS)));
+        // A device that moves is asked what it cannot use once the page table is filled, a new one before.
+        Field inaccessible = address(Region.NO_ACCESS, 0);
+        Step[] toMove = then(ATTACHED, alloc());
+        calls(ATTACH_MEMORY, EFAULT, then(toMove, map(4, both, MSI, inaccessible, 0x1000), attach(DEVICE, 4)));
+        calls(ATTACH_RESERVED, EADDRINUSE, then(toMove, map(4, both, MSI, address(Region.RAM, 0), 0x1000), attach(DEVICE, 4)));
+        calls(ATTACH_RESERVED, EADDRINUSE, then(BOUND, map(IOAS, both, MSI, inaccessible, 0x1000), attach(DEVICE, IOAS)));
         simulated(ATTACH_MEMLOCK, "SimIommufdTest#whatIsPinnedCountsForTheUser", OF_ROOT);
         unshown(ATTACH_BUSY, RACE);
 

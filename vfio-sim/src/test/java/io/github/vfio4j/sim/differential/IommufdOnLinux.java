@@ -212,6 +212,19 @@ class IommufdOnLinux extends DifferentialCase {
         agree(then(BOUND, allocHwpt(IOMMU_HWPT_ALLOC_NEST_PARENT(), BOUND_DEVICE, IOAS), destroy(HWPT)));
     }
 
+    /** Linux before 6.15 has no PASIDs. */
+    @Test
+    void withAPasidADeviceIsRefusedBeforeItsPageTableIsFilledUnlessItMoves() {
+        Step noMemory = map(4, FIXED | READ_WRITE, 0x10000, address(Region.NO_ACCESS, 0), 0x1000);
+        Step[] withPasid = then(
+                BOUND, allocHwpt(IOMMU_HWPT_ALLOC_PASID(), BOUND_DEVICE, IOAS), attachPasid(HWPT), alloc(), noMemory);
+        agree(then(withPasid, attach(DEVICE, 4)));
+        agree(then(withPasid, attach(DEVICE, HWPT), attach(DEVICE, 4)));
+        agree(then(withPasid, attach(DEVICE, HWPT), unmap(4, 0x10000, 0x1000), attach(DEVICE, 4)));
+        agree(then(
+                withPasid, map(4, FIXED | READ_WRITE, MSI, address(Region.RAM, 0), 0x1000), attach(DEVICE, 4)));
+    }
+
     @Test
     void filesAreMappedLikeTheProgramsMemory() {
         agree(then(

@@ -18,8 +18,8 @@ import java.util.SplittableRandom;
  * the rules, PASIDs, queues of faults, and an iommufd in place of a container. What needs an IOMMU that tracks dirty
  * pages, nests page tables or has parts for guests is refused.
  *
- * <p>Nothing in it harms a real kernel: PASID 0, which would be the device itself, is never attached, every mapping of a
- * container lets devices read or write, and no file is mapped that holds an iommufd: the two would stay for ever.
+ * <p>Nothing in it harms a real kernel: PASID 0, which would be the device itself, is never attached, every mapping of
+ * a container lets devices read or write, and no file is mapped that holds an iommufd: the two would stay for ever.
  */
 final class IommufdSequence implements Lockstep.Source {
     private static final int IOMMUFD = 0;

@@ -122,7 +122,6 @@ final class MutateRules {
             entry(
                     "open-device.compat-ioas comes after open-device.compat-together",
                     "without an address space there is none to differ from"),
-            entry("open-device.compat-permission comes after open-device.compat-memory", FIRST_PAGE),
             entry("open-device.compat-file comes after open-device.compat-memory", FIRST_PAGE),
             entry("open-device.compat-memory comes after open-device.compat-memlock", FIRST_PAGE),
             entry(
@@ -131,7 +130,6 @@ final class MutateRules {
             entry(
                     "bind-iommufd.device-once comes after bind-iommufd.interrupts",
                     "nothing is bound where interrupts are not isolated"),
-            entry("attach.permission comes after attach.memory", FIRST_PAGE),
             entry("attach.file comes after attach.memory", FIRST_PAGE),
             entry("attach.memory comes after attach.memlock", FIRST_PAGE),
             entry("attach.memlock comes after attach.page-requests", "a page table with a fault queue is pinned already"),
@@ -155,10 +153,8 @@ final class MutateRules {
                     "iommufd.operation-known comes after ioas-map-file.limit",
                     "a kernel that does not have the operation reads nothing of it"),
             entry("hwpt-alloc.nest-parent comes after hwpt-alloc.reserved", ASKED_BEFORE),
-            entry("hwpt-alloc.permission comes after hwpt-alloc.memory", FIRST_PAGE),
             entry("hwpt-alloc.file comes after hwpt-alloc.memory", FIRST_PAGE),
             entry("hwpt-alloc.memory comes after hwpt-alloc.memlock", FIRST_PAGE),
-            entry("ioas-map-file.fd-kind comes after ioas-map.memory", FIRST_PAGE),
             entry("ioas-map.memory comes after ioas-map.memlock", FIRST_PAGE),
             entry("ioas-ranges.known comes after ioas-ranges.room", "an address space that is not there has no ranges"),
             entry("ioas-copy.size comes after ioas-copy.wrap", NO_BYTES),
