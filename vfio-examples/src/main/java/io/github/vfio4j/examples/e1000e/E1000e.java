@@ -284,11 +284,11 @@ public final class E1000e implements NetPort {
         int tail = txTail;
         long bytes = 0;
         System.arraycopy(packets, from, txPackets, tail, count);
-        for (int i = 0; i < count; i++) {
-            int packet = packets[from + i];
+        for (int i = tail; i < tail + count; i++) {
+            int packet = txPackets[i];
             int length = pool.length(packet);
             bytes += length;
-            tx.write16BytesPlain((long) (tail + i) << DESCRIPTOR_SHIFT, pool.iova(packet), length | TX_WHOLE); // as above
+            tx.write16BytesPlain((long) i << DESCRIPTOR_SHIFT, pool.iova(packet), length | TX_WHOLE); // as above
         }
         sentBytes += bytes;
         txTail = tail + count & mask;
