@@ -150,12 +150,6 @@ final class AddressSpace {
         return (vma.prot() & Syscalls.PROT_WRITE) == 0 ? memory.asReadOnly() : memory;
     }
 
-    /** Returns what the program may do where a pointer points (PROT_READ, PROT_WRITE). */
-    int prot(long address) {
-        Vma vma = find(address);
-        return vma == null ? 0 : vma.prot();
-    }
-
     long pinnedPages() {
         return pinnedPages;
     }

@@ -1,7 +1,6 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
-import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.GroupLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,16 +13,10 @@ import java.lang.foreign.ValueLayout;
 final class UserMemory {
     private final long value;
     private final MemorySegment memory;
-    private final int prot;
 
     UserMemory(long value, MemorySegment memory) {
-        this(value, memory, memory.isReadOnly() ? Syscalls.PROT_READ : Syscalls.PROT_READ | Syscalls.PROT_WRITE);
-    }
-
-    private UserMemory(long value, MemorySegment memory, int prot) {
         this.value = value;
         this.memory = memory;
-        this.prot = prot;
     }
 
     static UserMemory of(MemorySegment argument) {
@@ -47,7 +40,7 @@ final class UserMemory {
         if (inside >= 0 && inside < memory.byteSize()) {
             return new UserMemory(address, memory.asSlice(inside));
         }
-        return new UserMemory(address, caller.memory().at(address), caller.memory().prot(address));
+        return new UserMemory(address, caller.memory().at(address));
     }
 
     /** The memory from an offset on; none if that is beyond what is accessible. */
@@ -69,7 +62,6 @@ final class UserMemory {
 
     /** Copies bytes into the first bytes of a kernel-side buffer (copy_from_user). */
     void read(long offset, MemorySegment target, long bytes) {
-        need(Syscalls.PROT_READ, bytes);
         copy(memory, offset, target, 0, offset, bytes);
     }
 
@@ -87,14 +79,10 @@ final class UserMemory {
 
     /** Copies the first bytes of a kernel-side buffer out (copy_to_user). */
     void write(long offset, MemorySegment source, long bytes) {
-        need(Syscalls.PROT_WRITE, bytes);
-        copy(source, 0, memory, offset, offset, bytes);
-    }
-
-    private void need(int access, long bytes) {
-        if (bytes > 0 && (prot & access) == 0) {
+        if (bytes > 0 && memory.isReadOnly()) {
             throw new KernelError(Errno.EFAULT);
         }
+        copy(source, 0, memory, offset, offset, bytes);
     }
 
     /** Makes a kernel-side struct of zeros, aligned for every field. */
