@@ -1,12 +1,12 @@
 package io.github.vfio4j.sim.differential;
 
-import io.github.vfio4j.Contract;
 import io.github.vfio4j.Errno;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.Rule;
 import io.github.vfio4j.spi.Facts;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -41,16 +41,21 @@ final class Mutation implements AutoCloseable {
         try {
             @SuppressWarnings("unchecked")
             Map<Operation, List<Rule>> inOrder = (Map<Operation, List<Rule>>) field("IN_ORDER").get(null);
-            @SuppressWarnings("unchecked")
-            Map<Contract, Map<Operation, List<Rule>>> enforced =
-                    (Map<Contract, Map<Operation, List<Rule>>>) field("ENFORCED").get(null);
+            Map<Operation, List<Rule>> right = Map.copyOf(inOrder);
+            inOrder.replaceAll(
+                    (operation, order) -> order.containsAll(List.of(rule, other)) ? swapped(order, rule, other) : order);
             List<Runnable> undos = new ArrayList<>();
-            for (Map<Operation, List<Rule>> orders :
-                    List.of(inOrder, enforced.get(Contract.STRICT), enforced.get(Contract.KERNEL))) {
-                Map<Operation, List<Rule>> right = Map.copyOf(orders);
-                orders.replaceAll(
-                        (operation, order) -> order.containsAll(List.of(rule, other)) ? swapped(order, rule, other) : order);
-                undos.add(() -> orders.putAll(right));
+            undos.add(() -> inOrder.putAll(right));
+            for (Rule[][] orders : (Rule[][][]) field("ENFORCED").get(null)) {
+                for (Rule[] order : orders) {
+                    List<Rule> rules = order == null ? List.of() : Arrays.asList(order); // which it changes with
+                    int one = rules.indexOf(rule);
+                    int two = rules.indexOf(other);
+                    if (one >= 0 && two >= 0) {
+                        Collections.swap(rules, one, two);
+                        undos.add(() -> Collections.swap(rules, one, two));
+                    }
+                }
             }
             return new Mutation(() -> undos.forEach(Runnable::run));
         } catch (IllegalAccessException e) {
