@@ -1,5 +1,6 @@
 package io.github.vfio4j.ffm;
 
+import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
@@ -183,6 +184,24 @@ class DeviceInfoTest {
         assertThat(info.msixMappable()).isTrue();
         assertThat(info.type()).contains(new RegionInfo.Type(0x8000_8086, 1));
         assertThat(info.type().orElseThrow().vendorId()).contains(0x8086);
+    }
+
+    @Test
+    void theRegionsOfIntelsGraphicsAreToldApartByTheirSubtypes() {
+        int intel = VFIO_REGION_TYPE_PCI_VENDOR_TYPE() | 0x8086;
+        int[] subtypes = {
+            VFIO_REGION_SUBTYPE_INTEL_IGD_OPREGION(),
+            VFIO_REGION_SUBTYPE_INTEL_IGD_HOST_CFG(),
+            VFIO_REGION_SUBTYPE_INTEL_IGD_LPC_CFG()
+        };
+        for (int subtype : subtypes) {
+            capability(32, 2, 1, 0);
+            answer.set(JAVA_INT, 40, intel);
+            answer.set(JAVA_INT, 44, subtype);
+            RegionInfo.Type type = region(15).type().orElseThrow();
+            assertThat(type.vendorId()).contains(0x8086);
+            assertThat(type.subtype()).isEqualTo(subtype);
+        }
     }
 
     @Test

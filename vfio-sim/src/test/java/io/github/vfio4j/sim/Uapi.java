@@ -42,8 +42,8 @@ final class Uapi {
         /** Tests of {@code vfio-ffm} give and take the bytes in the kernel's place. */
         record MadeBytes(List<String> tests, String why) implements Tested {}
 
-        /** In no test but that of the bindings. */
-        record Nowhere(String why) implements Tested {}
+        /** In no test but that of the bindings, as what is not reachable. */
+        record Nowhere() implements Tested {}
     }
 
     /** All of it. */
@@ -208,14 +208,9 @@ final class Uapi {
                 bytes("DeviceInfoTest", NOT_IN_THE_VM));
         row(
                 V6_1,
-                "VFIO_REGION_SUBTYPE_INTEL_IGD_OPREGION",
+                "VFIO_REGION_SUBTYPE_INTEL_IGD_{OPREGION,HOST_CFG,LPC_CFG}",
                 number("RegionInfo.Type#subtype"),
-                bytes("DeviceInfoTest#aSparseRegionIsMappableInItsAreas", NOT_IN_THE_VM));
-        row(
-                V6_1,
-                "VFIO_REGION_SUBTYPE_INTEL_IGD_{HOST_CFG,LPC_CFG}",
-                number("RegionInfo.Type#subtype"),
-                nowhere(NOT_IN_THE_VM));
+                bytes("DeviceInfoTest#theRegionsOfIntelsGraphicsAreToldApartByTheirSubtypes", NOT_IN_THE_VM));
         row(
                 V6_1,
                 "VFIO_REGION_TYPE_GFX VFIO_REGION_SUBTYPE_GFX_EDID",
@@ -632,7 +627,7 @@ final class Uapi {
                 V7_2,
                 "IOMMU_HW_INFO_TYPE_DEFAULT",
                 number("Device#iommuHardware"),
-                nowhere("no test asks for it by that name"));
+                linux("IommufdKernelTest#theKernelTellsWhatTheIommuIs"));
         row(
                 V7_2,
                 "IOMMU_IOAS_CHANGE_PROCESS iommu_ioas_change_process",
@@ -864,13 +859,9 @@ final class Uapi {
         return new Tested.MadeBytes(words(tests), why);
     }
 
-    private static Tested nowhere(String why) {
-        return new Tested.Nowhere(why);
-    }
-
     /** For what is not reachable, which is why. */
     private static Tested nowhere() {
-        return new Tested.Nowhere("");
+        return new Tested.Nowhere();
     }
 
     private static List<String> words(String text) {
