@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "idle.h"
+
 #define ROUNDS 200
 #define PCI_COMMAND 4
 #define MEMORY_AND_BUS_MASTER 6
@@ -462,6 +464,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: guest EDU NVME PORT PEER\n");
 		return 2;
 	}
+	start_idle_thread();
 	empty = empty_pair();
 	struct device edu = open_device(argv[1]), nvme = open_device(argv[2]);
 	registers(edu);

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "idle.h"
+
 // As many as the Java side does in one call.
 #define BATCH 1024
 #define REGISTER_OFFSET 16
@@ -155,6 +157,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: native OPERATION ITERATIONS MILLISECONDS\n");
 		return 2;
 	}
+	start_idle_thread();
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 		if (strcmp(operations[i].name, argv[1]))
 			continue;
