@@ -98,15 +98,7 @@ final class CdevFile extends SimFile {
         MemorySegment bind = bindStruct(machine, argument);
         device.openBound(() -> check(caller, argument, bind));
         vfio_device_bind_iommufd.out_devid(bind, device.bound().id);
-        boolean done = false;
-        try {
-            argument.write(0, bind, BIND_LEAST);
-            done = true;
-        } finally {
-            if (!done) {
-                device.closeBound();
-            }
-        }
+        Undo.unless(() -> argument.write(0, bind, BIND_LEAST), device::closeBound);
         bound = device.newFile();
         return 0;
     }
@@ -210,15 +202,7 @@ final class CdevFile extends SimFile {
             vfio_device_attach_iommufd_pt.pt_id(
                     attach.fields,
                     device.bound().attach(to, Operation.DEVICE_ATTACH_IOMMUFD_PT, new Facts() {}));
-            boolean done = false;
-            try {
-                attach.write();
-                done = true;
-            } finally {
-                if (!done) {
-                    device.bound().detach();
-                }
-            }
+            Undo.unless(attach::write, () -> device.bound().detach());
             return 0;
         } finally {
             machine.kernel().unlock();

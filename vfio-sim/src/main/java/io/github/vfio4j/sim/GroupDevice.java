@@ -131,27 +131,25 @@ abstract class GroupDevice {
             } finally {
                 machine.kernel().unlock();
             }
-            boolean done = false;
-            try {
-                if (first) {
-                    powerOn();
-                }
-                machine.kernel().lock();
-                try {
-                    caller.install(fd, newFile());
-                } finally {
-                    machine.kernel().unlock();
-                }
-                done = true;
-                return fd;
-            } finally {
-                if (!done) { // the model threw
-                    machine.kernel().lock();
-                    caller.files().cancel(fd);
-                    closed();
-                    machine.kernel().unlock();
-                }
-            }
+            Undo.unless(
+                    () -> {
+                        if (first) {
+                            powerOn(); // the model may throw
+                        }
+                        machine.kernel().lock();
+                        try {
+                            caller.install(fd, newFile());
+                        } finally {
+                            machine.kernel().unlock();
+                        }
+                    },
+                    () -> {
+                        machine.kernel().lock();
+                        caller.files().cancel(fd);
+                        closed();
+                        machine.kernel().unlock();
+                    });
+            return fd;
         } finally {
             lock.unlock();
         }
@@ -163,21 +161,18 @@ abstract class GroupDevice {
             return;
         }
         bound = bindTo(iommufd);
-        boolean done = false;
-        try {
-            bound.attach(iommufd.compat.id, Operation.GROUP_GET_DEVICE_FD, new Facts() {
-                @Override
-                public boolean groupInContainer() {
-                    return true;
-                }
-            });
-            done = true;
-        } finally {
-            if (!done) {
-                bound.unbind();
-                bound = null;
+        Facts throughTheGroup = new Facts() {
+            @Override
+            public boolean groupInContainer() {
+                return true;
             }
-        }
+        };
+        Undo.unless(
+                () -> bound.attach(iommufd.compat.id, Operation.GROUP_GET_DEVICE_FD, throughTheGroup),
+                () -> {
+                    bound.unbind();
+                    bound = null;
+                });
     }
 
     /**
@@ -197,15 +192,7 @@ abstract class GroupDevice {
             } finally {
                 machine.kernel().unlock();
             }
-            boolean done = false;
-            try {
-                powerOn();
-                done = true;
-            } finally {
-                if (!done) { // the model threw
-                    unbind();
-                }
-            }
+            Undo.unless(this::powerOn, this::unbind); // the model may throw
         } finally {
             lock.unlock();
         }

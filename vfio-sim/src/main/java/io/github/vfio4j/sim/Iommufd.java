@@ -72,15 +72,7 @@ final class Iommufd {
 
     /** Tells a program of an object that was made for it; if that fails, the object goes again. */
     void tellOf(IommuObject made, Runnable telling) {
-        boolean done = false;
-        try {
-            telling.run();
-            done = true;
-        } finally {
-            if (!done) {
-                destroy(made);
-            }
-        }
+        Undo.unless(telling, () -> destroy(made));
     }
 
     /** What is attached of a group; the same for all its devices. */

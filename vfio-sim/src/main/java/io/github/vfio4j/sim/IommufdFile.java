@@ -634,17 +634,13 @@ final class IommufdFile extends SimFile {
     /** Gives a new queue's file to the program, once that knows its numbers. */
     static void openQueue(SimProcess caller, SizedStruct struct, long fdOffset, Supplier<QueueFile> open) {
         int fd = caller.files().reserve();
-        boolean done = false;
-        try {
-            struct.fields.set(ValueLayout.JAVA_INT, fdOffset, fd);
-            struct.write();
-            caller.files().install(fd, open.get());
-            done = true;
-        } finally {
-            if (!done) {
-                caller.files().cancel(fd);
-            }
-        }
+        struct.fields.set(ValueLayout.JAVA_INT, fdOffset, fd);
+        Undo.unless(
+                () -> {
+                    struct.write();
+                    caller.files().install(fd, open.get());
+                },
+                () -> caller.files().cancel(fd));
     }
 
     private int invalidate(SimProcess caller, SizedStruct struct) {

@@ -23,16 +23,8 @@ final class Power {
     static Power on(VfioDevice device) {
         Power power = new Power(device);
         device.interrupts.powerOn();
-        boolean done = false;
-        try {
-            device.function.model.powerOn(power.bus);
-            done = true;
-            return power;
-        } finally {
-            if (!done) {
-                power.freeBars();
-            }
-        }
+        Undo.unless(() -> device.function.model.powerOn(power.bus), power::freeBars);
+        return power;
     }
 
     /** Interrupts and bus mastering stop before the model does. The device's lock is held. */
