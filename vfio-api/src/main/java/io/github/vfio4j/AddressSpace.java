@@ -393,7 +393,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         lock.lock();
         try {
             checkAlive(unmap);
-            return unmap(inRange(0, 0), this::unmapAllInKernel);
+            return unmap(all(), this::unmapAllInKernel);
         } finally {
             lock.unlock();
         }
@@ -477,7 +477,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         try {
             last.run();
             ended = true;
-            List<DmaBuffer> dropped = inRange(0, 0);
+            List<DmaBuffer> dropped = all();
             dropped.forEach(this::forget);
             free(dropped);
         } finally {
@@ -490,7 +490,7 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         lock.lock();
         try {
             Teardown teardown = new Teardown();
-            for (DmaBuffer buffer : inRange(0, 0)) {
+            for (DmaBuffer buffer : all()) {
                 if (teardown.step(() -> unmap(buffer))) {
                     teardown.step(buffer::freeMemory);
                 }
@@ -518,7 +518,12 @@ public abstract sealed class AddressSpace permits Type1, SpaprTce, Ioas {
         }
     }
 
-    /** The buffers that start in a range; of no bytes at 0 for all. */
+    /** Every buffer. */
+    List<DmaBuffer> all() {
+        return inRange(0, 0); // which ends at the very top
+    }
+
+    /** The buffers that start in a range. */
     List<DmaBuffer> inRange(long iova, long size) {
         List<DmaBuffer> buffers = new ArrayList<>();
         Range<DmaBuffer> below = iova == 0 ? null : mappings.floor(iova - 1);

@@ -393,7 +393,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     boolean isMadeOf(long page) {
         lock.lock();
         try {
-            return inRange(0, 0).stream() // to the very top
+            return all().stream()
                     .allMatch(buffer -> ((buffer.iova() | buffer.size()) & (page - 1)) == 0);
         } finally {
             lock.unlock();
@@ -404,7 +404,7 @@ public final class Ioas extends AddressSpace implements PageTable, AutoCloseable
     boolean isMadeOfFiles() {
         lock.lock();
         try {
-            return inRange(0, 0).stream().allMatch(DmaBuffer::ofFile); // to the very top
+            return all().stream().allMatch(DmaBuffer::ofFile);
         } finally {
             lock.unlock();
         }

@@ -265,7 +265,7 @@ public abstract sealed class SpaprTce extends AddressSpace permits SpaprTceV1, S
 
     @Override
     long unmapAllInKernel() {
-        return unmapInKernel(inRange(0, 0)); // to the last IOVA
+        return unmapInKernel(all());
     }
 
     private long unmapInKernel(List<DmaBuffer> buffers) {

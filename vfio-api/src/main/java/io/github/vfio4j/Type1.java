@@ -288,8 +288,7 @@ public final class Type1 extends AddressSpace {
             });
             checkMapped(buffer);
             long[] words = DirtyBitmap.words(buffer.size(), page);
-            checkUnmapped(
-                    buffer, container.port.unmapDma(buffer.iova(), buffer.size(), page, words));
+            checkUnmapped(buffer, container.port.unmapDma(buffer.iova(), buffer.size(), page, words));
             forget(buffer);
             return new DirtyBitmap(buffer.iova(), buffer.size(), page, words);
         } finally {
