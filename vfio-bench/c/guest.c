@@ -22,8 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "idle.h"
-
 #define ROUNDS 200
 #define PCI_COMMAND 4
 #define MEMORY_AND_BUS_MASTER 6
@@ -33,6 +31,8 @@ static void die(const char *what)
 	perror(what);
 	exit(1);
 }
+
+#include "idle.h"
 
 static inline uint64_t now(void)
 {

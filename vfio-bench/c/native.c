@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "idle.h"
-
 // As many as the Java side does in one call.
 #define BATCH 1024
 #define REGISTER_OFFSET 16
@@ -27,6 +25,8 @@ static void die(const char *what)
 	perror(what);
 	exit(1);
 }
+
+#include "idle.h"
 
 static uint64_t now(void)
 {
