@@ -15,14 +15,16 @@ public final class NvmeNamespace {
     private final long blocks;
     private final int blockBytes;
     private final int maxTransferBytes;
-    private final int maxBlocks; // that is
+    private final long reads; // the first two words of commands
+    private final long writes;
 
     NvmeNamespace(int id, long blocks, int blockBytes, int maxTransferBytes) {
         this.id = id;
         this.blocks = blocks;
         this.blockBytes = blockBytes;
         this.maxTransferBytes = maxTransferBytes;
-        this.maxBlocks = maxTransferBytes / blockBytes;
+        this.reads = (long) id << 32 | READ;
+        this.writes = (long) id << 32 | WRITE;
     }
 
     /**
@@ -75,7 +77,7 @@ public final class NvmeNamespace {
      * @throws IllegalStateException if a command is under way on the queue
      */
     public void read(NvmeQueue queue, long firstBlock, int count, DmaBuffer target, long offset) {
-        transfer("Read", READ, queue, firstBlock, count, target, offset);
+        transfer("Read", reads, queue, firstBlock, count, target, offset);
     }
 
     /**
@@ -92,7 +94,7 @@ public final class NvmeNamespace {
      * @throws IllegalStateException if a command is under way on the queue
      */
     public void write(NvmeQueue queue, long firstBlock, int count, DmaBuffer source, long offset) {
-        transfer("Write", WRITE, queue, firstBlock, count, source, offset);
+        transfer("Write", writes, queue, firstBlock, count, source, offset);
     }
 
     /**
@@ -117,7 +119,7 @@ public final class NvmeNamespace {
      * @return the command's identifier
      */
     public int submitRead(NvmeQueue queue, long firstBlock, int count, long iova) {
-        return submit(READ, queue, firstBlock, count, iova);
+        return submit(reads, queue, firstBlock, count, iova);
     }
 
     /**
@@ -130,26 +132,21 @@ public final class NvmeNamespace {
      * @return the command's identifier
      */
     public int submitWrite(NvmeQueue queue, long firstBlock, int count, long iova) {
-        return submit(WRITE, queue, firstBlock, count, iova);
+        return submit(writes, queue, firstBlock, count, iova);
     }
 
-    private int submit(int opcode, NvmeQueue queue, long firstBlock, int count, long iova) {
-        if (Integer.compareUnsigned(count - 1, maxBlocks) >= 0) {
-            throw new IllegalArgumentException("%d blocks of %d bytes: a command moves from 1 block to %d bytes"
-                    .formatted(count, blockBytes, maxTransferBytes));
-        }
-        return queue.submit(
-                opcode, id, iova, count * blockBytes, (int) firstBlock, (int) (firstBlock >>> 32), count - 1);
+    private int submit(long words0And1, NvmeQueue queue, long firstBlock, int count, long iova) {
+        return queue.submit(words0And1, iova, (long) count * blockBytes, firstBlock, count - 1);
     }
 
     private void transfer(
-            String name, int opcode, NvmeQueue queue, long firstBlock, int count, DmaBuffer memory, long offset) {
+            String name, long words0And1, NvmeQueue queue, long firstBlock, int count, DmaBuffer memory, long offset) {
         checkIdle(queue);
         if (offset < 0 || offset > memory.size() || (long) count * blockBytes > memory.size() - offset) {
             throw new IndexOutOfBoundsException("%d blocks of %d bytes at offset %d of a buffer of %d bytes"
                     .formatted(count, blockBytes, offset, memory.size()));
         }
-        submit(opcode, queue, firstBlock, count, memory.iova() + offset);
+        submit(words0And1, queue, firstBlock, count, memory.iova() + offset);
         queue.await();
         if (queue.status() != 0) {
             throw NvmeException.refused(

@@ -31,9 +31,8 @@ public final class NvmeQueue {
 
     private static final int PHASE = 1 << PHASE_SHIFT;
 
-    // In the place of the next identifier that is free:
-    private static final int LAST = -1;
-    private static final int UNDER_WAY = -2;
+    /** In the place of the next identifier that is free. */
+    private static final int UNDER_WAY = -1;
 
     /** Looks at the queue between two looks at the controller and the clock. */
     private static final int SPINS = 1024;
@@ -42,27 +41,27 @@ public final class NvmeQueue {
 
     private final NvmeController controller;
     private final Mmio doorbells; // first that of the tail
+    private final char headDoorbell; // the other's offset, in numbers of 4 bytes
     private final int id;
     private final int entries;
-    private final int pageBytes;
-    private final int maxTransferBytes;
-    private final long headDoorbell;
+    private final long pageBytes;
+    private final long pageMask;
+    private final long maxTransferBytes;
     private final DmaSlice submissions;
     private final DmaSlice completions;
     private final DmaSlice lists;
     private final int listBytes;
     private final Interrupt interrupt; // null for a queue that is polled
 
-    /** By command identifier: the next one that is free, {@link #LAST}, or {@link #UNDER_WAY}. */
+    /** By command identifier: the next one that is free, their number if none is, or {@link #UNDER_WAY}. */
     private final int[] next;
 
-    private int free; // the first command identifier that is free, or LAST
-    private int pending;
-    private int tail;
-    private int head;
+    private int free; // the first command identifier that is free, or their number
+    private char tail; // of 16 bits without sign, as in the doorbells: the JIT knows then that no offset is negative
+    private char head;
     private int phase; // PHASE or 0
-    private int rungTail; // what the controller was told last; a whole round never fits between
-    private int rungHead;
+    private char rungTail; // what the controller was told last; a whole round never fits between
+    private char rungHead;
     private int status;
     private final long[] words; // what was read of completions
 
@@ -84,14 +83,16 @@ public final class NvmeQueue {
         this.id = id;
         this.entries = entries;
         this.pageBytes = controller.pageBytes();
+        this.pageMask = pageBytes - 1;
         this.maxTransferBytes = maxTransferBytes;
         long tailDoorbell = controller.doorbell(2 * id);
-        this.headDoorbell = controller.doorbell(2 * id + 1) - tailDoorbell;
-        this.doorbells = controller.registers().part(tailDoorbell, headDoorbell + Integer.BYTES);
+        long doorbellBytes = controller.doorbell(2 * id + 1) - tailDoorbell;
+        this.headDoorbell = (char) (doorbellBytes / Integer.BYTES);
+        this.doorbells = controller.registers().part(tailDoorbell, doorbellBytes + Integer.BYTES);
         this.submissions = memory.take((long) entries * SUBMISSION_BYTES);
         this.completions = memory.take((long) entries * COMPLETION_BYTES);
         // Each identifier has a list of its own, for all pages but the first. A power of two never crosses a page.
-        int pages = Math.max(1, maxTransferBytes / pageBytes);
+        int pages = (int) Math.max(1, maxTransferBytes / pageBytes);
         this.listBytes = LIST_ENTRY_BYTES * Integer.highestOneBit(2 * pages - 1);
         this.lists = memory.take((long) entries * listBytes);
         this.interrupt = interrupt;
@@ -108,9 +109,7 @@ public final class NvmeQueue {
         for (int i = 0; i < next.length; i++) {
             next[i] = i + 1;
         }
-        next[next.length - 1] = LAST;
         free = 0;
-        pending = 0;
         tail = 0;
         head = 0;
         phase = PHASE; // the controller writes 1 on its first way round, then 0, then 1
@@ -142,7 +141,8 @@ public final class NvmeQueue {
      * @return the number
      */
     public int pending() {
-        return pending;
+        int commands = tail - head; // each has one completion
+        return commands < 0 ? commands + entries : commands;
     }
 
     long submissionIova() {
@@ -176,29 +176,41 @@ public final class NvmeQueue {
      * @throws IllegalArgumentException if the data is misaligned or longer than a command can move
      */
     public int submit(int opcode, int namespace, long iova, int bytes, int dword10, int dword11, int dword12) {
-        int command = free;
-        if (command == LAST) {
-            throw full();
-        }
-        if ((iova & 3) != 0 || Integer.compareUnsigned(bytes, maxTransferBytes) > 0) {
+        long words0And1 = (long) namespace << 32 | opcode;
+        long words10And11 = (long) dword11 << 32 | Integer.toUnsignedLong(dword10);
+        return bytes == 0
+                ? put(words0And1, 0, 0, words10And11, dword12)
+                : submit(words0And1, iova, bytes, words10And11, dword12);
+    }
+
+    /** Submits a command with data; two dwords are a long, the lower one first. */
+    int submit(long words0And1, long iova, long bytes, long words10And11, int dword12) {
+        if ((iova & 3) != 0 || Long.compareUnsigned(bytes - 1, maxTransferBytes) >= 0) {
             throw noCommandMoves(bytes, iova);
+        }
+        return put(words0And1, iova, bytes, words10And11, dword12);
+    }
+
+    private int put(long words0And1, long iova, long bytes, long words10And11, int dword12) {
+        int command = free;
+        if (!isIdentifier(command)) {
+            throw full();
         }
         long secondPage = secondPage(command, iova, bytes);
         free = next[command];
         next[command] = UNDER_WAY;
-        pending++;
         // Plain: the controller does not look at the entry before the doorbell rings, which is a release.
         submissions.write64BytesPlain(
                 (long) tail * SUBMISSION_BYTES,
-                (long) namespace << 32 | command << 16 | opcode,
+                words0And1 | (long) command << 16,
                 0, // reserved
                 0, // metadata
-                bytes == 0 ? 0 : iova,
+                iova,
                 secondPage,
-                (long) dword11 << 32 | Integer.toUnsignedLong(dword10),
+                words10And11,
                 Integer.toUnsignedLong(dword12),
                 0);
-        tail = tail + 1 == entries ? 0 : tail + 1;
+        tail = (char) (tail + 1 == entries ? 0 : tail + 1);
         return command;
     }
 
@@ -206,8 +218,8 @@ public final class NvmeQueue {
         return new IllegalStateException("queue " + id + " is full: reap before submitting more");
     }
 
-    private IllegalArgumentException noCommandMoves(int bytes, long iova) {
-        return new IllegalArgumentException("%d bytes at IOVA 0x%x: a command moves up to %d, from a multiple of 4"
+    private IllegalArgumentException noCommandMoves(long bytes, long iova) {
+        return new IllegalArgumentException("%d bytes at IOVA 0x%x: a command moves 1 to %d bytes, from a multiple of 4"
                 .formatted(bytes, iova, maxTransferBytes));
     }
 
@@ -215,12 +227,13 @@ public final class NvmeQueue {
      * The second PRP entry (section 4.3): nothing if the data ends in its first page, the second page if it ends there,
      * and a list of all pages but the first otherwise.
      */
-    private long secondPage(int command, long iova, int bytes) {
-        int rest = (int) (iova & pageBytes - 1) + bytes - pageBytes;
-        if (rest <= 0) {
-            return 0;
-        }
-        long second = iova + bytes - rest;
+    private long secondPage(int command, long iova, long bytes) {
+        long end = (iova & pageMask) + bytes;
+        return end <= pageBytes ? 0 : pages(command, iova + bytes, end - pageBytes);
+    }
+
+    private long pages(int command, long end, long rest) {
+        long second = end - rest;
         return rest <= pageBytes ? second : list(command, second, rest);
     }
 
@@ -238,12 +251,12 @@ public final class NvmeQueue {
      * submitted. One call for many commands costs what one for one command costs.
      */
     public void ring() {
-        int newHead = head;
+        char newHead = head;
         if (newHead != rungHead) {
             rungHead = newHead;
-            doorbells.write32Release(headDoorbell, newHead);
+            doorbells.write32Release((long) headDoorbell * Integer.BYTES, newHead);
         }
-        int newTail = tail;
+        char newTail = tail;
         if (newTail != rungTail) {
             rungTail = newTail;
             doorbells.write32Release(0, newTail);
@@ -268,19 +281,24 @@ public final class NvmeQueue {
         }
         next[command] = free;
         free = command;
-        pending--;
         status = last >>> PHASE_SHIFT + 1;
         advance(1);
         return command;
     }
 
     private boolean isUnderWay(int command) {
-        return command < next.length && next[command] == UNDER_WAY;
+        return isIdentifier(command) && next[command] == UNDER_WAY;
+    }
+
+    /** Unsigned, as the JIT checks arrays: it does so but once then. */
+    private boolean isIdentifier(int command) {
+        return Integer.compareUnsigned(command, next.length) < 0;
     }
 
     private void advance(int completions) {
-        head += completions;
-        if (head == entries) {
+        int next = head + completions;
+        head = (char) next;
+        if (next == entries) {
             head = 0;
             phase ^= PHASE;
         }
@@ -319,7 +337,6 @@ public final class NvmeQueue {
         if (count == 0 && there > 0) {
             throw notUnderWay((int) (words[0] >>> Integer.SIZE) & 0xffff);
         }
-        pending -= count;
         advance(count);
         return count;
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
 import io.github.vfio4j.DmaBuffer;
+import io.github.vfio4j.examples.driver.DmaSlices;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
@@ -240,6 +241,31 @@ class NvmeQueueTest {
             least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
         }
         assertThat(least).isZero();
+    }
+
+    @Test
+    void everyCommandOfTheLargestRingKeepsItsNamespace() {
+        int entries = 1 << 16;
+        DmaBuffer memory = rig.memory(8 << 20);
+        NvmeQueue queue = new NvmeQueue(controller, new DmaSlices(memory, 4096), 1, entries, 4096, null);
+        for (int i = 0; i < queue.capacity(); i++) {
+            namespace.submitRead(queue, i, 1, 0x10000);
+        }
+        for (long entry = 0; entry < queue.capacity(); entry++) {
+            long words = memory.segment().get(JAVA_LONG, entry * NvmeQueue.SUBMISSION_BYTES);
+            assertThat(words).isEqualTo((long) namespace.id() << 32 | entry << 16 | 2);
+        }
+        assertThat(queue.pending()).isEqualTo(entries - 1);
+    }
+
+    @Test
+    void aTransferOfNoBlockOrOfLessIsRefused() {
+        NvmeQueue queue = controller.createQueue(4);
+        for (int count : new int[] {0, -1, Integer.MIN_VALUE, Integer.MAX_VALUE}) {
+            assertThatThrownBy(() -> namespace.submitRead(queue, 0, count, 0x10000))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
+        assertThat(queue.pending()).isZero();
     }
 
     @Test
