@@ -84,11 +84,12 @@ public final class E1000e implements NetPort {
 
     private final int[] txPackets;
     /** By place of the first packet of a burst: the place of its last, which alone reports when it is out. */
-    private final int[] txLast;
+    private final char[] txLast;
 
-    private int rxHead;
-    private int txTail;
-    private int txOldest;
+    // Without sign: the JIT knows then that no offset is negative.
+    private char rxHead;
+    private char txTail;
+    private char txOldest;
     private boolean closed;
     private int idle;
 
@@ -116,7 +117,7 @@ public final class E1000e implements NetPort {
         this.rxPackets = new int[entries];
         this.rxWords = new long[entries - 1]; // what the device fills at most
         this.txPackets = new int[entries];
-        this.txLast = new int[entries];
+        this.txLast = new char[entries];
         reset();
         this.macAddress = Integer.toUnsignedLong(registers.read32Opaque(RAL0))
                 | (registers.read32Opaque(RAH0) & 0xffffL) << 32;
@@ -256,7 +257,7 @@ public final class E1000e implements NetPort {
     }
 
     private void advance(int entries) {
-        rxHead = rxHead + entries & mask;
+        rxHead = place(rxHead + entries);
         registers.write32Release(RDT, rxHead - 1 & mask);
     }
 
@@ -271,7 +272,7 @@ public final class E1000e implements NetPort {
         int straight = Math.min(accepted, txPackets.length - first);
         put(packets, 0, straight);
         put(packets, straight, accepted - straight); // from the start of the ring on
-        int last = txTail - 1 & mask;
+        char last = place(txTail - 1);
         txLast[first] = last;
         tx.write64Plain(
                 ((long) last << DESCRIPTOR_SHIFT) + WORD, pool.length(packets[accepted - 1]) | TX_WHOLE | TX_REPORT);
@@ -291,7 +292,12 @@ public final class E1000e implements NetPort {
             tx.write16BytesPlain((long) i << DESCRIPTOR_SHIFT, pool.iova(packet), length | TX_WHOLE); // as above
         }
         sentBytes += bytes;
-        txTail = tail + count & mask;
+        txTail = place(tail + count);
+    }
+
+    /** The place in the ring, from a number that may be beyond its ends. */
+    private char place(int number) {
+        return (char) (number & mask);
     }
 
     /** Gives the packets of bursts that are out back to the pool. */
@@ -306,7 +312,7 @@ public final class E1000e implements NetPort {
                 txOldest = 0;
             }
             pool.give(txPackets, txOldest, last + 1 - txOldest);
-            txOldest = last + 1 & mask;
+            txOldest = place(last + 1);
         }
     }
 
@@ -336,7 +342,7 @@ public final class E1000e implements NetPort {
         for (int packet : rxPackets) {
             pool.give(packet);
         }
-        for (; txOldest != txTail; txOldest = txOldest + 1 & mask) {
+        for (; txOldest != txTail; txOldest = place(txOldest + 1)) {
             pool.give(txPackets[txOldest]);
         }
     }

@@ -171,7 +171,7 @@ public final class PacketPool {
      * @return the IOVA
      */
     public long iova(int packet) {
-        return firstIova + ((long) packet << BUFFER_SHIFT);
+        return firstIova + (Integer.toUnsignedLong(packet) << BUFFER_SHIFT);
     }
 
     /**
@@ -190,6 +190,6 @@ public final class PacketPool {
      * @return bytes, a multiple of 64
      */
     public static long offset(int packet) {
-        return ((long) packet << BUFFER_SHIFT) + HEADROOM;
+        return (Integer.toUnsignedLong(packet) << BUFFER_SHIFT) + HEADROOM; // the JIT sees that it is not negative
     }
 }
