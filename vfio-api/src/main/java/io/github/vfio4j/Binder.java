@@ -319,7 +319,7 @@ public final class Binder {
         if (GroupMember.of(found).use() != GroupMember.Use.VFIO) {
             throw new VfioException(Operation.DRIVER_UNBIND, Errno.ENODEV, found.toString());
         }
-        vfio.checkNotOpen(device);
+        vfio.checkNotOpen(Operation.DRIVER_UNBIND, device.toString());
         BindingPort port = kernel.binding();
         Binding now = new Binding(vfio, kernel);
         now.remember(found);

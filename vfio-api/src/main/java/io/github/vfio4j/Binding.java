@@ -133,7 +133,7 @@ public final class Binding implements AutoCloseable {
         }
         for (Before before : journal) {
             if (!isAsBefore(before)) {
-                vfio.checkNotOpen(before.address());
+                vfio.checkNotOpen(Operation.DRIVER_UNBIND, before.address().toString());
             }
         }
         Teardown teardown = new Teardown();

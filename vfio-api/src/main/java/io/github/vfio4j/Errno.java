@@ -67,6 +67,8 @@ public record Errno(int number) implements Serializable {
     public static final Errno EOVERFLOW = new Errno(75);
     /** File descriptor in bad state. */
     public static final Errno EBADFD = new Errno(77);
+    /** Too many users. */
+    public static final Errno EUSERS = new Errno(87);
     /** Message too long. */
     public static final Errno EMSGSIZE = new Errno(90);
     /** Operation not supported. */

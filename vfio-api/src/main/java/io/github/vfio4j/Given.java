@@ -27,6 +27,17 @@ final class Given {
     }
 
     /**
+     * Refuses what names nothing in a directory of sysfs.
+     *
+     * @throws IllegalArgumentException if it is empty, a way to somewhere else, or more than a name
+     */
+    static void sysfsName(String given) {
+        if (given.isEmpty() || given.equals(".") || given.equals("..") || given.indexOf('/') >= 0) {
+            throw new IllegalArgumentException("'" + given + "' is no name in sysfs");
+        }
+    }
+
+    /**
      * Refuses what numbers no group.
      *
      * @throws IllegalArgumentException if the number is negative

@@ -214,6 +214,10 @@ public enum Operation {
     DRIVERS_PROBE("write of drivers_probe"),
     /** Making and removing the virtual functions of a physical one. */
     SRIOV_NUMVFS("write of sriov_numvfs"),
+    /** Making a mediated device. */
+    MDEV_CREATE("write of a mediated type's create"),
+    /** Removing a mediated device. */
+    MDEV_REMOVE("write of a mediated device's remove"),
     /** Letting somebody outside use a group: KVM or another process. Named after the kernel's function of 2013 to 2021. */
     GET_EXTERNAL_USER("vfio_group_get_external_user"),
     /** Opening KVM, {@code /dev/kvm}. */

@@ -256,6 +256,93 @@ public enum Rule {
             "bind a driver that does; vfio-pci does if its parameter enable_sriov is Y",
             f -> !f.makesVirtualFunctions()),
 
+    // ---- write of create and remove of mediated devices
+    /** Only root makes devices. */
+    MDEV_CREATE_ACCESS(
+            "mdev-create.access",
+            Operation.MDEV_CREATE,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not write to sysfs",
+            "kernfs_fop_open",
+            "make the device as root, once, before the program starts; then give the user the group node",
+            null),
+    /** A parent makes what it has types of. */
+    MDEV_CREATE_TYPE(
+            "mdev-create.type",
+            Operation.MDEV_CREATE,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "there is no such parent, or it does not make such a type",
+            "kernfs_fop_open",
+            "look at what there is now: vfio.mediatedDevices().types(); the parent's driver may have been unloaded",
+            null),
+    /** A name is one device's. */
+    MDEV_CREATE_NAME(
+            "mdev-create.name",
+            Operation.MDEV_CREATE,
+            EnforcedBy.KERNEL,
+            Errno.EEXIST,
+            "there is a mediated device of this name, of whatever parent",
+            "mdev_device_create",
+            "take another name, or let the library take a random one; or remove the other device",
+            Facts::mediatedNameTaken),
+    /** A parent makes so many. */
+    MDEV_CREATE_INSTANCES(
+            "mdev-create.instances",
+            Operation.MDEV_CREATE,
+            EnforcedBy.KERNEL,
+            Errno.EUSERS,
+            "the parent has as many mediated devices as it can have",
+            "mdev_device_create",
+            "remove one of them: MediatedType.devices() of its types names them",
+            f -> !f.mediatedInstancesLeft()),
+    /** The driver of a parent has so much to give. */
+    MDEV_CREATE_ROOM(
+            "mdev-create.room",
+            Operation.MDEV_CREATE,
+            EnforcedBy.KERNEL,
+            Errno.ENOSPC,
+            "the parent has too little left for a device of this type",
+            "mtty_init_dev",
+            "take a smaller type, or remove a device: MediatedType.devices() of the parent's types names them",
+            f -> !f.mediatedRoomLeft()),
+    /** Removing waits until the device is closed. */
+    MDEV_REMOVE_NOT_OPEN_HERE(
+            "mdev-remove.open-here",
+            Operation.MDEV_REMOVE,
+            EnforcedBy.API,
+            Errno.EBUSY,
+            "this program has the device open, and the write would wait for it",
+            "vfio_unregister_group_dev",
+            "close the device first",
+            Facts::deviceOpenHere) {
+        @Override
+        public Kind kind() {
+            return Kind.HAZARD;
+        }
+    },
+    /** Only root removes devices. */
+    MDEV_REMOVE_ACCESS(
+            "mdev-remove.access",
+            Operation.MDEV_REMOVE,
+            EnforcedBy.KERNEL,
+            Errno.EACCES,
+            "this user may not write to sysfs",
+            "kernfs_fop_open",
+            "remove it as root",
+            null),
+    /** What is gone is not removed. */
+    MDEV_REMOVE_THERE(
+            "mdev-remove.there",
+            Operation.MDEV_REMOVE,
+            EnforcedBy.KERNEL,
+            Errno.ENOENT,
+            "there is no such mediated device (any more)",
+            "kernfs_fop_open",
+            "look at what there is now: vfio.mediatedDevices().types() names the devices of each type",
+            null),
+
     // ---- open of /dev/vfio/vfio
     /** The container node must exist. */
     CONTAINER_NODE_EXISTS(

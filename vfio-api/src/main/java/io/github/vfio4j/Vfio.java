@@ -157,8 +157,17 @@ public final class Vfio implements AutoCloseable {
         return new Binder(this);
     }
 
-    /** Refuses to unbind a device that this program has open: the write would wait for the program itself. */
-    void checkNotOpen(PciAddress address) {
+    /**
+     * Returns what makes and removes mediated devices.
+     *
+     * @return needs no close
+     */
+    public MediatedDevices mediatedDevices() {
+        return new MediatedDevices(this);
+    }
+
+    /** Refuses to unbind or remove a device that this program has open: the write would wait for the program itself. */
+    void checkNotOpen(Operation operation, String device) {
         List<OpenDevices> opened = new ArrayList<>();
         lock.lock();
         try {
@@ -167,12 +176,12 @@ public final class Vfio implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        Rule.check(contract, Operation.DRIVER_UNBIND, new Facts() {
+        Rule.check(contract, operation, new Facts() {
             @Override
             public boolean deviceOpenHere() {
-                return opened.stream().anyMatch(devices -> devices.has(address.toString()));
+                return opened.stream().anyMatch(devices -> devices.has(device));
             }
-        }, address::toString);
+        }, () -> device);
     }
 
     /**
@@ -565,7 +574,7 @@ public final class Vfio implements AutoCloseable {
     /**
      * Closes every container, group, iommufd, device and waiter that was opened through this object, in reverse order, and
      * before them what was received from other processes, connections to these, and KVM's use. Idempotent. Bindings to
-     * vfio-pci stay: {@link Binding#close} ends one, before or after this.
+     * vfio-pci and mediated devices stay: {@link Binding#close} and {@link MediatedDevice#close} end one, before or after this.
      *
      * @throws VfioException if the kernel refuses a step; the other steps are taken all the same
      */

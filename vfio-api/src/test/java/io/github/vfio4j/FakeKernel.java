@@ -15,6 +15,7 @@ import io.github.vfio4j.spi.IrqAction;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KvmPort;
 import io.github.vfio4j.spi.ListenPort;
+import io.github.vfio4j.spi.MediatedPort;
 import io.github.vfio4j.spi.OpenGroups;
 import io.github.vfio4j.spi.SpaprPort;
 import io.github.vfio4j.spi.VirtualEventQueuePort;
@@ -354,6 +355,11 @@ final class FakeKernel implements Kernel {
     @Override
     public List<String> groupMembers(int group) {
         return List.of(ADDRESS.toString());
+    }
+
+    @Override
+    public MediatedPort mediated() {
+        throw new UnsupportedOperationException("no test with this kernel makes mediated devices");
     }
 
     @Override

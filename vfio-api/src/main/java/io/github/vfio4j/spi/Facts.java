@@ -1151,6 +1151,33 @@ public interface Facts {
     }
 
     /**
+     * Is there a mediated device of the name that a new one is to have?
+     *
+     * @return true if so
+     */
+    default boolean mediatedNameTaken() {
+        return false;
+    }
+
+    /**
+     * Can the parent have one more mediated device, by the kernel's count?
+     *
+     * @return true if so
+     */
+    default boolean mediatedInstancesLeft() {
+        return true;
+    }
+
+    /**
+     * Has the driver of the parent enough left for a mediated device of the type?
+     *
+     * @return true if so
+     */
+    default boolean mediatedRoomLeft() {
+        return true;
+    }
+
+    /**
      * Can the function have as many virtual functions as are asked for?
      *
      * @return true if so

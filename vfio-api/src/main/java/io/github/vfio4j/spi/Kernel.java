@@ -233,6 +233,13 @@ public interface Kernel {
     List<String> groupMembers(int group);
 
     /**
+     * Returns what makes and removes mediated devices.
+     *
+     * @return always the same object
+     */
+    MediatedPort mediated();
+
+    /**
      * Returns what binds PCI functions to drivers.
      *
      * @return always the same object

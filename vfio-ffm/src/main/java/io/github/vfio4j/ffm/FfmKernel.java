@@ -21,6 +21,7 @@ import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.Kernel;
 import io.github.vfio4j.spi.KvmPort;
 import io.github.vfio4j.spi.ListenPort;
+import io.github.vfio4j.spi.MediatedPort;
 import io.github.vfio4j.spi.OpenGroups;
 import io.github.vfio4j.spi.WaitPort;
 import java.lang.foreign.Arena;
@@ -41,6 +42,7 @@ public final class FfmKernel implements Kernel {
     private final Syscalls syscalls;
     private final PciTree tree;
     private final PciBinding binding;
+    private final MediatedTree mediated;
     private final long pageSize;
     private final OpenGroups openGroups = new OpenGroups();
 
@@ -71,6 +73,7 @@ public final class FfmKernel implements Kernel {
         this.syscalls = syscalls;
         this.tree = new PciTree(sysfs);
         this.binding = new PciBinding(syscalls, sysfs, notes);
+        this.mediated = new MediatedTree(sysfs);
     }
 
     @Override
@@ -258,6 +261,11 @@ public final class FfmKernel implements Kernel {
     @Override
     public List<String> groupMembers(int group) {
         return tree.groupMembers(group);
+    }
+
+    @Override
+    public MediatedPort mediated() {
+        return mediated;
     }
 
     @Override

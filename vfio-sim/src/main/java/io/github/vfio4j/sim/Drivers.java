@@ -125,9 +125,15 @@ final class Drivers {
     }
 
     /** Registers a mediated device, which makes a group for it. */
-    void add(String name, MediatedModel model, int number) {
-        VfioGroup group = vfioGroup(new IommuGroup(number, GroupType.EMULATED, null));
-        group.devices().add(new EmulatedDevice(machine, name, model, group));
+    void add(String name, Optional<Mediator.Kind> kind, MediatedModel model) {
+        VfioGroup group = vfioGroup(new IommuGroup(machine.freeGroup(), GroupType.EMULATED, null));
+        group.devices().add(new EmulatedDevice(machine, name, kind, model, group));
+    }
+
+    /** Ends a mediated device that was {@link GroupDevice#leaving}. Waits until nobody has it open; nobody is asked for it. */
+    void remove(EmulatedDevice device) {
+        machine.kernel().await(() -> device.references == 0);
+        leaveGroup(device);
     }
 
     private VfioGroup vfioGroup(IommuGroup iommuGroup) {
@@ -222,15 +228,20 @@ final class Drivers {
         if (function.vfio().isEmpty() || function.vfio().get() != device) {
             throw new KernelError(Errno.ENODEV); // somebody else unbound it meanwhile
         }
+        leaveGroup(device);
+        if (device.group.gone() && device.group.iommuGroup().type == GroupType.NO_IOMMU) {
+            function.group = null;
+        }
+    }
+
+    /** A group ends with its last device. */
+    private void leaveGroup(GroupDevice device) {
         VfioGroup group = device.group;
         group.devices().remove(device);
         if (group.devices().isEmpty()) {
             group.end();
             group.iommuGroup().vfio = null;
             nodes.remove(group);
-            if (group.iommuGroup().type == GroupType.NO_IOMMU) {
-                function.group = null;
-            }
         }
     }
 }

@@ -9,14 +9,22 @@ import java.util.UUID;
 /** A mediated device: its driver registers it with an emulated IOMMU (Linux: vfio_register_emulated_iommu_dev). */
 final class EmulatedDevice extends GroupDevice {
     final String name;
+    final Optional<Mediator.Kind> kind;
     final MediatedModel model;
     final EmulatedInterrupts interrupts;
     private final Map<Long, Memory> memories = new HashMap<>(); // while open, by place in the file; guarded by itself
     private Migration migration; // while open; guarded by the device's lock
 
-    EmulatedDevice(SimMachine machine, String name, MediatedModel model, VfioGroup group) {
+    /**
+     * Makes a device.
+     *
+     * @param kind what it was made of; empty if it is there from the beginning
+     */
+    EmulatedDevice(
+            SimMachine machine, String name, Optional<Mediator.Kind> kind, MediatedModel model, VfioGroup group) {
         super(machine, group);
         this.name = name;
+        this.kind = kind;
         this.model = model;
         this.interrupts = new EmulatedInterrupts(machine);
     }

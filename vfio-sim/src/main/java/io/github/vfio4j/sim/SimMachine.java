@@ -49,6 +49,7 @@ public final class SimMachine implements AutoCloseable {
     private final Object interruptLock = new Object();
     private final DeviceNodes nodes = new DeviceNodes(this);
     private final Drivers drivers = new Drivers(this, nodes);
+    private final Mediator mediator;
     private final SysFs sysfs = new SimSysFs(this, true);
     private final Map<PciAddress, PciFunction> functions = new ConcurrentSkipListMap<>(); // changed under kernel
     private boolean noIommuAllowed; // guarded by kernel
@@ -89,7 +90,8 @@ public final class SimMachine implements AutoCloseable {
                 drivers.bind(functions.get(slot.address()), slot.driver());
             }
         }
-        builder.mediated.forEach((name, model) -> drivers.add(name, model, freeGroup()));
+        mediator = new Mediator(this, builder.parents);
+        builder.mediated.forEach((name, model) -> drivers.add(name, Optional.empty(), model));
     }
 
     /**
@@ -307,6 +309,10 @@ public final class SimMachine implements AutoCloseable {
         return drivers;
     }
 
+    Mediator mediator() {
+        return mediator;
+    }
+
     KernelLock kernel() {
         return kernel;
     }
@@ -464,6 +470,7 @@ public final class SimMachine implements AutoCloseable {
         private final Map<PciAddress, List<PciFunction.Virtual>> virtual = new HashMap<>();
         private final Map<Integer, SimIommu> iommus = new HashMap<>();
         private final Map<String, MediatedModel> mediated = new LinkedHashMap<>();
+        private final List<MediatedParent> parents = new ArrayList<>();
 
         private Builder() {}
 
@@ -626,6 +633,20 @@ public final class SimMachine implements AutoCloseable {
          */
         public Builder mediatedDevice(UUID uuid, MediatedModel model) {
             mediated.put(uuid.toString(), model);
+            return this;
+        }
+
+        /**
+         * Adds a parent of mediated devices, of which root makes as many as there is room for.
+         *
+         * @param parent the parent
+         * @return this
+         */
+        public Builder mediatedParent(MediatedParent parent) {
+            if (parents.stream().anyMatch(other -> other.name().equals(parent.name()))) {
+                throw new IllegalArgumentException("there is a parent " + parent.name() + " already");
+            }
+            parents.add(parent);
             return this;
         }
 

@@ -203,6 +203,7 @@ final class SimSysFs implements SysFs {
         }
         tree.directory("/sys/kernel/iommu_groups");
         machine.functions().forEach(function -> add(tree, function));
+        machine.mediator().kinds().forEach(kind -> addType(tree, kind));
         for (VfioGroup group : machine.vfioGroups()) {
             DeviceNumber number = DeviceNumber.group(group.minor());
             tree.link(
@@ -306,11 +307,39 @@ final class SimSysFs implements SysFs {
                         .collect(Collectors.joining("\n")));
     }
 
+    /** Where a parent of mediated devices is. */
+    private static String homeOf(MediatedParent parent) {
+        return "devices/virtual/" + parent.name() + "/" + parent.name();
+    }
+
+    private void addType(Tree tree, Mediator.Kind kind) {
+        MediatedParent parent = kind.parent();
+        MediatedParent.Type type = kind.type();
+        Mediator mediator = machine.mediator();
+        String at = "/sys/" + homeOf(parent) + "/mdev_supported_types/" + type.name() + "/";
+        tree.link("/sys/class/mdev_bus/" + parent.name(), "../../" + homeOf(parent));
+        tree.text(at + "name", type.label());
+        type.description().ifPresent(description -> tree.text(at + "description", description));
+        tree.text(at + "available_instances", String.valueOf(mediator.available(kind)));
+        tree.text(at + "device_api", parent.deviceApi());
+        tree.command(at + "create", name -> mediator.create(kind, name));
+        tree.directory(at + "devices");
+    }
+
     private void addMediated(Tree tree, EmulatedDevice device) {
-        String home = "devices/virtual/mdev/" + device.name;
+        String home = device.kind.map(kind -> homeOf(kind.parent())).orElse("devices/virtual/mdev") + "/" + device.name;
         addGroup(tree, device.group.iommuGroup(), home);
+        if (device.leaving) {
+            return;
+        }
         addNode(tree, device, home);
         tree.link("/sys/bus/mdev/devices/" + device.name, "../../../" + home);
+        tree.command("/sys/" + home + "/remove", text -> machine.mediator().remove(device, text));
+        device.kind.ifPresent(kind -> {
+            String type = "mdev_supported_types/" + kind.type().name();
+            tree.link("/sys/" + home + "/mdev_type", "../" + type);
+            tree.link("/sys/" + homeOf(kind.parent()) + "/" + type + "/devices/" + device.name, "../../../" + device.name);
+        });
     }
 
     private sealed interface Node {

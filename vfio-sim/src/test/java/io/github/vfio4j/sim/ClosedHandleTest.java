@@ -32,6 +32,8 @@ import io.github.vfio4j.Ioas;
 import io.github.vfio4j.IommuRegisters;
 import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.Irq;
+import io.github.vfio4j.MediatedDevice;
+import io.github.vfio4j.MediatedDevices;
 import io.github.vfio4j.Mmio;
 import io.github.vfio4j.NestedHwpt;
 import io.github.vfio4j.Operation;
@@ -76,7 +78,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class ClosedHandleTest {
     /** They change the machine and not the program, and no {@code Vfio} owns them. */
-    private static final List<Class<?>> NOT_OWNED = List.of(Binder.class, Binding.class);
+    private static final List<Class<?>> NOT_OWNED = List.of(Binder.class, Binding.class, MediatedDevices.class, MediatedDevice.class);
 
     /** What a handle breaks that has ended, otherwise than by a close of a file, too; and what it could never do. */
     private static final Set<Rule> OVER = Set.of(

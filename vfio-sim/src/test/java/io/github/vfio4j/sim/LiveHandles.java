@@ -29,6 +29,7 @@ import io.github.vfio4j.IommuType;
 import io.github.vfio4j.Iommufd;
 import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KvmVm;
+import io.github.vfio4j.MediatedDevices;
 import io.github.vfio4j.Migration;
 import io.github.vfio4j.MigrationState;
 import io.github.vfio4j.NoIommu;
@@ -117,6 +118,7 @@ final class LiveHandles implements AutoCloseable {
             .allowNoIommu(true)
             .deviceWithoutIommu(BARE, new TestModel(), SimMachine.VFIO_PCI)
             .mediatedDevice(MEDIATED, new MttyModel())
+            .mediatedParent(Samples.MTTY)
             .mediatedDevice(WITH_A_SCREEN, new MbochsModel())
             .mediatedDevice(CHANNEL, new ChannelModel())
             .iommu(29, new SimIommu(0x7f_ffff_ffffL, 0x4020_1000L, false, List.of(), true))
@@ -158,6 +160,9 @@ final class LiveHandles implements AutoCloseable {
         handOver(vfio);
         Binder binder = add("", vfio.binder());
         add("", binder.bind(FREE, Duration.ZERO));
+        MediatedDevices mediated = add("", vfio.mediatedDevices());
+        values.add(add("", mediated.type("mtty", "mtty-2")));
+        add("", mediated.create(mediated.type("mtty", "mtty-2")));
         values.add(vfio.pciDevice(FIRST));
         values.add(GroupMember.Use.VFIO);
         values.add(FIRST);

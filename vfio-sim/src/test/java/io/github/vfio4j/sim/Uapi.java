@@ -169,11 +169,14 @@ final class Uapi {
                         DeviceCapability.ZpciPath
                         """),
                 bytes("DeviceInfoTest", S390));
+        row(V6_1, "VFIO_DEVICE_API_PCI_STRING", by("MediatedType#bus"), linux("MediatedKernelTest"));
         row(
                 V6_1,
-                "VFIO_DEVICE_API_{PCI,PLATFORM,AMBA,CCW,AP}_STRING",
-                not("they stand in sysfs, at the types of mediated devices, and the library makes no such devices"),
-                nowhere());
+                "VFIO_DEVICE_API_{PLATFORM,AMBA,CCW,AP}_STRING",
+                by("MediatedType#bus"),
+                simulated(
+                        "SimMediatedTest#aTypeSaysWhichKindOfDeviceAProgramGets",
+                        "the mediated devices of the VM are PCI devices"));
     }
 
     private static void regions() {

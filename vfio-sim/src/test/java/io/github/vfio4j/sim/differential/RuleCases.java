@@ -118,6 +118,15 @@ final class RuleCases {
         calls(PROBE_UNCLAIMED, EINVAL, then(cardWithoutDriver, probe(card)));
         tested(PROBE_UNCLAIMED, "BindingKernelTest#aHostDriverDoesNotGetAMemberOfAGroupThatAProgramHas");
 
+        simulated(MDEV_CREATE_ACCESS, "SimMediatedTest#onlyRootMakesAndRemoves", OF_ROOT);
+        tested(MDEV_CREATE_TYPE, "MediatedKernelTest#aTypeThatThereIsNotIsNotMade");
+        tested(MDEV_CREATE_NAME, "MediatedKernelTest#aNameIsOneDevices");
+        tested(MDEV_CREATE_INSTANCES, "MediatedKernelTest#theKernelCountsWhatAParentHas");
+        tested(MDEV_CREATE_ROOM, "MediatedKernelTest#aDriverGivesWhatItHas");
+        tested(MDEV_REMOVE_NOT_OPEN_HERE, "MediatedKernelTest#aDeviceThatThisProgramHasOpenIsNotRemoved");
+        simulated(MDEV_REMOVE_ACCESS, "SimMediatedTest#onlyRootMakesAndRemoves", OF_ROOT);
+        tested(MDEV_REMOVE_THERE, "MediatedKernelTest#whatIsNotThereIsNotRemoved");
+
         tested(SRIOV_TOTAL, "SriovKernelTest#moreThanThereCanBeAreNotMade");
         tested(SRIOV_DRIVER, "SriovKernelTest#aFunctionWithoutADriverMakesNone");
         tested(SRIOV_NONE, "SriovKernelTest#anotherNumberIsMadeOnceThereAreNone");

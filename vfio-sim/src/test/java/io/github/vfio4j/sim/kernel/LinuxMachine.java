@@ -20,7 +20,6 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.stream.Stream;
 
 /** The machine that this JVM runs on, which has the devices of vm/machine.sh. */
@@ -101,7 +100,7 @@ final class LinuxMachine implements MachineUnderTest {
         assumeTrue(!remapsInterrupts(), "this machine remaps interrupts");
         for (Path waiver : waivers()) {
             write(waiver, "N");
-            atEnd.push(() -> write(waiver, "Y"));
+            atEnd(() -> write(waiver, "Y"));
         }
     }
 
@@ -154,15 +153,8 @@ final class LinuxMachine implements MachineUnderTest {
     }
 
     @Override
-    public Optional<UUID> mediatedDevice(String driver, String type) {
-        Path create = Path.of("/sys/devices/virtual/%1$s/%1$s/mdev_supported_types/%1$s-%2$s/create".formatted(driver, type));
-        if (!Files.exists(create)) {
-            return Optional.empty();
-        }
-        UUID name = UUID.randomUUID();
-        write(create, name.toString());
-        atEnd.push(() -> write(Path.of("/sys/bus/mdev/devices/" + name + "/remove"), "1"));
-        return Optional.of(name);
+    public void atEnd(Runnable work) {
+        atEnd.push(work);
     }
 
     @Override
@@ -179,10 +171,10 @@ final class LinuxMachine implements MachineUnderTest {
     /** Gives a device to vfio-pci as long as this lives, with a parameter on that this needs. */
     private void bindAllowed(PciAddress address, Path allowed) {
         write(allowed, "Y");
-        atEnd.push(() -> write(allowed, "N"));
+        atEnd(() -> write(allowed, "N"));
         bind(address, "vfio-pci");
-        atEnd.push(() -> write(deviceDirectory(address).resolve("driver_override"), "\n"));
-        atEnd.push(() -> unbind(address));
+        atEnd(() -> write(deviceDirectory(address).resolve("driver_override"), "\n"));
+        atEnd(() -> unbind(address));
     }
 
     @Override
@@ -212,7 +204,7 @@ final class LinuxMachine implements MachineUnderTest {
             return 0;
         }
         write(number, "4");
-        atEnd.push(() -> write(number, "0"));
+        atEnd(() -> write(number, "0"));
         return Integer.parseInt(read(number));
     }
 

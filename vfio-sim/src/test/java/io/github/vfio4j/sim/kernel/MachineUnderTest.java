@@ -1,6 +1,8 @@
 package io.github.vfio4j.sim.kernel;
 
 import io.github.vfio4j.Contract;
+import io.github.vfio4j.MediatedDevice;
+import io.github.vfio4j.MediatedDevices;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.Vfio;
 import io.github.vfio4j.ffm.port.SysFs;
@@ -97,7 +99,20 @@ interface MachineUnderTest extends AutoCloseable {
     }
 
     /** Makes a mediated device of one of the kernel's sample drivers, if the kernel has it; it goes with the machine. */
-    Optional<UUID> mediatedDevice(String driver, String type);
+    default Optional<UUID> mediatedDevice(String driver, String type) {
+        MediatedDevices all = open().mediatedDevices();
+        return all.types().stream()
+                .filter(found -> found.name().equals(driver + "-" + type))
+                .findFirst()
+                .map(found -> {
+                    MediatedDevice made = all.create(found);
+                    atEnd(made::close);
+                    return made.name();
+                });
+    }
+
+    /** Has something done when the machine is closed, before what was to be done earlier. */
+    void atEnd(Runnable work);
 
     /** Binds a device behind no IOMMU to vfio-pci, if the kernel lets that happen; until the machine is closed. */
     Optional<PciAddress> deviceWithoutIommu();

@@ -7,23 +7,21 @@ import io.github.vfio4j.ffm.FfmKernel;
 import io.github.vfio4j.ffm.port.SysFs;
 import io.github.vfio4j.ffm.port.Syscalls;
 import io.github.vfio4j.sim.BridgeModel;
-import io.github.vfio4j.sim.MbochsModel;
-import io.github.vfio4j.sim.MdpyModel;
-import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
 import io.github.vfio4j.sim.PciIdentity;
 import io.github.vfio4j.sim.PciModel;
+import io.github.vfio4j.sim.Samples;
 import io.github.vfio4j.sim.SimMachine;
 import io.github.vfio4j.sim.SimPorts;
 import io.github.vfio4j.sim.SimProcess;
 import io.github.vfio4j.sim.nvme.NvmeModel;
 import io.github.vfio4j.spi.Kernel;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 
 /** A simulated machine with the devices that the tests need. */
 final class SimulatedMachine implements MachineUnderTest {
@@ -33,10 +31,6 @@ final class SimulatedMachine implements MachineUnderTest {
             List.of(PciAddress.parse("0000:01:01.0"), PciAddress.parse("0000:01:02.0"));
     private static final PciAddress THIRD = PciAddress.parse("0000:01:03.0");
     private static final PciAddress BARE = PciAddress.parse("0000:41:00.0");
-    private static final Map<String, UUID> MEDIATED = Map.of(
-            "mtty", UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001"),
-            "mdpy", UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1002"),
-            "mbochs", UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1003"));
     private static final PciAddress BRIDGE = PciAddress.parse("0000:00:09.0");
     private static final PciAddress PHYSICAL = PciAddress.parse("0000:02:00.0");
     private static final int SHARED_GROUP = 9;
@@ -47,6 +41,7 @@ final class SimulatedMachine implements MachineUnderTest {
     private final SimProcess process;
     private final Recorder recorder;
     private final Kernel kernel;
+    private final Deque<Runnable> atEnd = new ArrayDeque<>(); // the newest first
 
     SimulatedMachine() {
         this(true);
@@ -61,9 +56,9 @@ final class SimulatedMachine implements MachineUnderTest {
                 .device(SIBLINGS.getLast(), new EduModel(), SHARED_GROUP, SimMachine.VFIO_PCI)
                 .device(THIRD, new Registers(), SHARED_GROUP, SimMachine.VFIO_PCI)
                 .deviceWithoutIommu(BARE, new EduModel(), "")
-                .mediatedDevice(MEDIATED.get("mtty"), new MttyModel())
-                .mediatedDevice(MEDIATED.get("mdpy"), new MdpyModel())
-                .mediatedDevice(MEDIATED.get("mbochs"), new MbochsModel())
+                .mediatedParent(Samples.MBOCHS)
+                .mediatedParent(Samples.MDPY)
+                .mediatedParent(Samples.MTTY)
                 .allowNoIommu(true)
                 .hugePages(HUGE_PAGES)
                 .device(BRIDGE, new BridgeModel(), SHARED_GROUP, "")
@@ -150,8 +145,8 @@ final class SimulatedMachine implements MachineUnderTest {
     }
 
     @Override
-    public Optional<UUID> mediatedDevice(String driver, String type) {
-        return Optional.ofNullable(MEDIATED.get(driver));
+    public void atEnd(Runnable work) {
+        atEnd.push(work);
     }
 
     @Override
@@ -234,6 +229,9 @@ final class SimulatedMachine implements MachineUnderTest {
 
     @Override
     public void close() {
+        while (!atEnd.isEmpty()) {
+            atEnd.pop().run();
+        }
         process.kill();
     }
 
