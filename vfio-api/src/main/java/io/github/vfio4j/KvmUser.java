@@ -18,7 +18,7 @@ public final class KvmUser extends ExternalUser {
      * Gives the group a table of translations of the virtual machine ({@code KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE}), on PowerPC:
      * KVM then does what the guest writes to the table for the group's devices, too, without leaving the kernel. The group
      * gets one for each window; KVM lets them go when the use ends. The memory of the guest is to be registered
-     * ({@link SpaprTceV2#registerMemory}).
+     * ({@link SpaprTceV2#registerMemory}). {@link KvmVm#takesSpaprTables} tells whether this kernel's KVM takes tables.
      *
      * <p>Tested on made bytes alone: no such machine was at hand.
      *

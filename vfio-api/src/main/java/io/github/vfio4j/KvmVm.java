@@ -151,6 +151,21 @@ public final class KvmVm implements AutoCloseable {
     }
 
     /**
+     * Tells whether KVM can be given tables of translations ({@code KVM_HAS_DEVICE_ATTR} of
+     * {@code KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE}), as on PowerPC.
+     *
+     * @return true if {@link KvmUser#setSpaprTce} is there
+     * @throws RuleViolation if this is closed
+     * @throws VfioException {@code EIO} in another process than the one that made the virtual machine
+     */
+    public boolean takesSpaprTables() {
+        if (closed) {
+            throw new RuleViolation(Rule.HANDLE_OPEN, Operation.KVM_HAS_ATTRIBUTE, "");
+        }
+        return port.takesSpaprTables();
+    }
+
+    /**
      * Lists what KVM has.
      *
      * @return a snapshot, oldest first

@@ -222,6 +222,10 @@ public enum Operation {
     GET_EXTERNAL_USER("vfio_group_get_external_user"),
     /** Opening KVM, {@code /dev/kvm}. */
     OPEN_KVM("open of the KVM node"),
+    /** Asking which API KVM speaks. */
+    KVM_GET_API_VERSION("KVM_GET_API_VERSION"),
+    /** Asking what a virtual machine can do. */
+    KVM_CHECK_EXTENSION("KVM_CHECK_EXTENSION"),
     /** Making a virtual machine. */
     KVM_CREATE_VM("KVM_CREATE_VM"),
     /** Making the device of a virtual machine that VFIO files are given to. */
@@ -230,6 +234,8 @@ public enum Operation {
     KVM_FILE_ADD("KVM_DEV_VFIO_FILE_ADD"),
     /** Taking a group or a device from KVM. */
     KVM_FILE_DEL("KVM_DEV_VFIO_FILE_DEL"),
+    /** Asking what KVM can be given. */
+    KVM_HAS_ATTRIBUTE("KVM_HAS_DEVICE_ATTR"),
     /** Giving a group of KVM's a table of PowerPC's IOMMU. */
     KVM_SET_SPAPR_TCE("KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE"),
     /** Waiting for processes that connect, to hand files over. */

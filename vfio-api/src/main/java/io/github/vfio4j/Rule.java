@@ -1914,10 +1914,44 @@ public enum Rule {
             "kvm_init",
             "give the user the group kvm",
             null),
+    /** The descriptor of a virtual machine must be open. */
+    KVM_VM_OPEN(
+            "kvm-vm.open",
+            Operation.KVM_CREATE_DEVICE,
+            Also.ASKS_A_VM,
+            EnforcedBy.KERNEL,
+            Errno.EBADF,
+            "no file is open at the descriptor of the virtual machine",
+            "fdget",
+            "hand over the descriptor that KVM_CREATE_VM returned, while it is open",
+            null),
+    /** A virtual machine is no other file. */
+    KVM_VM_KIND(
+            "kvm-vm.kind",
+            Operation.KVM_CREATE_DEVICE,
+            Also.ASKS_A_VM,
+            EnforcedBy.KERNEL,
+            Errno.ENOTTY,
+            "the file is no virtual machine of KVM",
+            "vfs_ioctl",
+            "hand over the descriptor that KVM_CREATE_VM returned",
+            null),
+    /** KVM is no virtual machine. */
+    KVM_VM_MADE(
+            "kvm-vm.made",
+            Operation.KVM_CREATE_DEVICE,
+            Also.ASKS_A_VM,
+            EnforcedBy.KERNEL,
+            Errno.EINVAL,
+            "the file is no virtual machine of KVM, but /dev/kvm itself or some other",
+            "kvm_dev_ioctl",
+            "hand over the descriptor that KVM_CREATE_VM of /dev/kvm returned",
+            null),
     /** A virtual machine belongs to the process that made it. */
     KVM_CREATE_DEVICE_PROCESS(
             "kvm-create-device.process",
             Operation.KVM_CREATE_DEVICE,
+            Also.ASKS_A_VM,
             EnforcedBy.KERNEL,
             Errno.EIO,
             "the virtual machine was made by another process",
@@ -4288,6 +4322,7 @@ public enum Rule {
                 Operation.VDEVICE_ALLOC,
                 Operation.VEVENTQ_ALLOC,
                 Operation.HW_QUEUE_ALLOC);
+        static final Set<Operation> ASKS_A_VM = Set.of(Operation.KVM_CHECK_EXTENSION);
         static final Set<Operation> MAPS_PROGRAM = Set.of(Operation.COMPAT_MAP_DMA);
         static final Set<Operation> COPIES = Set.of(Operation.IOAS_COPY);
         static final Set<Operation> FILLS_A_RANGE =

@@ -460,8 +460,35 @@ public final class Vfio implements AutoCloseable {
     }
 
     /**
+     * Tells what this machine's KVM can do with groups and devices ({@code open("/dev/kvm")}, {@code KVM_GET_API_VERSION},
+     * {@code KVM_CREATE_VM}, then as {@link #kvmSupport(int)}). The virtual machine that is asked is gone afterwards.
+     *
+     * @return what virtual machines of the usual type can do
+     * @throws VfioException {@code ENOENT} without KVM, {@code EACCES} without permission
+     */
+    public KvmSupport kvmSupport() {
+        checkOpen(Operation.OPEN_KVM);
+        return kernel.kvmSupport();
+    }
+
+    /**
+     * Tells what a KVM virtual machine that the program made can do with groups and devices ({@code KVM_CHECK_EXTENSION},
+     * {@code KVM_CREATE_DEVICE} with {@code KVM_CREATE_DEVICE_TEST}). Makes nothing, so that its VFIO device is left for
+     * whoever is to make it.
+     *
+     * @param descriptor the number of the virtual machine's file descriptor in this process
+     * @return what this virtual machine can do
+     * @throws VfioException {@code EBADF} if no file is open there, {@code EIO} if another process made the virtual machine,
+     *     {@code ENOTTY} or {@code EINVAL} if the file is something else, such as {@code /dev/kvm} itself
+     */
+    public KvmSupport kvmSupport(int descriptor) {
+        checkOpen(Operation.KVM_CHECK_EXTENSION);
+        return kernel.kvmSupport(descriptor);
+    }
+
+    /**
      * Makes a KVM virtual machine and its VFIO device ({@code open("/dev/kvm")}, {@code KVM_CREATE_VM},
-     * {@code KVM_CREATE_DEVICE}).
+     * {@code KVM_CREATE_DEVICE}). {@link #kvmSupport()} tells beforehand whether KVM has such a device.
      *
      * @return the VFIO device of a virtual machine of its own
      * @throws VfioException {@code ENOENT} without KVM, {@code EACCES} without permission, {@code ENODEV} if KVM has no

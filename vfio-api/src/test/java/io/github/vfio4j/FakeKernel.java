@@ -310,6 +310,16 @@ final class FakeKernel implements Kernel {
     }
 
     @Override
+    public KvmSupport kvmSupport() {
+        return new KvmSupport(true, false);
+    }
+
+    @Override
+    public KvmSupport kvmSupport(int vm) {
+        return new KvmSupport(true, false);
+    }
+
+    @Override
     public KvmPort openKvm() {
         called(Operation.OPEN_KVM, "open kvm");
         return new FakeKvm();
@@ -472,6 +482,11 @@ final class FakeKernel implements Kernel {
         @Override
         public void remove(DevicePort device) {
             called(Operation.KVM_FILE_DEL, "kvm del device");
+        }
+
+        @Override
+        public boolean takesSpaprTables() {
+            return false;
         }
 
         @Override

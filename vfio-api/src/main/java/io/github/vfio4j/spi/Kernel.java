@@ -1,5 +1,6 @@
 package io.github.vfio4j.spi;
 
+import io.github.vfio4j.KvmSupport;
 import io.github.vfio4j.PageSize;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.PciDevice;
@@ -161,6 +162,21 @@ public interface Kernel {
      * @return the epoll file
      */
     WaitPort openWait();
+
+    /**
+     * Asks a KVM virtual machine that is made for this what it can do.
+     *
+     * @return what it can do
+     */
+    KvmSupport kvmSupport();
+
+    /**
+     * Asks a KVM virtual machine that the program made what it can do.
+     *
+     * @param vm the descriptor of the virtual machine, which stays the program's
+     * @return what it can do
+     */
+    KvmSupport kvmSupport(int vm);
 
     /**
      * Makes a KVM virtual machine and its VFIO device.

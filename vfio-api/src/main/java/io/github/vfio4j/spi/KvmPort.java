@@ -31,6 +31,13 @@ public interface KvmPort extends AutoCloseable {
     void remove(DevicePort device);
 
     /**
+     * {@code KVM_HAS_DEVICE_ATTR} of {@code KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE}.
+     *
+     * @return whether there is such an attribute
+     */
+    boolean takesSpaprTables();
+
+    /**
      * {@code KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE}.
      *
      * @param group what was added

@@ -1,6 +1,7 @@
 package io.github.vfio4j.ffm;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.KvmSupport;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.PageSize;
 import io.github.vfio4j.PciAddress;
@@ -216,6 +217,16 @@ public final class FfmKernel implements Kernel {
     @Override
     public WaitPort openWait() {
         return FfmWait.open(syscalls);
+    }
+
+    @Override
+    public KvmSupport kvmSupport() {
+        return FfmKvm.support(syscalls);
+    }
+
+    @Override
+    public KvmSupport kvmSupport(int vm) {
+        return FfmKvm.support(syscalls, vm);
     }
 
     @Override

@@ -1,15 +1,25 @@
 package io.github.vfio4j.ffm;
 
+import static io.github.vfio4j.ffm.gen.kvm_h.KVM_API_VERSION;
+import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CAP_DEVICE_CTRL;
+import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CAP_SPAPR_TCE_VFIO;
+import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CHECK_EXTENSION;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CREATE_DEVICE;
+import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CREATE_DEVICE_TEST;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CREATE_VM;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_TYPE_VFIO;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_VFIO_FILE;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_VFIO_FILE_ADD;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_VFIO_FILE_DEL;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE;
+import static io.github.vfio4j.ffm.gen.kvm_h.KVM_GET_API_VERSION;
+import static io.github.vfio4j.ffm.gen.kvm_h.KVM_HAS_DEVICE_ATTR;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_SET_DEVICE_ATTR;
 
+import io.github.vfio4j.Errno;
+import io.github.vfio4j.KvmSupport;
 import io.github.vfio4j.Operation;
+import io.github.vfio4j.VfioException;
 import io.github.vfio4j.ffm.gen.kvm_create_device;
 import io.github.vfio4j.ffm.gen.kvm_device_attr;
 import io.github.vfio4j.ffm.gen.kvm_vfio_spapr_tce;
@@ -36,39 +46,98 @@ final class FfmKvm implements KvmPort {
     }
 
     static FfmKvm open(Syscalls syscalls) {
+        return on(makeVm(syscalls));
+    }
+
+    /** Makes the device of a virtual machine of the program's. */
+    static FfmKvm adopt(Syscalls syscalls, int number) {
+        return on(copy(Operation.KVM_CREATE_DEVICE, syscalls, number));
+    }
+
+    /** Asks a virtual machine that is made for this. */
+    static KvmSupport support(Syscalls syscalls) {
+        return support(makeVm(syscalls));
+    }
+
+    /** Asks a virtual machine of the program's. */
+    static KvmSupport support(Syscalls syscalls, int number) {
+        return support(copy(Operation.KVM_CHECK_EXTENSION, syscalls, number));
+    }
+
+    private static Fd makeVm(Syscalls syscalls) {
         Fd kvm = Fd.open(Operation.OPEN_KVM, syscalls, NODE);
         try {
+            int version = kvm.ioctl(Operation.KVM_GET_API_VERSION, KVM_GET_API_VERSION(), 0);
+            if (version != KVM_API_VERSION()) {
+                throw new VfioException(
+                        Operation.KVM_GET_API_VERSION,
+                        Errno.EOPNOTSUPP,
+                        "the kernel speaks KVM API version " + version + ", this library version " + KVM_API_VERSION());
+            }
             int number = kvm.ioctl(Operation.KVM_CREATE_VM, KVM_CREATE_VM(), 0);
-            return on(new Fd(syscalls, number, "a virtual machine of the library's"));
+            return new Fd(syscalls, number, "a virtual machine of the library's");
         } finally {
             kvm.close();
         }
     }
 
-    /** Takes over a copy of a descriptor. */
-    static FfmKvm adopt(Syscalls syscalls, int number) {
+    /** Copies a descriptor, so that it stays the same file whatever the program does with its own. */
+    private static Fd copy(Operation operation, Syscalls syscalls, int number) {
         Frame frame = new Frame();
-        String subject = "the virtual machine of descriptor " + number;
-        int copy = syscalls.dup(frame, number);
-        return on(Fd.opened(Operation.KVM_CREATE_DEVICE, syscalls, frame, copy, subject));
+        return Fd.opened(
+                operation, syscalls, frame, syscalls.dup(frame, number), "the virtual machine of descriptor " + number);
+    }
+
+    private static KvmSupport support(Fd vm) {
+        try {
+            boolean devices = has(vm, KVM_CAP_DEVICE_CTRL());
+            return new KvmSupport(devices && hasVfioDevice(vm), has(vm, KVM_CAP_SPAPR_TCE_VFIO()));
+        } finally {
+            vm.close();
+        }
+    }
+
+    private static boolean has(Fd vm, int extension) {
+        return vm.ioctl(Operation.KVM_CHECK_EXTENSION, KVM_CHECK_EXTENSION(), extension) > 0;
+    }
+
+    private static boolean hasVfioDevice(Fd vm) {
+        return is(Errno.ENODEV, () -> createDevice(vm, KVM_CREATE_DEVICE_TEST()));
+    }
+
+    /** Does a question succeed? The one errno says that it does not; any other is a failure. */
+    private static boolean is(Errno no, Runnable question) {
+        try {
+            question.run();
+            return true;
+        } catch (VfioException e) {
+            if (e.errno().equals(no)) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private static FfmKvm on(Fd vm) {
         try {
-            Frame frame = vm.begin(Operation.KVM_CREATE_DEVICE);
-            try {
-                kvm_create_device.type(frame.arg, KVM_DEV_TYPE_VFIO());
-                kvm_create_device.fd(frame.arg, -1);
-                kvm_create_device.flags(frame.arg, 0);
-                vm.ioctl(Operation.KVM_CREATE_DEVICE, frame, (int) KVM_CREATE_DEVICE());
-                int number = kvm_create_device.fd(frame.arg);
-                return new FfmKvm(vm, new Fd(vm.syscalls, number, "the VFIO device of " + vm.subject()));
-            } finally {
-                vm.end(frame);
-            }
+            return new FfmKvm(vm, new Fd(vm.syscalls, createDevice(vm, 0), "the VFIO device of " + vm.subject()));
         } catch (RuntimeException e) {
             vm.close();
             throw e;
+        }
+    }
+
+    /** Returns the device's descriptor; -1 if it is only a test. */
+    private static int createDevice(Fd vm, int flags) {
+        Frame frame = vm.begin(Operation.KVM_CREATE_DEVICE);
+        try {
+            kvm_create_device.type(frame.arg, KVM_DEV_TYPE_VFIO());
+            kvm_create_device.fd(frame.arg, -1);
+            kvm_create_device.flags(frame.arg, flags);
+            vm.ioctl(Operation.KVM_CREATE_DEVICE, frame, (int) KVM_CREATE_DEVICE());
+            return kvm_create_device.fd(frame.arg);
+        } finally {
+            vm.end(frame);
         }
     }
 
@@ -90,6 +159,22 @@ final class FfmKvm implements KvmPort {
     @Override
     public void remove(DevicePort opened) {
         set(Operation.KVM_FILE_DEL, KVM_DEV_VFIO_FILE_DEL(), ((FfmDevice) opened).fd);
+    }
+
+    @Override
+    public boolean takesSpaprTables() {
+        return is(Errno.ENXIO, () -> {
+            Frame frame = device.begin(Operation.KVM_HAS_ATTRIBUTE);
+            try {
+                kvm_device_attr.flags(frame.arg, 0);
+                kvm_device_attr.group(frame.arg, KVM_DEV_VFIO_FILE());
+                kvm_device_attr.attr(frame.arg, KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE());
+                kvm_device_attr.addr(frame.arg, 0);
+                device.ioctl(Operation.KVM_HAS_ATTRIBUTE, frame, (int) KVM_HAS_DEVICE_ATTR());
+            } finally {
+                device.end(frame);
+            }
+        });
     }
 
     @Override

@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongToIntFunction;
 import java.util.function.ToIntFunction;
 
 /**
@@ -33,6 +34,9 @@ class MadeKernel extends NoSyscalls {
 
     /** The extensions of containers. */
     final List<Long> extensions = new ArrayList<>();
+
+    /** The ioctls with a number that a test answers. */
+    final Map<Integer, LongToIntFunction> numbers = new HashMap<>();
 
     /** The other ioctls with a number that fail. */
     final Map<Integer, Errno> failures = new HashMap<>();
@@ -100,6 +104,9 @@ class MadeKernel extends NoSyscalls {
             return extensions.contains(value) ? 1 : 0;
         }
         calls.add("%x %d".formatted(request, value));
+        if (numbers.containsKey(request)) {
+            return numbers.get(request).applyAsInt(value);
+        }
         return failures.containsKey(request) ? -failures.get(request).number() : 0;
     }
 

@@ -186,6 +186,7 @@ class BadNumbersTest {
             "SpaprTceV2.createWindow(long, long, int)",
             "Type1.unmap(long, long)",
             "Vfio.adoptKvmVm(int)",
+            "Vfio.kvmSupport(int)",
             "Viommu.addDevice(Device, long)", // VirtualIommuKernelTest: a guest numbers its devices as it likes
             "Viommu.allocateEventQueue(VirtualEventType, int)",
             "Viommu.allocateHardwareQueue(int, long, long)",
@@ -264,6 +265,7 @@ class BadNumbersTest {
             table.argument("listing the members and drivers of group " + number, () -> binder.members(number));
             table.argument("listing the reserved regions of group " + number, () -> binder.reservedRegions(number));
             table.notFound("adopting descriptor " + number, () -> vfio.adoptKvmVm(number));
+            table.notFound("asking descriptor " + number, () -> vfio.kvmSupport(number));
             table.argument("making %d virtual functions".formatted(number), () -> binder.setVirtualFunctions(LiveHandles.FIRST, number));
         }
         for (int number : new int[] {1, LAST}) {

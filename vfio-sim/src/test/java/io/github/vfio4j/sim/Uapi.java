@@ -729,23 +729,28 @@ final class Uapi {
         row(
                 V6_1,
                 "KVM_GET_API_VERSION KVM_API_VERSION",
-                not("it is 12 for ever"),
+                by("Vfio#openKvmVm Vfio#kvmSupport"),
+                linux("ExternalUserKernelTest ExternalFilesKernelTest#aVirtualMachineHasOneVfioDevice"));
+        row(
+                V6_1,
+                "KVM_CHECK_EXTENSION KVM_CAP_DEVICE_CTRL KVM_CREATE_DEVICE_TEST",
+                by("Vfio#kvmSupport"),
+                linux("ExternalUserKernelTest#thisMachinesKvmHasAVfioDeviceAndNoTablesOfPowerPc"));
+        row(
+                V6_1,
+                "KVM_CAP_CHECK_EXTENSION_VM",
+                not("every kernel since 6.1 says yes, so `Vfio#kvmSupport` asks the virtual machine at once"),
                 linux("ExternalFilesKernelTest#aVirtualMachineHasOneVfioDevice"));
         row(
                 V6_1,
-                "KVM_CREATE_DEVICE_TEST",
-                not("making the device tells it as well"),
-                linux("ExternalFilesKernelTest#aVirtualMachineHasOneVfioDevice"));
+                "KVM_HAS_DEVICE_ATTR",
+                by("KvmVm#takesSpaprTables"),
+                linux("ExternalUserKernelTest#tablesOfPowerPcAreNotTakenHere ExternalFilesKernelTest#itsAttributesAreFilesToAddAndToRemove"));
         row(
                 V6_1,
-                "KVM_HAS_DEVICE_ATTR KVM_GET_DEVICE_ATTR",
-                not("adding a file tells it as well, and there is nothing to get"),
+                "KVM_GET_DEVICE_ATTR",
+                not("the VFIO device has nothing to get: KVM answers `EPERM`"),
                 linux("ExternalFilesKernelTest#itsAttributesAreFilesToAddAndToRemove"));
-        row(
-                V6_1,
-                "KVM_CHECK_EXTENSION KVM_CAP_{DEVICE_CTRL,CHECK_EXTENSION_VM}",
-                not("making the device tells it as well"),
-                nowhere());
     }
 
     private static void otherMachines() {
@@ -793,7 +798,7 @@ final class Uapi {
                 "KVM_DEV_VFIO_GROUP_SET_SPAPR_TCE kvm_vfio_spapr_tce",
                 by("KvmUser#setSpaprTce"),
                 bytes("KvmSpaprTest", POWER));
-        row(V6_1, "KVM_CAP_SPAPR_TCE_VFIO", not("setting a table tells it as well"), nowhere());
+        row(V6_1, "KVM_CAP_SPAPR_TCE_VFIO", by("Vfio#kvmSupport"), bytes("KvmSupportTest", POWER));
         row(
                 V6_1,
                 """

@@ -306,6 +306,9 @@ final class RuleCases {
 
         unshown(KVM_NODE_EXISTS, "a machine without KVM has nothing else to test");
         simulated(KVM_NODE_ACCESS, "SimExternalUserTest#anUnprivilegedProcessOpensNoKvm", OF_ROOT);
+        tested(KVM_VM_OPEN, "ExternalUserKernelTest#whatIsNoVirtualMachineIsNeitherAdoptedNorAsked");
+        tested(KVM_VM_KIND, "ExternalUserKernelTest#whatIsNoVirtualMachineIsNeitherAdoptedNorAsked");
+        tested(KVM_VM_MADE, "ExternalUserKernelTest#whatIsNoVirtualMachineIsNeitherAdoptedNorAsked");
         tested(KVM_CREATE_DEVICE_PROCESS, "ExternalUserKernelTest#aVirtualMachineOfAnotherProcessIsEio");
         unshown(KVM_CREATE_DEVICE_KNOWN, "needs a kernel with KVM and without CONFIG_KVM_VFIO");
         tested(KVM_CREATE_DEVICE_ONCE, "ExternalUserKernelTest#aVirtualMachineOfTheProgramIsAdoptedAndStaysTheProgramsOwn");

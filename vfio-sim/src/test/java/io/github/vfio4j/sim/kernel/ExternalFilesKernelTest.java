@@ -18,10 +18,12 @@ import org.junit.jupiter.api.Test;
 class ExternalFilesKernelTest extends KernelTest {
     private static final int KVM_GET_API_VERSION = 0xae00;
     private static final int KVM_CREATE_VM = 0xae01;
+    private static final int KVM_CHECK_EXTENSION = 0xae03;
     private static final int KVM_CREATE_DEVICE = 0xc00caee0;
     private static final int KVM_SET_DEVICE_ATTR = 0x4018aee1;
     private static final int KVM_GET_DEVICE_ATTR = 0x4018aee2;
     private static final int KVM_HAS_DEVICE_ATTR = 0x4018aee3;
+    private static final int CHECK_EXTENSION_VM = 105; // KVM_CAP_CHECK_EXTENSION_VM
     private static final int VFIO = 4; // KVM_DEV_TYPE_VFIO
     private static final int TEST = 1; // KVM_CREATE_DEVICE_TEST
     private static final int FILE = 1; // KVM_DEV_VFIO_FILE
@@ -125,6 +127,7 @@ class ExternalFilesKernelTest extends KernelTest {
         int kvm = open("/dev/kvm");
         assertThat(ioctl(kvm, KVM_GET_API_VERSION, 0)).isEqualTo(12);
         assertThat(ioctl(kvm, KVM_GET_API_VERSION, 1)).isEqualTo(no(Errno.EINVAL));
+        assertThat(ioctl(kvm, KVM_CHECK_EXTENSION, CHECK_EXTENSION_VM)).isEqualTo(1);
         assertThat(ioctl(kvm, KVM_CREATE_VM, 77)).isEqualTo(no(Errno.EINVAL));
         assertThat(ioctl(kvm, 0x3b67, 0)).isEqualTo(no(Errno.EINVAL)); // VFIO_GROUP_GET_STATUS
         int vm = vm();

@@ -12,6 +12,7 @@ import io.github.vfio4j.Group;
 import io.github.vfio4j.GroupStatus;
 import io.github.vfio4j.IommuType;
 import io.github.vfio4j.Iommufd;
+import io.github.vfio4j.KvmSupport;
 import io.github.vfio4j.KvmUser;
 import io.github.vfio4j.KvmVm;
 import io.github.vfio4j.Operation;
@@ -23,6 +24,7 @@ import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.Arena;
 import java.util.List;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 
@@ -61,12 +63,16 @@ class ExternalUserKernelTest extends KernelTest {
 
     @Test
     void tablesOfPowerPcAreNotTakenHere() {
-        KvmUser user = vfio.openKvmVm().add(open(machine.loner()).group());
+        KvmVm vm = vfio.openKvmVm();
+        assertThat(vm.takesSpaprTables()).isFalse();
+        KvmUser user = vm.add(open(machine.loner()).group());
         VfioException e = catchThrowableOfType(VfioException.class, () -> user.setSpaprTce(0));
         assertThat(e.operation()).isEqualTo(Operation.KVM_SET_SPAPR_TCE);
         assertThat(e.errno()).isEqualTo(Errno.ENXIO);
         user.release();
         assertRefused(Rule.HANDLE_OPEN, () -> user.setSpaprTce(0));
+        vm.close();
+        assertRefused(Rule.HANDLE_OPEN, vm::takesSpaprTables);
     }
 
     @Test
@@ -289,18 +295,55 @@ class ExternalUserKernelTest extends KernelTest {
         }
     }
 
+    private static void assertRefusedByTheKernel(Rule rule, Errno errno, ThrowingCallable call) {
+        VfioException e = catchThrowableOfType(VfioException.class, call);
+        assertThat(e).as("a refusal by %s", rule.id()).isNotNull();
+        assertThat(e.errno()).isEqualTo(errno);
+        assertThat(e.rule()).contains(rule);
+    }
+
     @Test
-    void whatIsNoVirtualMachineIsNotAdopted() {
+    void whatIsNoVirtualMachineIsNeitherAdoptedNorAsked() {
         Syscalls calls = machine.syscalls();
         Frame frame = new Frame();
         int event = calls.eventfd(frame, 0, Syscalls.EFD_CLOEXEC);
+        int kvm = calls.open(frame, "/dev/kvm", Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
         try {
-            VfioException closed = catchThrowableOfType(VfioException.class, () -> vfio.adoptKvmVm(-1));
-            assertThat(closed.errno()).isEqualTo(Errno.EBADF);
-            VfioException other = catchThrowableOfType(VfioException.class, () -> vfio.adoptKvmVm(event));
-            assertThat(other.errno()).isEqualTo(Errno.ENOTTY);
+            assertRefusedByTheKernel(Rule.KVM_VM_OPEN, Errno.EBADF, () -> vfio.adoptKvmVm(-1));
+            assertRefusedByTheKernel(Rule.KVM_VM_OPEN, Errno.EBADF, () -> vfio.kvmSupport(-1));
+            assertRefusedByTheKernel(Rule.KVM_VM_KIND, Errno.ENOTTY, () -> vfio.adoptKvmVm(event));
+            assertRefusedByTheKernel(Rule.KVM_VM_KIND, Errno.ENOTTY, () -> vfio.kvmSupport(event));
+            assertRefusedByTheKernel(Rule.KVM_VM_MADE, Errno.EINVAL, () -> vfio.adoptKvmVm(kvm));
+            assertRefusedByTheKernel(Rule.KVM_VM_MADE, Errno.EINVAL, () -> vfio.kvmSupport(kvm));
         } finally {
+            calls.close(frame, kvm);
             calls.close(frame, event);
+        }
+    }
+
+    // ---- what KVM can do
+
+    @Test
+    void thisMachinesKvmHasAVfioDeviceAndNoTablesOfPowerPc() {
+        assertThat(vfio.kvmSupport()).isEqualTo(new KvmSupport(true, false));
+        assertThat(machine.filesAndMappings()).isEmpty(); // the virtual machine that was asked is gone
+    }
+
+    @Test
+    void aVirtualMachineOfTheProgramIsAskedAndKeepsItsRoomForAVfioDevice() {
+        Syscalls calls = machine.syscalls();
+        Frame frame = new Frame();
+        int kvm = calls.open(frame, "/dev/kvm", Syscalls.O_RDWR | Syscalls.O_CLOEXEC);
+        int vm = calls.ioctl(frame, kvm, KVM_CREATE_VM, 0);
+        try {
+            assertThat(vfio.kvmSupport(vm)).isEqualTo(new KvmSupport(true, false));
+            try (KvmVm adopted = vfio.adoptKvmVm(vm)) {
+                assertThat(adopted.users()).isEmpty();
+                assertThat(vfio.kvmSupport(vm)).isEqualTo(new KvmSupport(true, false)); // there is one, and somebody made it
+            }
+        } finally {
+            calls.close(frame, vm);
+            calls.close(frame, kvm);
         }
     }
 
