@@ -3,6 +3,7 @@ package io.github.vfio4j;
 import io.github.vfio4j.spi.DevicePort;
 import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.Facts;
+import io.github.vfio4j.spi.HotResetInfo;
 import io.github.vfio4j.spi.Kernel;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -546,14 +547,15 @@ public final class Device implements AutoCloseable {
      */
     public List<AffectedDevice> affectedByHotReset() {
         checkOpen(Operation.GET_PCI_HOT_RESET_INFO);
-        return port.hotResetInfo();
+        return port.hotResetInfo().devices();
     }
 
     /**
      * Resets the slot or bus of the device, and with it every device that {@link #affectedByHotReset} lists
      * ({@code VFIO_DEVICE_PCI_HOT_RESET}). The affected devices must be bound to vfio-pci and in groups that the program
      * has open; or, if this device was opened by its own node, be bound to the same iommufd or in groups whose open
-     * devices are. Mappings of BARs stay valid; the kernel restores configuration space. Takes a second and more.
+     * devices are, which the kernel says of all together ({@code VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED}). Mappings of BARs
+     * stay valid; the kernel restores configuration space. Takes a second and more.
      *
      * @param others the groups of the affected devices besides this device's own, which counts if this process opened it;
      *     they are not asked for if it was opened by its own node
@@ -564,7 +566,9 @@ public final class Device implements AutoCloseable {
      */
     public void hotReset(Group... others) {
         List<Group> groups = Given.elements(others, "others");
-        List<AffectedDevice> affected = affectedByHotReset();
+        checkOpen(Operation.GET_PCI_HOT_RESET_INFO);
+        HotResetInfo info = port.hotResetInfo();
+        List<AffectedDevice> affected = info.devices();
         Map<Integer, Group> given = new LinkedHashMap<>();
         if (group != null) {
             given.put(group.number(), group);
@@ -603,7 +607,7 @@ public final class Device implements AutoCloseable {
 
             @Override
             public boolean affectedNotOwned() {
-                return !foreign.isEmpty();
+                return !info.owned().orElse(foreign.isEmpty()); // the kernel says of all together whether they are ours
             }
         }, () -> foreign);
         port.hotReset(iommufd != null ? List.of() : given.values().stream().map(one -> one.port).toList());

@@ -15,6 +15,7 @@ import java.util.UUID;
  */
 public final class Type1 extends AddressSpace {
     private static final int DMA_CC = 4; // VFIO_DMA_CC_IOMMU
+    private static final int UNMAP_ALL = 9; // VFIO_UNMAP_ALL
     private static final int UPDATE_VADDR = 10; // VFIO_UPDATE_VADDR
 
     private final Container container;
@@ -161,6 +162,22 @@ public final class Type1 extends AddressSpace {
     }
 
     // ---- unmapping
+
+    /**
+     * Tells whether the kernel unmaps everything in one call ({@code VFIO_UNMAP_ALL}), as {@link #unmapAll} has it do.
+     *
+     * @return true on each Linux that the library is for
+     * @throws RuleViolation if this IOMMU has ended
+     */
+    public boolean unmapsAll() {
+        lock.lock();
+        try {
+            Rule.check(contract, Operation.IOMMU_GET_INFO, alive());
+            return container.port.checkExtension(UNMAP_ALL) > 0;
+        } finally {
+            lock.unlock();
+        }
+    }
 
     /**
      * {@inheritDoc}

@@ -9,6 +9,7 @@ import io.github.vfio4j.spi.FaultQueuePort;
 import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.GraphicsPort;
 import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.HotResetInfo;
 import io.github.vfio4j.spi.HandoverPort;
 import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.IrqAction;
@@ -793,8 +794,9 @@ final class FakeKernel implements Kernel {
         }
 
         @Override
-        public List<AffectedDevice> hotResetInfo() {
-            return List.of(new AffectedDevice(ADDRESS, OptionalInt.of(4), Optional.empty()));
+        public HotResetInfo hotResetInfo() {
+            return new HotResetInfo(
+                    List.of(new AffectedDevice(ADDRESS, OptionalInt.of(4), Optional.empty())), Optional.empty());
         }
 
         @Override

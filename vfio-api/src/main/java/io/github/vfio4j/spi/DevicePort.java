@@ -1,6 +1,5 @@
 package io.github.vfio4j.spi;
 
-import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.DeviceInfo;
 import io.github.vfio4j.IrqInfo;
 import io.github.vfio4j.RegionInfo;
@@ -104,9 +103,9 @@ public interface DevicePort extends AutoCloseable {
     /**
      * {@code VFIO_DEVICE_GET_PCI_HOT_RESET_INFO}.
      *
-     * @return the devices that a hot reset resets, this one among them
+     * @return what a hot reset resets
      */
-    List<AffectedDevice> hotResetInfo();
+    HotResetInfo hotResetInfo();
 
     /**
      * {@code VFIO_DEVICE_PCI_HOT_RESET}.

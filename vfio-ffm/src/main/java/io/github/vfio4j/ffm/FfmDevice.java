@@ -10,7 +10,6 @@ import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_EVENTFD;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_MASKABLE;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_IRQ_INFO_NORESIZE;
 
-import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.DeviceInfo;
 import io.github.vfio4j.IrqInfo;
 import io.github.vfio4j.Operation;
@@ -25,6 +24,7 @@ import io.github.vfio4j.spi.EventPort;
 import io.github.vfio4j.spi.FeaturePort;
 import io.github.vfio4j.spi.GraphicsPort;
 import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.HotResetInfo;
 import io.github.vfio4j.spi.IommufdPort;
 import io.github.vfio4j.spi.IrqAction;
 import java.lang.foreign.MemorySegment;
@@ -121,7 +121,7 @@ final class FfmDevice implements DevicePort {
     }
 
     @Override
-    public List<AffectedDevice> hotResetInfo() {
+    public HotResetInfo hotResetInfo() {
         return HotReset.info(fd);
     }
 

@@ -4,6 +4,7 @@ import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_GET_PCI_HOT_RESET_INFO
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_PCI_HOT_RESET;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_PCI_DEVID_NOT_OWNED;
 import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_PCI_HOT_RESET_FLAG_DEV_ID;
+import static io.github.vfio4j.ffm.gen.vfio_h.VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED;
 
 import io.github.vfio4j.AffectedDevice;
 import io.github.vfio4j.Errno;
@@ -14,6 +15,7 @@ import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset;
 import io.github.vfio4j.ffm.gen.vfio_pci_hot_reset_info;
 import io.github.vfio4j.ffm.port.Frame;
 import io.github.vfio4j.spi.GroupPort;
+import io.github.vfio4j.spi.HotResetInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -32,7 +34,7 @@ final class HotReset {
     private HotReset() {}
 
     /** Asks with as much room as the kernel says it needs, again if devices came meanwhile. */
-    static List<AffectedDevice> info(Fd device) {
+    static HotResetInfo info(Fd device) {
         Frame frame = device.begin(Operation.GET_PCI_HOT_RESET_INFO);
         try {
             MemorySegment info = frame.arg;
@@ -64,12 +66,14 @@ final class HotReset {
         return device.syscalls.ioctl(frame, device.number, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO(), info);
     }
 
-    private static List<AffectedDevice> decode(MemorySegment info) {
+    private static HotResetInfo decode(MemorySegment info) {
         int count = vfio_pci_hot_reset_info.count(info);
         if (count < 0 || count > (info.byteSize() - DEVICES) / DEVICE) {
             throw Info.broken(Operation.GET_PCI_HOT_RESET_INFO, "the kernel names more devices than it lists");
         }
-        boolean byNumber = (vfio_pci_hot_reset_info.flags(info) & VFIO_PCI_HOT_RESET_FLAG_DEV_ID()) != 0;
+        int flags = vfio_pci_hot_reset_info.flags(info);
+        boolean byNumber = (flags & VFIO_PCI_HOT_RESET_FLAG_DEV_ID()) != 0;
+        boolean owned = (flags & VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED()) != 0;
         List<AffectedDevice> devices = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             MemorySegment entry = info.asSlice(DEVICES + i * DEVICE, DEVICE);
@@ -84,7 +88,7 @@ final class HotReset {
                     byNumber ? OptionalInt.empty() : OptionalInt.of(number),
                     byNumber ? Optional.of(number != VFIO_PCI_DEVID_NOT_OWNED()) : Optional.empty()));
         }
-        return devices;
+        return new HotResetInfo(devices, byNumber ? Optional.of(owned) : Optional.empty());
     }
 
     static void reset(Fd device, List<GroupPort> groups) {

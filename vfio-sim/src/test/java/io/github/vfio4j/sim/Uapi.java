@@ -85,7 +85,7 @@ final class Uapi {
         row(
                 V6_1,
                 "VFIO_CHECK_EXTENSION",
-                by("Container#supports Type1#coherent Type1#updatesAddresses"),
+                by("Container#supports Type1#coherent Type1#unmapsAll Type1#updatesAddresses"),
                 linux("LifecycleKernelTest VaddrKernelTest IommufdCases"));
         row(
                 V6_1,
@@ -96,11 +96,7 @@ final class Uapi {
         row(V6_1, "VFIO_NOIOMMU_IOMMU", number("Container#setUnsafeNoIommu"), linux("NoIommuKernelTest"));
         row(V6_1, "VFIO_DMA_CC_IOMMU", number("Type1#coherent"), linux("EmulatedGroupKernelTest RuleCases"));
         row(V6_1, "VFIO_UPDATE_VADDR", number("Type1#updatesAddresses"), linux("VaddrKernelTest"));
-        row(
-                V6_1,
-                "VFIO_UNMAP_ALL",
-                not("every kernel since 6.1 says yes, so `AddressSpace#unmapAll` does not ask"),
-                linux("RuleCases ObservedAnswers"));
+        row(V6_1, "VFIO_UNMAP_ALL", number("Type1#unmapsAll"), linux("UnmapKernelTest RuleCases ObservedAnswers"));
         row(
                 V6_1,
                 "__VFIO_RESERVED_TYPE1_NESTING_IOMMU",
@@ -308,8 +304,8 @@ final class Uapi {
         row(
                 V6_12,
                 "VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED",
-                not("`AffectedDevice#owned` says of each device what the flag says of all"),
-                linux("IommufdOnLinux#aHotResetNamesDevicesByTheirNumbers"));
+                by("Device#hotReset"),
+                linux("IommufdKernelTest SriovKernelTest IommufdOnLinux#aHotResetNamesDevicesByTheirNumbers"));
         row(
                 V6_1,
                 "VFIO_DEVICE_IOEVENTFD vfio_device_ioeventfd",

@@ -313,6 +313,7 @@ class SriovKernelTest extends KernelTest {
                 .filteredOn(affected -> affected.address().equals(physical))
                 .extracting(AffectedDevice::owned)
                 .containsExactly(Optional.of(false));
+        assertThat(assertRefused(Rule.HOT_RESET_OWNED, one::hotReset)).hasMessageContaining(physical + ", which is not ours");
     }
 
     @Test

@@ -56,6 +56,7 @@ class UnmapKernelTest extends KernelTest {
     @EnumSource
     void everythingGoesAtOnce(IommuType type) {
         use(type);
+        assertThat(iommu.unmapsAll()).isTrue();
         int left = iommu.info().mappingsLeft().orElseThrow();
         assertThat(iommu.unmapAll()).isEqualTo(5 * PAGE);
         assertThat(usable(low)).isFalse();
@@ -74,6 +75,7 @@ class UnmapKernelTest extends KernelTest {
         container.detach(group);
         assertRefused(Rule.UNMAP_NEEDS_IOMMU, () -> iommu.unmap(0, PAGE));
         assertRefused(Rule.UNMAP_NEEDS_IOMMU, iommu::unmapAll);
+        assertRefused(Rule.INFO_NEEDS_IOMMU, iommu::unmapsAll);
     }
 
     @Test
