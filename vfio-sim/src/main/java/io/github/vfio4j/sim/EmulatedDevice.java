@@ -13,7 +13,7 @@ final class EmulatedDevice extends GroupDevice {
     final MediatedModel model;
     final EmulatedInterrupts interrupts;
     private final Map<Long, Memory> memories = new HashMap<>(); // while open, by place in the file; guarded by itself
-    private Migration migration; // while open; guarded by the device's lock
+    private final Migration migration = new Migration(this); // guarded by the device's lock
 
     /**
      * Makes a device.
@@ -26,7 +26,7 @@ final class EmulatedDevice extends GroupDevice {
         this.name = name;
         this.kind = kind;
         this.model = model;
-        this.interrupts = new EmulatedInterrupts(machine);
+        this.interrupts = new EmulatedInterrupts(machine, model.interrupts());
     }
 
     @Override
@@ -57,14 +57,13 @@ final class EmulatedDevice extends GroupDevice {
                 return EmulatedDevice.this.memory(index).segment();
             }
         });
-        migration = new Migration(this);
+        migration.reset();
     }
 
     @Override
     void powerOff() {
         interrupts.disable();
         migration.end();
-        migration = null;
         try {
             model.powerOff();
         } finally {
@@ -82,11 +81,17 @@ final class EmulatedDevice extends GroupDevice {
         }
     }
 
+    /** VFIO_DEVICE_RESET; the device's lock is held. */
+    void reset() {
+        migration.reset();
+        model.reset();
+    }
+
     Screen screen() {
         return new Screen(machine(), model.screen());
     }
 
-    /** The device's lock is held, and it is open. */
+    /** The device's lock is held. */
     Migration migration() {
         return migration;
     }

@@ -3,6 +3,7 @@ package io.github.vfio4j.sim;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.ffm.gen.vfio_device_info;
@@ -64,7 +65,7 @@ final class EmulatedDeviceFile extends SimFile {
         if (request == VFIO_DEVICE_RESET()) { // which its flags do not promise
             device.lock.lock();
             try {
-                device.migration().reset();
+                device.reset();
                 return 0;
             } finally {
                 device.lock.unlock();
@@ -109,7 +110,13 @@ final class EmulatedDeviceFile extends SimFile {
         vfio_info_cap_header.version(header, (short) 1);
         vfio_region_info_cap_type.type(capability, type.get().type());
         vfio_region_info_cap_type.subtype(capability, type.get().subtype());
+        long given = info.argsz();
         info.write(device.machine().profile(), vfio_region_info.cap_offset$offset(), capability);
+        if (info.argsz() != given && device.machine().profile().isBefore(KernelProfile.V7_2)) {
+            // The driver says where the capability is also where there is no room for it.
+            vfio_region_info.cap_offset(info.fields, (int) vfio_region_info.sizeof());
+            info.write();
+        }
         return 0;
     }
 
@@ -124,6 +131,9 @@ final class EmulatedDeviceFile extends SimFile {
     }
 
     private long access(MemorySegment buffer, long fileOffset, boolean write) {
+        if (buffer.byteSize() == 0) {
+            return 0; // wherever it is
+        }
         int index = device.model.regionAt(fileOffset);
         long start = fileOffset - device.model.offset(index);
         long bytes = buffer.byteSize();

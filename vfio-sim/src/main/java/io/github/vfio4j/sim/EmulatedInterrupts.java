@@ -4,26 +4,29 @@ import static io.github.vfio4j.ffm.gen.vfio_h.*;
 import static io.github.vfio4j.sim.IrqRequest.INTX;
 import static io.github.vfio4j.sim.IrqRequest.MSI;
 
+import io.github.vfio4j.Errno;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.gen.vfio_irq_info;
 import io.github.vfio4j.spi.Facts;
 
 /**
- * The interrupts of a mediated device: one INTx or one MSI, as the kernel's sample driver mtty has them. INTx masks itself
- * when it fires and is lost while it is masked. Nothing is known of the interrupts before somebody asked for the device's
- * info (VFIO_DEVICE_GET_INFO).
+ * The interrupts of a mediated device: one INTx or one MSI, as the kernel's sample driver mtty has them, or none of any
+ * kind, as mdpy and mbochs. INTx masks itself when it fires and is lost while it is masked. Nothing is known of the
+ * interrupts before somebody asked for the device's info (VFIO_DEVICE_GET_INFO).
  */
 final class EmulatedInterrupts {
     private static final int OFF = -1;
 
     private final SimMachine machine;
+    private final boolean some;
     private boolean infoGiven; // once and for all; guarded by this
     private int on = OFF; // guarded by this
     private EventFd trigger; // guarded by this
     private boolean masked; // guarded by this
 
-    EmulatedInterrupts(SimMachine machine) {
+    EmulatedInterrupts(SimMachine machine, boolean some) {
         this.machine = machine;
+        this.some = some;
     }
 
     /** Somebody asked for the device's info. Returns how many indexes there are. */
@@ -48,9 +51,14 @@ final class EmulatedInterrupts {
 
             @Override
             public boolean irqIndexPresent() {
-                return index == INTX || index == MSI;
+                return index == INTX || index == MSI || !some;
             }
         });
+        if (!some) {
+            vfio_irq_info.count(info.fields, 0);
+            info.write();
+            return 0;
+        }
         int more = index == INTX
                 ? VFIO_IRQ_INFO_MASKABLE() | VFIO_IRQ_INFO_AUTOMASKED()
                 : VFIO_IRQ_INFO_NORESIZE();
@@ -62,6 +70,9 @@ final class EmulatedInterrupts {
 
     /** VFIO_DEVICE_SET_IRQS. The kernel's lock is held. */
     synchronized int set(SimProcess caller, UserMemory argument) {
+        if (!some) {
+            throw new KernelError(Errno.EINVAL);
+        }
         // The driver takes the number of indexes for the number of interrupts of each.
         IrqRequest asked = new IrqRequest(machine, caller, argument, _ -> indexes());
         boolean oneAction = asked.triggers() || asked.masks() || asked.unmasks();

@@ -1,6 +1,7 @@
 package io.github.vfio4j.sim;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -41,6 +42,10 @@ final class EventFdFile extends PollableFile {
     @Override
     long write(SimProcess caller, MemorySegment source) {
         checkSize(source);
+        boolean exact = !caller.machine().profile().isBefore(KernelProfile.V6_12);
+        if (exact && source.byteSize() != Long.BYTES) {
+            throw new KernelError(Errno.EINVAL);
+        }
         event.write(source.get(LONG, 0), block, caller::dead);
         return Long.BYTES;
     }

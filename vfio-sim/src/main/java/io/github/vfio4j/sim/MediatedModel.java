@@ -8,7 +8,7 @@ import java.util.Optional;
 
 /**
  * The behaviour of a simulated mediated device: its driver plays a device, and does DMA, if any, on its behalf. It looks
- * like a PCI device with the nine regions of vfio-pci, or more, and has one interrupt, INTx or MSI; it may have a screen.
+ * like a PCI device with the nine regions of vfio-pci, or more, and may have one interrupt, INTx or MSI, and a screen.
  *
  * <p>The device is powered while it is open. One call comes at a time.
  */
@@ -73,6 +73,15 @@ public interface MediatedModel {
     }
 
     /**
+     * Tells whether it has an interrupt.
+     *
+     * @return always the same; false if it counts the interrupts of a PCI device and has none
+     */
+    default boolean interrupts() {
+        return true;
+    }
+
+    /**
      * Returns its screen.
      *
      * @return the screen, or always empty
@@ -99,6 +108,9 @@ public interface MediatedModel {
     /** The device was closed. */
     void powerOff();
 
+    /** The device was reset by its driver ({@code VFIO_DEVICE_RESET}). */
+    default void reset() {}
+
     /**
      * A read of a region.
      *
@@ -122,7 +134,7 @@ public interface MediatedModel {
     /**
      * Returns what a move to another machine takes along (migration). The device stands still.
      *
-     * @return the state; empty for a device that cannot be moved
+     * @return the state, always of the same size; empty for a device that cannot be moved
      */
     default Optional<byte[]> save() {
         return Optional.empty();
@@ -138,10 +150,20 @@ public interface MediatedModel {
     }
 
     /**
+     * Tells whether a state that comes is one of such a device, as soon as what travels ahead is all there.
+     *
+     * @param early the first bytes, as many as {@link #earlyBytes} says
+     * @return false if not: then the write that brought the last of them fails with EFAULT
+     */
+    default boolean accepts(byte[] early) {
+        return true;
+    }
+
+    /**
      * Takes over a state that was saved. The device stands still.
      *
-     * @param state what came
-     * @return false if that is no state of such a device
+     * @param state what came, as many bytes as {@link #save} returns
+     * @return false if that is no state of such a device, which fails then (VFIO_DEVICE_STATE_ERROR)
      */
     default boolean load(byte[] state) {
         return false;

@@ -13,8 +13,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * The migration of a mediated device that is open: its state, the file that the state travels through, and the log of what
- * it writes. Guarded by the device's lock.
+ * The migration of a mediated device: its state, the file that the state travels through, and the log of what it writes.
+ * An opened device runs; closing it ends the file. Guarded by the device's lock.
  */
 final class Migration {
     private static final long DATA = FeatureCall.DATA;
@@ -30,12 +30,13 @@ final class Migration {
     /** VFIO_DEVICE_FEATURE; the device's lock is held. */
     int call(SimProcess caller, UserMemory argument) {
         FeatureCall call = FeatureCall.of(caller, argument);
-        boolean movable = device.model.save().isPresent()
-                && !device.machine().profile().isBefore(KernelProfile.V6_12);
-        if (!movable) {
-            throw new KernelError(Errno.ENOTTY);
-        }
+        KernelProfile kernel = device.machine().profile();
+        boolean movable = device.model.save().isPresent() && !kernel.isBefore(KernelProfile.V6_12);
         int number = call.number();
+        boolean ofPreCopy = number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2() && !kernel.isBefore(KernelProfile.V7_2);
+        if (!movable) {
+            throw new KernelError(ofPreCopy ? Errno.EINVAL : Errno.ENOTTY);
+        }
         if (number == VFIO_DEVICE_FEATURE_MIGRATION()) {
             return flags(call);
         } else if (number == VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE()) {
@@ -48,8 +49,7 @@ final class Migration {
             return DmaLog.stop(call);
         } else if (number == VFIO_DEVICE_FEATURE_DMA_LOGGING_REPORT()) {
             return DmaLog.report(call);
-        } else if (number == VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2()
-                && !device.machine().profile().isBefore(KernelProfile.V7_2)) {
+        } else if (ofPreCopy) {
             call.checked(VFIO_DEVICE_FEATURE_SET(), 0); // no estimate of a model's begins anew, so there is nothing to tell
             return 0;
         }
@@ -70,7 +70,7 @@ final class Migration {
         long size = vfio_device_feature_mig_data_size.sizeof();
         if (call.checked(VFIO_DEVICE_FEATURE_GET(), size)) {
             MemorySegment answer = UserMemory.zeroed(size);
-            vfio_device_feature_mig_data_size.stop_copy_length(answer, device.model.save().orElseThrow().length);
+            vfio_device_feature_mig_data_size.stop_copy_length(answer, saved().length);
             call.argument().write(DATA, answer, size);
         }
         return 0;
@@ -169,10 +169,8 @@ final class Migration {
     }
 
     private MigrationFile step(int next) {
-        if (state == VFIO_DEVICE_STATE_RESUMING() && !device.model.load(file.written())) {
-            state = VFIO_DEVICE_STATE_ERROR();
-            end();
-            throw new KernelError(Errno.EINVAL);
+        if (state == VFIO_DEVICE_STATE_RESUMING()) {
+            load();
         }
         boolean goesOn = preCopies(state) && (preCopies(next) || next == VFIO_DEVICE_STATE_STOP_COPY());
         state = next;
@@ -184,14 +182,31 @@ final class Migration {
         if (preCopies(next) || next == VFIO_DEVICE_STATE_STOP_COPY()) {
             file = new MigrationFile(device, shown());
         } else if (next == VFIO_DEVICE_STATE_RESUMING()) {
-            file = new MigrationFile(device);
+            file = new MigrationFile(device, saved().length);
         }
         return file;
     }
 
+    /** Gives the device what came. With less than a whole state it goes on to resume. */
+    private void load() {
+        byte[] came = file.written();
+        if (came.length < saved().length) {
+            throw new KernelError(Errno.EINVAL);
+        }
+        if (!device.model.load(came)) {
+            state = VFIO_DEVICE_STATE_ERROR();
+            end();
+            throw new KernelError(Errno.EINVAL);
+        }
+    }
+
+    private byte[] saved() {
+        return device.model.save().orElseThrow();
+    }
+
     /** What of the device's state can be read now. */
     private byte[] shown() {
-        byte[] all = device.model.save().orElseThrow();
+        byte[] all = saved();
         return preCopies(state) ? Arrays.copyOf(all, device.model.earlyBytes()) : all;
     }
 

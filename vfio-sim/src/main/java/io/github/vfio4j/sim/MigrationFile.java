@@ -9,23 +9,29 @@ import io.github.vfio4j.spi.Facts;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /** An open migration data file: to be read in PRE_COPY and STOP_COPY, to be written in RESUMING. */
 final class MigrationFile extends UnseekableFile {
     private final EmulatedDevice device;
     private MemorySegment saved; // null for one that is written; else guarded by this
     private final ByteArrayOutputStream written = new ByteArrayOutputStream(); // guarded by this
+    private final int most; // bytes that can be written
     private long position; // guarded by this
     private boolean disabled; // guarded by this
 
-    MigrationFile(EmulatedDevice device) {
+    /** A file for a state of some size to be written to. */
+    MigrationFile(EmulatedDevice device, int size) {
         this.device = device;
         this.saved = null;
+        this.most = size;
     }
 
+    /** A file that a state is read from. */
     MigrationFile(EmulatedDevice device, byte[] saved) {
         this.device = device;
         this.saved = MemorySegment.ofArray(saved);
+        this.most = 0;
     }
 
     /** There is more to read. */
@@ -39,11 +45,13 @@ final class MigrationFile extends UnseekableFile {
 
     synchronized void disable() {
         disabled = true;
+        written.reset();
     }
 
     @Override
     synchronized long read(SimProcess caller, MemorySegment target) {
-        check(saved != null);
+        checkWay(saved != null);
+        checkUse();
         long size = Math.min(target.byteSize(), saved.byteSize() - position);
         MemorySegment.copy(saved, position, target, 0, size);
         position += size;
@@ -52,15 +60,28 @@ final class MigrationFile extends UnseekableFile {
 
     @Override
     synchronized long write(SimProcess caller, MemorySegment source) {
-        check(saved == null);
+        checkWay(saved == null);
+        if (source.byteSize() > most - written.size()) {
+            throw new KernelError(Errno.ENOMEM);
+        }
+        checkUse();
+        int before = written.size();
         written.writeBytes(source.toArray(ValueLayout.JAVA_BYTE));
+        int early = device.model.earlyBytes();
+        boolean complete = before < early && written.size() >= early;
+        if (complete && !device.model.accepts(Arrays.copyOf(written.toByteArray(), early))) {
+            throw new KernelError(Errno.EFAULT);
+        }
         return source.byteSize();
     }
 
-    private void check(boolean rightWay) {
-        if (!rightWay) {
+    private static void checkWay(boolean right) {
+        if (!right) {
             throw new KernelError(Errno.EBADF); // opened for the other way alone
         }
+    }
+
+    private void checkUse() {
         if (disabled) {
             throw new KernelError(Errno.ENODEV);
         }
@@ -78,7 +99,7 @@ final class MigrationFile extends UnseekableFile {
             KernelError.check(device.machine().profile(), Operation.MIG_GET_PRECOPY_INFO, new Facts() {
                 @Override
                 public boolean preCopying() {
-                    return migration != null && migration.preCopying();
+                    return migration.preCopying();
                 }
             });
             vfio_precopy_info.initial_bytes(info.fields, left());
@@ -95,7 +116,7 @@ final class MigrationFile extends UnseekableFile {
     }
 
     private synchronized long left() {
-        check(true);
+        checkUse();
         return saved.byteSize() - position;
     }
 

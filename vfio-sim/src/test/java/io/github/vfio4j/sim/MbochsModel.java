@@ -4,8 +4,9 @@ import io.github.vfio4j.GraphicsPlane;
 import io.github.vfio4j.RegionInfo;
 import io.github.vfio4j.ffm.gen.vfio_h;
 import io.github.vfio4j.ffm.gen.vfio_region_gfx_edid;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -26,26 +27,40 @@ public final class MbochsModel implements MediatedModel {
 
     // Of the registers: what the virtual machine reads of the monitor, and 16-bit ones of the screen.
     private static final int SCREEN = 0x500;
+    private static final int ID = 0;
     private static final int XRES = 1;
     private static final int YRES = 2;
     private static final int BITS_PER_PIXEL = 3;
     private static final int ENABLE = 4;
+    private static final int VIRTUAL_WIDTH = 6;
+    private static final int MEMORY_IN_64_KIB = 10;
     private static final int SCREEN_REGISTERS = 11;
+    private static final int VERSION = 0xb0c5;
     private static final int SMALLEST = 64;
 
     private static final int DESCRIPTION = 2048; // in the region of the monitor
     private static final int MOST_BYTES = 0x400;
     private static final int XRGB8888 = 'X' | 'R' << 8 | '2' << 16 | '4' << 24;
 
-    private record Mode(int width, int height) {}
+    private record Mode(int width, int height, int stride) {}
 
     private final int[] screen = new int[SCREEN_REGISTERS];
     private final byte[] description = new byte[MOST_BYTES];
-    private final List<Mode> shown = new ArrayList<>(); // each once; the dma-buf's number is the place, from 1 on
+    private final Map<Mode, Integer> shown = new HashMap<>(); // and the numbers of the dma-bufs
+    private int lastNumber; // is not given again
     private int descriptionSize;
     private int link;
 
-    public MbochsModel() {}
+    public MbochsModel() {
+        reset();
+    }
+
+    @Override
+    public void reset() { // of the screen, not of the monitor
+        Arrays.fill(screen, 0);
+        screen[ID] = VERSION;
+        screen[MEMORY_IN_64_KIB] = (int) (MEMORY_SIZE >> 16);
+    }
 
     @Override
     public int regions() {
@@ -87,6 +102,11 @@ public final class MbochsModel implements MediatedModel {
         return index == EDID
                 ? Optional.of(new RegionInfo.Type(vfio_h.VFIO_REGION_TYPE_GFX(), vfio_h.VFIO_REGION_SUBTYPE_GFX_EDID()))
                 : Optional.empty();
+    }
+
+    @Override
+    public boolean interrupts() {
+        return false;
     }
 
     @Override
@@ -175,17 +195,15 @@ public final class MbochsModel implements MediatedModel {
 
         @Override
         public Optional<GraphicsPlane> plane(GraphicsPlane.Kind kind) {
-            Mode mode = new Mode(screen[XRES], screen[YRES]);
+            int stride = Math.max(screen[XRES], screen[VIRTUAL_WIDTH]) * Integer.BYTES;
+            Mode mode = new Mode(screen[XRES], screen[YRES], stride);
             boolean fits = mode.width() >= SMALLEST
                     && mode.height() >= SMALLEST
-                    && (long) mode.width() * mode.height() * Integer.BYTES <= MEMORY_SIZE;
-            if (kind != GraphicsPlane.Kind.PRIMARY || screen[ENABLE] != 1 || screen[BITS_PER_PIXEL] != 32 || !fits) {
+                    && (long) stride * mode.height() <= MEMORY_SIZE;
+            boolean on = (screen[ENABLE] & 1) != 0 && screen[BITS_PER_PIXEL] == 32;
+            if (kind != GraphicsPlane.Kind.PRIMARY || !on || !fits) {
                 return Optional.empty();
             }
-            if (!shown.contains(mode)) {
-                shown.add(mode);
-            }
-            int stride = mode.width() * Integer.BYTES;
             return Optional.of(new GraphicsPlane(
                     kind,
                     XRGB8888,
@@ -197,12 +215,12 @@ public final class MbochsModel implements MediatedModel {
                     0,
                     0,
                     Optional.of(new GraphicsPlane.Hotspot(0, 0)),
-                    new GraphicsPlane.InDmaBuf(shown.indexOf(mode) + 1)));
+                    new GraphicsPlane.InDmaBuf(shown.computeIfAbsent(mode, _ -> ++lastNumber))));
         }
 
         @Override
         public boolean hasDmaBuf(int id) {
-            return id > 0 && id <= shown.size();
+            return shown.containsValue(id);
         }
     }
 }

@@ -23,6 +23,8 @@ public final class MdpyModel implements MediatedModel {
     private static final int HEIGHT = 480;
     private static final int STRIDE = WIDTH * Integer.BYTES;
 
+    private MemorySegment memory; // while open
+
     public MdpyModel() {}
 
     @Override
@@ -56,10 +58,20 @@ public final class MdpyModel implements MediatedModel {
 
     @Override
     public void powerOn(MediatedBus bus) {
-        MemorySegment memory = bus.memory(MEMORY);
+        memory = bus.memory(MEMORY);
+        reset();
+    }
+
+    @Override
+    public void reset() {
         for (int line = 0; line < HEIGHT; line++) { // from black to white
             memory.asSlice((long) line * STRIDE, STRIDE).fill((byte) (line * 255 / HEIGHT));
         }
+    }
+
+    @Override
+    public boolean interrupts() {
+        return false;
     }
 
     @Override

@@ -48,6 +48,7 @@ class SimEventFdTest {
         int fd = p.eventfd(1, 0);
         assertThat(p.calls.read(new Frame(), fd, p.memory(7))).isEqualTo(-EINVAL);
         assertThat(p.calls.write(new Frame(), fd, p.memory(7))).isEqualTo(-EINVAL);
+        assertThat(p.calls.write(new Frame(), fd, p.memory(16))).as("since Linux 6.9").isEqualTo(-EINVAL);
         assertThat(p.calls.read(new Frame(), fd, p.memory(16))).isEqualTo(8);
     }
 

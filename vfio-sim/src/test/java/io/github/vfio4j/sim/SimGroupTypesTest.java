@@ -144,6 +144,7 @@ class SimGroupTypesTest {
         assertThat(p.pread(device, identity, 7L << 40)).isEqualTo(4);
         assertThat(identity.get(INT, 0)).isEqualTo(0x3253_4348);
         assertThat(p.pread(device, p.memory(2), (7L << 40) + 0xfe)).isEqualTo(-EFAULT);
+        assertThat(p.pread(device, p.memory(0), 8L << 40)).isZero();
         assertThat(p.unsetContainer(group)).isEqualTo(-EBUSY);
         check(p.close(device));
         assertThat(p.unsetContainer(group)).isZero();

@@ -8,6 +8,7 @@ import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.ffm.port.Frame;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,6 +31,8 @@ class SimMigrationTest {
     private static final int PRE_COPY_P2P = 7;
     private static final int PRECOPY_INFO = io.github.vfio4j.ffm.gen.vfio_h.VFIO_MIG_GET_PRECOPY_INFO();
     private static final int RESET = io.github.vfio4j.ffm.gen.vfio_h.VFIO_DEVICE_RESET();
+    private static final int HEADER = 24; // of mtty's state
+    private static final int STATE = 96;
     private static final UUID MTTY = UUID.fromString("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001");
 
     private RawProcess p;
@@ -41,10 +44,15 @@ class SimMigrationTest {
     }
 
     private void use(KernelProfile kernel) {
-        p = RawProcess.on(SimMachine.builder()
-                .kernel(kernel)
-                .mediatedDevice(MTTY, new MttyModel())
-                .build());
+        use(kernel, new MttyModel());
+    }
+
+    private void use(MediatedModel model) {
+        use(KernelProfile.V7_2, model);
+    }
+
+    private void use(KernelProfile kernel, MediatedModel model) {
+        p = RawProcess.on(SimMachine.builder().kernel(kernel).mediatedDevice(MTTY, model).build());
         device = p.openDevice(0, MTTY.toString()).device();
     }
 
@@ -107,8 +115,8 @@ class SimMigrationTest {
         assertThat(p.pwrite(device, p.ints(0x5a).asSlice(0, 1), 7)).isEqualTo(1);
         assertThat(to(STOP_COPY)).isZero();
         int out = opened;
-        MemorySegment saved = p.memory(16);
-        assertThat(p.calls.read(new Frame(), out, saved)).isEqualTo(3);
+        MemorySegment saved = p.memory(STATE + 8);
+        assertThat(p.calls.read(new Frame(), out, saved)).isEqualTo(STATE);
         assertThat(p.calls.read(new Frame(), out, saved.asSlice(8))).isZero();
         assertThat(p.calls.write(new Frame(), out, saved)).isEqualTo(-EBADF);
         assertThat(to(RUNNING)).isZero();
@@ -116,7 +124,7 @@ class SimMigrationTest {
         assertThat(p.calls.read(new Frame(), out, saved.asSlice(8))).isEqualTo(-ENODEV);
         p.pwrite(device, p.ints(0).asSlice(0, 1), 7);
         assertThat(to(RESUMING)).isZero();
-        assertThat(p.calls.write(new Frame(), opened, saved.asSlice(0, 3))).isEqualTo(3);
+        assertThat(p.calls.write(new Frame(), opened, saved.asSlice(0, STATE))).isEqualTo(STATE);
         assertThat(to(RUNNING)).isZero();
         MemorySegment scratch = p.memory(1);
         p.pread(device, scratch, 7);
@@ -125,7 +133,7 @@ class SimMigrationTest {
 
     /** The device's whole state, and how much of it was read by the time that the device stopped. */
     private MemorySegment saved(int... way) {
-        MemorySegment saved = p.memory(3);
+        MemorySegment saved = p.memory(STATE);
         int stream = -1;
         long at = 0;
         for (int state : way) {
@@ -133,7 +141,7 @@ class SimMigrationTest {
             stream = stream < 0 ? opened : stream;
             at += p.calls.read(new Frame(), stream, saved.asSlice(at));
         }
-        assertThat(at).isEqualTo(3);
+        assertThat(at).isEqualTo(STATE);
         return saved;
     }
 
@@ -151,7 +159,7 @@ class SimMigrationTest {
         int stream = opened;
         MemorySegment info = p.ints(24, 0, 77, 77, 77, 77);
         assertThat(p.ioctl(stream, PRECOPY_INFO, info)).isZero();
-        assertThat(info.get(LONG, 8)).isEqualTo(1);
+        assertThat(info.get(LONG, 8)).isEqualTo(HEADER);
         assertThat(info.get(LONG, 16)).isZero();
         assertThat(to(PRE_COPY)).isZero();
         assertThat(opened).isEqualTo(-1);
@@ -166,20 +174,77 @@ class SimMigrationTest {
 
     @Test
     void aDeviceThatResumesGoesAllTheWayToPreCopy() {
+        MemorySegment state = saved(STOP_COPY);
         assertThat(to(RESUMING)).isZero();
         assertThat(p.ioctl(opened, PRECOPY_INFO, p.ints(24, 0, 0, 0, 0, 0))).isEqualTo(-ENOTTY);
-        p.calls.write(new Frame(), opened, p.ints('M').asSlice(0, 3));
+        p.calls.write(new Frame(), opened, state);
         assertThat(to(PRE_COPY)).isZero();
         assertThat(state()).isEqualTo(PRE_COPY);
         assertThat(opened).isNotNegative();
     }
 
     @Test
+    void aDeviceGoesOnToResumeUntilItsStateIsWhole() {
+        MemorySegment state = saved(STOP_COPY);
+        assertThat(to(RESUMING)).isZero();
+        int stream = opened;
+        p.calls.write(new Frame(), stream, state.asSlice(0, STATE - 1));
+        assertThat(to(STOP)).isEqualTo(-EINVAL);
+        assertThat(state()).isEqualTo(RESUMING);
+        assertThat(p.calls.write(new Frame(), stream, state.asSlice(0, 2))).as("too much").isEqualTo(-ENOMEM);
+        assertThat(p.calls.write(new Frame(), stream, state.asSlice(STATE - 1))).isEqualTo(1);
+        assertThat(to(STOP)).isZero();
+    }
+
+    @Test
+    void aStateOfAnotherDeviceIsRefusedAsSoonAsItsHeaderIsThere() {
+        assertThat(to(RESUMING)).isZero();
+        assertThat(p.calls.write(new Frame(), opened, p.memory(HEADER - 1))).isEqualTo(HEADER - 1);
+        assertThat(p.calls.write(new Frame(), opened, p.memory(2))).isEqualTo(-EFAULT);
+    }
+
+    @Test
+    void aStreamOutlivesItsDeviceAndIsOfNoUse() {
+        assertThat(to(PRE_COPY)).isZero();
+        p.close(device);
+        assertThat(p.ioctl(opened, PRECOPY_INFO, p.ints(24, 0, 0, 0, 0, 0))).isEqualTo(-ENODEV);
+        assertThat(p.calls.read(new Frame(), opened, p.memory(8))).isEqualTo(-ENODEV);
+    }
+
+    @Test
     void aStateThatIsNoneFailsTheDevice() {
+        use(new WithoutPast());
         assertThat(to(RESUMING)).isZero();
         assertThat(p.calls.write(new Frame(), opened, p.ints(1))).isEqualTo(4);
         assertThat(to(STOP)).isEqualTo(-EINVAL);
         assertThat(state()).isEqualTo(ERROR);
         assertThat(to(STOP)).isEqualTo(-EINVAL);
+    }
+
+    /** A device that takes no state. */
+    private static final class WithoutPast implements MediatedModel {
+        @Override
+        public long size(int index) {
+            return 0;
+        }
+
+        @Override
+        public void powerOn(MediatedBus bus) {}
+
+        @Override
+        public void powerOff() {}
+
+        @Override
+        public long read(int index, long offset, int width) {
+            return 0;
+        }
+
+        @Override
+        public void write(int index, long offset, int width, long value) {}
+
+        @Override
+        public Optional<byte[]> save() {
+            return Optional.of(new byte[Integer.BYTES]);
+        }
     }
 }
