@@ -294,7 +294,7 @@ class UapiPageTest {
         page.append("""
                 - "Since" is the oldest of the kernel lines 6.1, 6.12 and 7.2 that has it.
                 - "As a number": the API has the number itself, or a program gives or gets it, or the bytes of a struct; the code behind it does not know the item's name.
-                - Classes whose names end with `KernelTest` use the API, on Linux in the VM and on the simulated kernel. The others make system calls past it: `RuleCases`, `IommufdCases`, `IommufdOnLinux`, `KnownSequences` and `ObservedAnswers` written ones, `Generator`, `IrqSteps` and `IommufdSequence` random ones.
+                - Classes whose names end with `KernelTest` use the API, on Linux in the VM and on the simulated kernel. The others make system calls past it: `RuleCases`, `IommufdCases`, `IommufdOnLinux`, `MediatedOnLinux`, `KnownSequences` and `ObservedAnswers` written ones, `Generator`, `IrqSteps`, `IommufdSequence` and `MediatedSequence` random ones.
                 - Not each of the VM's kernels has each item; tests pass over what is not there.
                 - "Made bytes": in the kernel's place, tests of `vfio-ffm` answer with what the headers say.
                 - What PowerPC and s390 alone have was never called on such a machine. The numbers are those of x86-64, which s390 shares. PowerPC has others for the same ioctls: `IoctlNumber` of `vfio-ffm` computes them there (0x20003b64 for 0x3b64), and its test has what a C compiler makes of PowerPC's header.

@@ -11,7 +11,7 @@ import java.util.stream.Stream;
 /**
  * Resets of a bus, features of devices, and eventfds that write registers.
  *
- * <p>Left out are features of mediated devices, of which the simulated ones have fewer; low power with a wakeup event (when
+ * <p>Left out are features of mediated devices ({@link MediatedSequence} has them); low power with a wakeup event (when
  * the device falls asleep, and so what wakes it, depends on the moment); what makes one more descriptor inside a struct; and
  * registers far beyond the regions of devices: some kernels take what seems negative for an address.
  */

@@ -1,5 +1,7 @@
 package io.github.vfio4j.sim.differential;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -8,30 +10,41 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.stream.Stream;
 
 /**
  * Runs fresh sequences on Linux and on its simulated twin: {@code [--sequences N] [--seconds S] [--seed S] [--from I]
- * [--about groups|iommufd]}. Prints each kind of disagreement once, as a test; the exit status is 0 only without any.
+ * [--about groups|iommufd|mediated[,...]]}. Prints each kind of disagreement once, as a test; the exit status is 0 only
+ * without any.
  */
 final class Fuzz {
     private static final int MOST_KINDS = 40;
     private static final long PROGRESS_NANOS = 5_000_000_000L;
-    private static final int STEPS_ABOUT_IOMMUFD = 60;
+    private static final int STEPS = 60; // of a sequence that does not choose how many
 
     /** What sequences are about; those of groups go through the API, too. */
     private enum About {
-        GROUPS, IOMMUFD
+        GROUPS, IOMMUFD, MEDIATED;
+
+        /** Has the kernel what they are about? */
+        boolean isHere() {
+            return switch (this) {
+                case GROUPS -> true;
+                case IOMMUFD -> Files.exists(Path.of("/dev/iommu"));
+                case MEDIATED -> TwinMachine.mediated();
+            };
+        }
     }
 
     private final Twins twins;
-    private final About about;
+    private final List<About> about; // in turn
     private final long seed;
     private final Map<String, Disagreement> kinds = new HashMap<>();
     private final List<String> leaks = new ArrayList<>();
     private long sequences;
     private long disagreements;
 
-    private Fuzz(Twins twins, About about, long seed) {
+    private Fuzz(Twins twins, List<About> about, long seed) {
         this.twins = twins;
         this.about = about;
         this.seed = seed;
@@ -42,7 +55,7 @@ final class Fuzz {
         long seconds = Long.MAX_VALUE;
         long seed = new SplittableRandom().nextLong();
         long from = 0;
-        About about = About.GROUPS;
+        List<About> about = List.of(About.GROUPS);
         for (int i = 0; i < args.length; i += 2) {
             if (i + 1 == args.length) {
                 throw new IllegalArgumentException(args[i] + " needs a value");
@@ -53,12 +66,20 @@ final class Fuzz {
                 case "--seconds" -> seconds = Long.parseLong(value);
                 case "--seed" -> seed = seedOf(value);
                 case "--from" -> from = Long.parseLong(value);
-                case "--about" -> about = About.valueOf(value.toUpperCase(Locale.ROOT));
+                case "--about" -> about = Stream.of(value.toUpperCase(Locale.ROOT).split(",")).map(About::valueOf).toList();
                 default -> throw new IllegalArgumentException("unknown option " + args[i]);
             }
         }
         if (most == Long.MAX_VALUE && seconds == Long.MAX_VALUE) {
             seconds = 60;
+        }
+        List<About> missing = about.stream().filter(what -> !what.isHere()).toList();
+        if (!missing.isEmpty()) {
+            System.out.println("left out, for the kernel lacks it: " + missing);
+            about = about.stream().filter(About::isHere).toList();
+        }
+        if (about.isEmpty()) {
+            throw new IllegalArgumentException("the kernel has nothing of what the sequences are to be about");
         }
         Fuzz fuzz = new Fuzz(Twins.ofThisJvm(), about, seed);
         fuzz.run(from, most, seconds);
@@ -96,7 +117,7 @@ final class Fuzz {
         System.out.printf(
                 "%.1f s (%s), %.0f sequences/s, %.0f steps/s%n",
                 passed, twins.lockstep.times(), sequences / passed, twins.lockstep.steps() / passed);
-        if (about == About.GROUPS) {
+        if (about.contains(About.GROUPS)) {
             System.out.println(twins.api.counts());
         }
         System.out.println(counts());
@@ -110,9 +131,10 @@ final class Fuzz {
     private void one(long index) {
         sequences++;
         Optional<Disagreement> found =
-                switch (about) {
+                switch (about(index)) {
                     case GROUPS -> twins.compare(new Generator(seedOf(index), twins.scope()));
-                    case IOMMUFD -> twins.lockstep.run(new IommufdSequence(seedOf(index), STEPS_ABOUT_IOMMUFD));
+                    case IOMMUFD -> twins.lockstep.run(new IommufdSequence(seedOf(index), STEPS));
+                    case MEDIATED -> twins.lockstep.run(new MediatedSequence(seedOf(index), STEPS));
                 };
         if (found.isPresent()) {
             disagreements++;
@@ -138,8 +160,13 @@ final class Fuzz {
         leaks.add(what);
     }
 
+    private About about(long index) {
+        return about.get((int) (index % about.size()));
+    }
+
     private void report(long index, Disagreement found) {
         System.out.printf(
-                "DISAGREEMENT (--seed %016x --from %d --sequences 1): %s%n", seed, index, twins.describe(found));
+                "DISAGREEMENT (--about %s --seed %016x --from %d --sequences 1): %s%n",
+                about(index).name().toLowerCase(Locale.ROOT), seed, index, twins.describe(found));
     }
 }

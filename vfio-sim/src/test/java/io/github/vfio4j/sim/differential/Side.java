@@ -14,8 +14,10 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 
 /** A program on one of the two kernels: its descriptors and addresses there. */
@@ -37,9 +39,12 @@ final class Side implements Partner {
     private final int[] descriptors = new int[SLOTS];
     private final long[] mappings = new long[MAPPINGS];
     private final long[] lengths = new long[MAPPINGS];
+    private final int[] written = new int[SLOTS]; // bytes of a state
     Partner second; // the other program, if there is one
     int socket = NONE; // for descriptors from and to that one
     Administrator administrator; // of the kernel, if the program is the first one
+    int picture; // the dma-buf that a device named last
+    final Set<Integer> picturesOpened = new HashSet<>();
 
     Side(String name, Syscalls calls, UnaryOperator<String> paths) {
         this.name = name;
@@ -125,6 +130,17 @@ final class Side implements Partner {
         return slot >= 0 ? descriptors[slot] : slot == Step.NOT_OPEN ? NEVER_OPEN : NONE;
     }
 
+    /** How many bytes of a state were written to what a slot holds. */
+    int written(int slot) {
+        return slot >= 0 ? written[slot] : 0;
+    }
+
+    void wrote(int slot, int bytes) {
+        if (slot >= 0) {
+            written[slot] += bytes;
+        }
+    }
+
     @Override
     public boolean overwrites(Step step) {
         return step.overwrites(this);
@@ -143,6 +159,7 @@ final class Side implements Partner {
     Outcome opened(int into, int descriptor) {
         if (descriptor >= 0) {
             descriptors[into] = descriptor;
+            written[into] = 0;
         }
         return Outcome.handle(descriptor);
     }
@@ -195,6 +212,7 @@ final class Side implements Partner {
 
     @Override
     public void closeAll() {
+        picture = 0; // its number is not given again
         for (int slot = 0; slot < MAPPINGS; slot++) {
             unmap(slot);
         }

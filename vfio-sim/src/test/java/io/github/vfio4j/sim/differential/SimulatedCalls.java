@@ -16,6 +16,9 @@ import java.util.Optional;
 
 /** Runs sequences on a simulated kernel alone, on a machine like that of the VM. */
 final class SimulatedCalls {
+    private static final Map<String, String> GROUPS = Map.of(
+            "$edu", "1", "$testdev", "2", "$shared", "3", "$card", "6", "$mtty", "7", "$second_mtty", "8", "$mdpy", "9", "$mbochs", "10");
+
     private final SimMachine machine;
     private final Side side;
     private final List<String> ownMemory;
@@ -30,6 +33,7 @@ final class SimulatedCalls {
         builder.device(PciAddress.parse(TwinMachine.CARD), new Card(), 6, SimMachine.VFIO_PCI);
         builder.device(PciAddress.parse(TwinMachine.BRIDGE), new BridgeModel(), 3, "");
         builder.deviceWithoutIommu(PciAddress.parse(TwinMachine.UNSAFE), new Plain(false), "");
+        TwinMachine.addMediated(builder);
         machine = builder.build();
         TwinMachine.giveLastToVfio(machine);
         side = program(machine);
@@ -49,8 +53,7 @@ final class SimulatedCalls {
         return Side.simulated(
                 machine.profile().toString(),
                 SimPorts.syscalls(machine.startProcess()),
-                path -> TwinMachine.replaced(
-                        path, Map.of("$edu", "1", "$testdev", "2", "$shared", "3", "$card", "6"), SimPorts.sysfs(machine)));
+                path -> TwinMachine.replaced(path, GROUPS, SimPorts.sysfs(machine)));
     }
 
     /** Runs the steps and closes all; what the last one answered. */

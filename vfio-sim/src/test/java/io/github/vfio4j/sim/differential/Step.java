@@ -1,16 +1,20 @@
 package io.github.vfio4j.sim.differential;
 
 import static io.github.vfio4j.ffm.gen.iommufd_h.IOMMU_FAULT_QUEUE_ALLOC;
+import static io.github.vfio4j.ffm.gen.iommufd_h.IOMMU_IOAS_MAP_FILE;
 import static io.github.vfio4j.ffm.gen.kvm_h.*;
 import static io.github.vfio4j.ffm.gen.vfio_h.*;
 
 import io.github.vfio4j.ffm.gen.iommu_fault_alloc;
 import io.github.vfio4j.ffm.gen.kvm_create_device;
 import io.github.vfio4j.ffm.gen.kvm_device_attr;
+import io.github.vfio4j.ffm.gen.vfio_device_gfx_plane_info;
 import io.github.vfio4j.ffm.port.Syscalls;
 import java.io.Serializable;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
@@ -164,9 +168,12 @@ sealed interface Step extends Serializable {
         @Override
         public String toString() {
             String arguments = fields.stream().map(Field::toString).collect(Collectors.joining(", "));
-            return into >= 0
+            if (into < 0) {
+                return "ioctl(%s, %s%s%s)".formatted(slot(fd), name(request), fields.isEmpty() ? "" : ", ", arguments);
+            }
+            return request == VFIO_GROUP_GET_DEVICE_FD()
                     ? "getDevice(%d, %s, %s)".formatted(into, slot(fd), arguments)
-                    : "ioctl(%s, %s%s%s)".formatted(slot(fd), name(request), fields.isEmpty() ? "" : ", ", arguments);
+                    : "ioctlInto(%d, %s, %s, %s)".formatted(into, slot(fd), name(request), arguments);
         }
     }
 
@@ -526,6 +533,149 @@ sealed interface Step extends Serializable {
         }
     }
 
+    /** Opens or binds a mediated device and resets it: the kernel's samples keep their state from the last time. */
+    record Fresh(int device, Step opening) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            Outcome opened = opening.run(side);
+            if (opened.result() >= 0) {
+                side.calls.ioctl(side.frame, side.descriptor(device), VFIO_DEVICE_RESET(), 0);
+            }
+            return opened;
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return opening.overwrites(side);
+        }
+
+        @Override
+        public String toString() {
+            return "fresh(%d, %s)".formatted(device, opening);
+        }
+    }
+
+    /** Reads a register, and compares it unlike what else regions hold. */
+    record Register(int fd, long offset, int size) implements Step {
+        @Override
+        public Outcome run(Side side) {
+            MemorySegment target = side.buffer.asSlice(0, size).fill((byte) 0xa5);
+            long result = side.calls.pread(side.frame, side.descriptor(fd), target, offset);
+            return new Outcome(result, target.toArray(ValueLayout.JAVA_BYTE));
+        }
+
+        @Override
+        public String toString() {
+            return "register(%s, 0x%xL, %d)".formatted(slot(fd), offset, size);
+        }
+    }
+
+    /** VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, which tells the file of the state in its struct. 1 if there is one. */
+    record MigrationState(int into, int device, int argsz, int flags, int state) implements Step {
+        private static final int SIZE = 16;
+        private static final int STATE = 8;
+        private static final int FILE = 12;
+        private static final int UNTOUCHED = 77;
+
+        @Override
+        public Outcome run(Side side) {
+            MemorySegment feature = side.buffer.asSlice(0, SIZE);
+            feature.set(ValueLayout.JAVA_INT, 0, argsz);
+            feature.set(ValueLayout.JAVA_INT, 4, flags | VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE());
+            feature.set(ValueLayout.JAVA_INT, STATE, state);
+            feature.set(ValueLayout.JAVA_INT, FILE, UNTOUCHED);
+            int result = side.calls.ioctl(side.frame, side.descriptor(device), VFIO_DEVICE_FEATURE(), feature);
+            int file = feature.get(ValueLayout.JAVA_INT, FILE);
+            boolean opened = result == 0 && file >= 0 && (flags & VFIO_DEVICE_FEATURE_PROBE()) == 0 && argsz >= SIZE;
+            if (opened) {
+                side.opened(into, file);
+                feature.set(ValueLayout.JAVA_INT, FILE, 0);
+            }
+            return new Outcome(opened ? 1 : result, feature.toArray(ValueLayout.JAVA_BYTE));
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "migrationState(%d, %s, %d, 0x%x, %d)".formatted(into, slot(device), argsz, flags, state);
+        }
+    }
+
+    /**
+     * Goes on writing a state of mtty where the last such step ended, so that each byte comes to its place whatever was left
+     * out: the driver takes what it is given, and uses it as indexes.
+     */
+    record WriteState(int fd, MttyState state, int size) implements Step {
+        private static final int EFAULT = 14;
+
+        @Override
+        public Outcome run(Side side) {
+            byte[] all = Arrays.copyOf(state.bytes(), Math.max(side.written(fd) + size, MttyState.BYTES));
+            MemorySegment source = side.buffer.asSlice(0, size).copyFrom(MemorySegment.ofArray(all).asSlice(side.written(fd), size));
+            long result = side.calls.write(side.frame, side.descriptor(fd), source);
+            if (result >= 0 || result == -EFAULT) { // that of another device is refused when it is there
+                side.wrote(fd, size);
+            }
+            return Outcome.of(result);
+        }
+
+        @Override
+        public String toString() {
+            return "writeState(%s, %s, %d)".formatted(slot(fd), state, size);
+        }
+    }
+
+    /** VFIO_DEVICE_QUERY_GFX_PLANE. The kernel's sample makes a picture when it is first asked for, and says ENOMEM then. */
+    record QueryPlane(IoctlStruct call) implements Step {
+        private static final int ENOMEM = 12;
+        private static final int DMABUF_ID = (int) vfio_device_gfx_plane_info.dmabuf_id$offset();
+
+        @Override
+        public Outcome run(Side side) {
+            Outcome first = call.run(side);
+            Outcome answer = first.result() == -ENOMEM ? call.run(side) : first;
+            if (answer.result() == 0) {
+                side.picture = ByteBuffer.wrap(answer.written()).order(ByteOrder.nativeOrder()).getInt(DMABUF_ID);
+            }
+            return answer;
+        }
+
+        @Override
+        public String toString() {
+            return "queryPlane(" + call + ")";
+        }
+    }
+
+    /**
+     * VFIO_DEVICE_GET_GFX_DMABUF of the picture that was told last. Each is opened once: the kernel's sample gives the same
+     * file away twice, and counts it once.
+     */
+    record OpenPicture(int into, int device) implements Step {
+        private static final int NONE = 0x7fff_ffff;
+
+        @Override
+        public Outcome run(Side side) {
+            int picture = side.picturesOpened.add(side.picture) ? side.picture : NONE;
+            MemorySegment id = side.buffer.asSlice(0, Integer.BYTES);
+            id.set(ValueLayout.JAVA_INT, 0, picture);
+            return side.opened(into, side.calls.ioctl(side.frame, side.descriptor(device), VFIO_DEVICE_GET_GFX_DMABUF(), id));
+        }
+
+        @Override
+        public boolean overwrites(Side side) {
+            return side.isOpen(into);
+        }
+
+        @Override
+        public String toString() {
+            return "openPicture(%d, %s)".formatted(into, slot(device));
+        }
+    }
+
     /** A step of the second process. */
     record Second(Step step) implements Step {
         @Override
@@ -578,6 +728,11 @@ sealed interface Step extends Serializable {
         return new IoctlStruct(into, group, VFIO_GROUP_GET_DEVICE_FD(), List.of(name));
     }
 
+    /** An ioctl whose result is a new descriptor. */
+    static Step ioctlInto(int into, int fd, int request, Field... fields) {
+        return new IoctlStruct(into, fd, request, List.of(fields));
+    }
+
     static Step put(long offset, long first, long second) {
         return new Put(offset, first, second);
     }
@@ -619,6 +774,30 @@ sealed interface Step extends Serializable {
 
     static Step memfd(int into, long bytes) {
         return new Memfd(into, bytes);
+    }
+
+    static Step fresh(int device, Step opening) {
+        return new Fresh(device, opening);
+    }
+
+    static Step register(int fd, long offset, int size) {
+        return new Register(fd, offset, size);
+    }
+
+    static Step migrationState(int into, int device, int argsz, int flags, int state) {
+        return new MigrationState(into, device, argsz, flags, state);
+    }
+
+    static Step writeState(int fd, MttyState state, int size) {
+        return new WriteState(fd, state, size);
+    }
+
+    static Step queryPlane(Step ioctl) {
+        return new QueryPlane((IoctlStruct) ioctl);
+    }
+
+    static Step openPicture(int into, int device) {
+        return new OpenPicture(into, device);
     }
 
     static Step makeFaultQueue(int into, int iommufd, int flags) {
@@ -738,6 +917,8 @@ sealed interface Step extends Serializable {
                 java.util.Map.entry(VFIO_DEVICE_SET_IRQS(), "VFIO_DEVICE_SET_IRQS"),
                 java.util.Map.entry(VFIO_DEVICE_RESET(), "VFIO_DEVICE_RESET"),
                 java.util.Map.entry(VFIO_DEVICE_IOEVENTFD(), "VFIO_DEVICE_IOEVENTFD"),
+                java.util.Map.entry(VFIO_DEVICE_BIND_IOMMUFD(), "VFIO_DEVICE_BIND_IOMMUFD"),
+                java.util.Map.entry(IOMMU_IOAS_MAP_FILE(), "IOMMU_IOAS_MAP_FILE"),
                 java.util.Map.entry(VFIO_IOMMU_GET_INFO(), "VFIO_IOMMU_GET_INFO"),
                 java.util.Map.entry(VFIO_IOMMU_MAP_DMA(), "VFIO_IOMMU_MAP_DMA"),
                 java.util.Map.entry(VFIO_IOMMU_UNMAP_DMA(), "VFIO_IOMMU_UNMAP_DMA"),

@@ -6,6 +6,9 @@ import io.github.vfio4j.IovaRange;
 import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.PciAddress;
 import io.github.vfio4j.ffm.port.SysFs;
+import io.github.vfio4j.sim.MbochsModel;
+import io.github.vfio4j.sim.MdpyModel;
+import io.github.vfio4j.sim.MediatedModel;
 import io.github.vfio4j.sim.MttyModel;
 import io.github.vfio4j.sim.PciBar;
 import io.github.vfio4j.sim.PciBus;
@@ -61,6 +64,19 @@ final class TwinMachine {
     static final List<String> MTTYS =
             List.of("83b8f4f2-509f-382f-3c1e-e6bfe0fa1001", "83b8f4f2-509f-382f-3c1e-e6bfe0fa1002");
 
+    /** One of the sample driver mdpy, a display whose picture is a region. */
+    static final String MDPY = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1003";
+
+    /** One of the sample driver mbochs, a display whose pictures are dma-bufs. */
+    static final String MBOCHS = "83b8f4f2-509f-382f-3c1e-e6bfe0fa1004";
+
+    /** Every mediated device by the name that its group has in paths, in the order that they are made. */
+    private static final List<Map.Entry<String, String>> MEDIATED = List.of(
+            Map.entry("$mtty", MTTYS.get(0)),
+            Map.entry("$second_mtty", MTTYS.get(1)),
+            Map.entry("$mdpy", MDPY),
+            Map.entry("$mbochs", MBOCHS));
+
     /** AMD's IOMMU of 64 bits as QEMU emulates it, with the window of HyperTransport. */
     private static final SimIommu AMD = new SimIommu(
             -1,
@@ -68,11 +84,12 @@ final class TwinMachine {
             true,
             List.of(new IovaRange(0xfee0_0000L, 0xfeef_ffffL), new IovaRange(0xfd_0000_0000L, 0xff_ffff_ffffL)));
 
-    private static final Pattern NODE = Pattern.compile("\\$cdev_([0-9a-f]{2}:[0-9a-f]{2}\\.[0-7])");
+    private static final Pattern NODE = Pattern.compile("\\$cdev_([0-9a-f]{2}:[0-9a-f]{2}\\.[0-7]|[0-9a-f-]{36})");
     private static final String NONE = "none"; // a name that nothing has
     private static final Path DRIVERS = Path.of("/sys/bus/pci/drivers");
     private static final Path DEVICES = Path.of("/sys/bus/pci/devices");
-    private static final Path MTTY = Path.of("/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/create");
+    private static final Path MEDIATED_DEVICES = Path.of("/sys/bus/mdev/devices");
+    private static final Path MTTY = creation("mtty", "2");
 
     final SimMachine simulated;
     private final List<Function> functions = new ArrayList<>();
@@ -90,7 +107,7 @@ final class TwinMachine {
             builder.device(PciAddress.parse(function.address), function, function.group, function.hostDriver());
         }
         if (mediated()) {
-            MTTYS.forEach(uuid -> builder.mediatedDevice(UUID.fromString(uuid), new MttyModel()));
+            addMediated(builder);
         }
         simulated = builder.build();
         functions.forEach(this::bindAsHere);
@@ -99,10 +116,10 @@ final class TwinMachine {
         simulatedNames = new HashMap<>(names);
         if (mediated()) {
             int last = functions.stream().mapToInt(function -> function.group).max().orElseThrow();
-            simulatedNames.put("$mtty", Integer.toString(last + 1));
-            simulatedNames.put("$second_mtty", Integer.toString(last + 2));
-            names.put("$mtty", makeMediated(MTTYS.get(0)));
-            names.put("$second_mtty", makeMediated(MTTYS.get(1)));
+            for (Map.Entry<String, String> device : MEDIATED) {
+                simulatedNames.put(device.getKey(), Integer.toString(++last));
+                names.put(device.getKey(), makeMediated(device.getValue()));
+            }
         }
     }
 
@@ -152,11 +169,32 @@ final class TwinMachine {
         return Files.exists(MTTY);
     }
 
+    private static Path creation(String driver, String type) {
+        return Path.of("/sys/devices/virtual/%1$s/%1$s/mdev_supported_types/%1$s-%2$s/create".formatted(driver, type));
+    }
+
+    /** Gives a machine all mediated devices. */
+    static void addMediated(SimMachine.Builder machine) {
+        for (Map.Entry<String, String> device : MEDIATED) {
+            MediatedModel model = switch (device.getValue()) {
+                case MDPY -> new MdpyModel();
+                case MBOCHS -> new MbochsModel();
+                default -> new MttyModel();
+            };
+            machine.mediatedDevice(UUID.fromString(device.getValue()), model);
+        }
+    }
+
     private static String makeMediated(String uuid) {
-        Path device = Path.of("/sys/bus/mdev/devices", uuid);
+        Path device = MEDIATED_DEVICES.resolve(uuid);
+        Path creation = switch (uuid) {
+            case MDPY -> creation("mdpy", "vga");
+            case MBOCHS -> creation("mbochs", "small");
+            default -> MTTY;
+        };
         try {
             if (!Files.exists(device)) {
-                Files.writeString(MTTY, uuid);
+                Files.writeString(creation, uuid);
             }
             return Files.readSymbolicLink(device.resolve("iommu_group")).getFileName().toString();
         } catch (IOException e) {
@@ -194,10 +232,10 @@ final class TwinMachine {
 
     /**
      * Replaces names by numbers. Some are others each time that a device is bound: the group of the one without an IOMMU
-     * ($unsafe), and the nodes of devices ($cdev_ and the address without its domain).
+     * ($unsafe), and the nodes of devices ($cdev_ and the address without its domain, or the UUID).
      */
     static String replaced(String path, Map<String, String> names, SysFs sysfs) {
-        String real = NODE.matcher(path).replaceAll(node -> node(sysfs, "0000:" + node.group(1)));
+        String real = NODE.matcher(path).replaceAll(node -> node(sysfs, node.group(1)));
         if (real.contains("$unsafe")) {
             real = real.replace("$unsafe", unsafeGroup(sysfs));
         }
@@ -207,9 +245,10 @@ final class TwinMachine {
         return real;
     }
 
-    private static String node(SysFs sysfs, String address) {
+    private static String node(SysFs sysfs, String device) {
+        String home = device.contains(":") ? DEVICES + "/0000:" + device : MEDIATED_DEVICES + "/" + device;
         try {
-            return sysfs.list(DEVICES + "/" + address + "/vfio-dev").getFirst();
+            return sysfs.list(home + "/vfio-dev").getFirst();
         } catch (SysFs.Failure e) {
             return NONE;
         }
