@@ -15,8 +15,8 @@ import java.util.SplittableRandom;
 /**
  * A sequence about iommufds from a seed, in which two processes may take part: devices of two groups, or two of one, by
  * their own nodes and through a group, address spaces, page tables and mappings of memory and of files at the edges of
- * the rules, PASIDs, queues of faults, and an iommufd in place of a container. What needs an IOMMU that tracks dirty
- * pages, nests page tables or has parts for guests is refused.
+ * the rules, PASIDs, queues of faults, interrupts, parts of BARs as dma-bufs, and an iommufd in place of a container. What
+ * needs an IOMMU that tracks dirty pages, nests page tables or has parts for guests is refused.
  *
  * <p>Nothing in it harms a real kernel: PASID 0, which would be the device itself, is never attached, every mapping of
  * a container lets devices read or write, and no file is mapped that holds an iommufd: the two would stay for ever.
@@ -33,13 +33,16 @@ final class IommufdSequence implements Lockstep.Source {
     private static final int COPY = 8;
     private static final int FILE = 9;
     private static final int FAULTS = 10;
-    private static final int SLOTS = 11;
+    private static final int EVENT = 11;
+    private static final int SLOTS = 12;
     private static final int BAR = 0; // the only mapping
 
     private static final long FILE_BYTES = 0x3000;
 
     private static final int MOST_OBJECTS = 6;
     private static final int SHARED = 150; // one of so many is about two of one group, which are slow to close
+    private static final int WITH_CARD = 8; // one of so many has a card with more interrupts, which is slow to close
+    private static final int ABOUT_INTERRUPTS = 5; // one of so many is mostly about interrupts
     private static final int LAST_FEATURE = 14; // some more than there are
     private static final long MSI = 0xfee0_0000L;
     private static final long RANGES = 0x8000; // two of them
@@ -55,6 +58,8 @@ final class IommufdSequence implements Lockstep.Source {
     private final String name; // of the device of the first two slots
     private final String other; // of the one of the third
     private final boolean secondTakesPart;
+    private final boolean aboutInterrupts;
+    private final IrqSteps irqs;
     private final Deque<Step> wayIn;
     private int left;
 
@@ -64,7 +69,9 @@ final class IommufdSequence implements Lockstep.Source {
         boolean shared = random.nextInt(SHARED) == 0;
         group = shared ? "/dev/vfio/$shared" : "/dev/vfio/$edu";
         name = shared ? TwinMachine.SHARED.get(0) : TwinMachine.EDU;
-        other = shared ? TwinMachine.SHARED.get(1) : TwinMachine.TESTDEV;
+        other = shared ? TwinMachine.SHARED.get(1) : random.nextInt(WITH_CARD) == 0 ? TwinMachine.CARD : TwinMachine.TESTDEV;
+        aboutInterrupts = !shared && random.nextInt(ABOUT_INTERRUPTS) == 0;
+        irqs = new IrqSteps(random, () -> random.nextInt(4) == 0 ? FILE : EVENT, () -> IOMMUFD);
         secondTakesPart = random.nextInt(3) == 0;
         List<Step> way = random.nextInt(3) == 0 ? throughTheGroup() : byTheNode();
         wayIn = new ArrayDeque<>(way.subList(0, random.nextInt(2, way.size() + 1)));
@@ -78,7 +85,11 @@ final class IommufdSequence implements Lockstep.Source {
 
     /** What lies in a program's memory, or what another sequence left there would count. */
     private static List<Step> inMemory() {
-        return List.of(put(RANGES, 0x1000, 0x1fff), put(RANGES + EACH_RANGE, 0x10000, 0x1ffff), put(DATA, 0, 0));
+        return List.of(
+                eventfd(EVENT, 0, 0),
+                put(RANGES, 0x1000, 0x1fff),
+                put(RANGES + EACH_RANGE, 0x10000, 0x1ffff),
+                put(DATA, 0, 0));
     }
 
     /** A program's usual way in, or the beginning of it. */
@@ -124,7 +135,10 @@ final class IommufdSequence implements Lockstep.Source {
     }
 
     private Step any() {
-        return switch (random.nextInt(48)) {
+        if (aboutInterrupts && random.nextInt(2) == 0) {
+            return interrupts();
+        }
+        return switch (random.nextInt(50)) {
             case 0, 1, 2, 3, 4 -> opening();
             case 5, 6 -> bind();
             case 7, 8, 9 -> attach();
@@ -149,8 +163,9 @@ final class IommufdSequence implements Lockstep.Source {
             case 40 -> hardwareInfo();
             case 41 -> invalidate();
             case 42, 43 -> virtual();
-            case 44 -> random.nextBoolean() ? unmap(BAR) : map(BAR, device(), 0x1000, 3, Syscalls.MAP_SHARED, 0);
+            case 44 -> random.nextBoolean() ? unmap(BAR) : map(BAR, deviceWithBars(), 0x1000, 3, Syscalls.MAP_SHARED, 0);
             case 45, 46 -> faults();
+            case 47, 48 -> interrupts();
             default -> close(random.nextInt(SLOTS));
         };
     }
@@ -188,6 +203,12 @@ final class IommufdSequence implements Lockstep.Source {
 
     private int device() {
         return (int) one(FIRST_DEVICE, FIRST_DEVICE, SECOND_DEVICE, OTHER_DEVICE, GROUP_DEVICE);
+    }
+
+    /** One whose BARs are compared: the simulated machine puts the table of the card's vectors into another one. */
+    private int deviceWithBars() {
+        int device = device();
+        return device == OTHER_DEVICE && other.equals(TwinMachine.CARD) ? FIRST_DEVICE : device;
     }
 
     /** What is to be 0, mostly. */
@@ -260,7 +281,38 @@ final class IommufdSequence implements Lockstep.Source {
     }
 
     private Step file() {
-        return random.nextInt(4) == 0 ? eventfd(FILE, 0, 0) : memfd(FILE, FILE_BYTES);
+        return switch (random.nextInt(8)) {
+            case 0, 1 -> eventfd(FILE, 0, 0);
+            case 2, 3 -> dmaBuf();
+            default -> memfd(FILE, FILE_BYTES);
+        };
+    }
+
+    /** A part of a BAR, or two, to be shared. Of the parts at most one is wrong. */
+    private Step dmaBuf() {
+        int bar = (int) one(0, 0, 0, 0, 0, 1, 2, 6);
+        long offset = one(0, 0, 0x1000, 0x4000, 0x800, 1L << 30);
+        long length = one(0x1000, 0x1000, 0x3000, 0x3000, 0, 1L << 40);
+        int parts = (int) one(1, 1, 1, 2, 0);
+        return ioctlInto(
+                FILE,
+                deviceWithBars(),
+                VFIO_DEVICE_FEATURE(),
+                u32(random.nextInt(10) == 0 ? 40 : 56),
+                u32(VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_DMA_BUF()),
+                u32(bar), u32(random.nextInt(10) == 0 ? 1 : 0), reserved(), u32(parts),
+                u64(0x8000), u64(0x1000),
+                u64(offset), u64(length));
+    }
+
+    /** What can be signalled is read now and then, and makes way for another one. */
+    private Step interrupts() {
+        return switch (random.nextInt(12)) {
+            case 0 -> eventfd(EVENT, random.nextInt(2), 0);
+            case 1, 2, 3 -> read(EVENT, 8);
+            case 4 -> random.nextInt(3) == 0 ? close(EVENT) : write(EVENT, "0100000000000000");
+            default -> irqs.with(device());
+        };
     }
 
     private Step mapFile() {
@@ -449,7 +501,7 @@ final class IommufdSequence implements Lockstep.Source {
             case 0 -> ioctl(device(), VFIO_DEVICE_GET_INFO(), u32(16), u32(0), u32(0), u32(0));
             case 1 -> pread(device(), 4, 7L << 40);
             case 2 -> ioctl(
-                    device(), VFIO_DEVICE_GET_REGION_INFO(), u32(32), u32(0), u32(random.nextInt(10)), u32(0), u64(0), u64(0));
+                    deviceWithBars(), VFIO_DEVICE_GET_REGION_INFO(), u32(32), u32(0), u32(random.nextInt(10)), u32(0), u64(0), u64(0));
             case 3 -> ioctl(device(), VFIO_DEVICE_GET_IRQ_INFO(), u32(16), u32(0), u32(random.nextInt(6)), u32(0));
             case 4 -> ioctl(device(), VFIO_DEVICE_RESET(), 0);
             case 5 -> feature();
