@@ -2818,6 +2818,36 @@ public enum Rule {
             "iopt_map_file_pages",
             "open the file",
             f -> !f.namedFileOpen()),
+    /** A dma-buf has what is mapped of it. */
+    IOAS_MAP_FILE_DMA_BUF_RANGE(
+            "ioas-map-file.dma-buf-range",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.EINVAL,
+            "the range is empty, or ends behind the dma-buf",
+            "iopt_map_dmabuf",
+            "map what the dma-buf has",
+            f -> !f.dmaBufHasRange()),
+    /** A dma-buf of a BAR that is out of reach is not mapped. */
+    IOAS_MAP_FILE_DMA_BUF_REACH(
+            "ioas-map-file.dma-buf-reach",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.ENODEV,
+            "the device whose BAR it is was closed, decodes no memory or is in low power",
+            "vfio_pci_dma_buf_iommufd_map",
+            "keep the device open and awake, and its memory decode on",
+            f -> !f.dmaBufReachable()),
+    /** Of dma-bufs, an iommufd maps those that vfio-pci makes of one part of a BAR. */
+    IOAS_MAP_FILE_DMA_BUF_KIND(
+            "ioas-map-file.dma-buf-kind",
+            Operation.IOAS_MAP_FILE,
+            EnforcedBy.TYPE,
+            Errno.EOPNOTSUPP,
+            "the dma-buf is not one of vfio-pci, or of several parts of a BAR",
+            "vfio_pci_dma_buf_iommufd_map",
+            "share each part of the BAR as a dma-buf of its own",
+            f -> !f.dmaBufOfOnePart()),
     /** A mapping is smaller than the address space. */
     IOAS_MAP_ALL(
             "ioas-map.all",

@@ -1637,6 +1637,33 @@ public interface Facts {
     }
 
     /**
+     * Does the dma-buf that is mapped have the range that is asked for, of one byte at least?
+     *
+     * @return true if so, or if what is mapped is no dma-buf
+     */
+    default boolean dmaBufHasRange() {
+        return true;
+    }
+
+    /**
+     * Is the dma-buf that is mapped one part of a BAR that vfio-pci shares?
+     *
+     * @return true if so, or if what is mapped is no dma-buf
+     */
+    default boolean dmaBufOfOnePart() {
+        return true;
+    }
+
+    /**
+     * Can the BAR that a dma-buf is of be reached? Its device is open, decodes memory and is not in low power.
+     *
+     * @return true if so, or if what is mapped is no dma-buf
+     */
+    default boolean dmaBufReachable() {
+        return true;
+    }
+
+    /**
      * Does the program say at which IOVA to map? Otherwise the kernel chooses.
      *
      * @return true if so

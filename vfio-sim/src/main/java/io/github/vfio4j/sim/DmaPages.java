@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Memory of a process or a file that an iommufd maps, in one address space or, copied, in several (Linux: struct iopt_pages). Each
- * page is pinned and counted once, while a page table has it. Guarded by the kernel's lock, except that DMA reads what is
+ * Memory of a process, a file or a dma-buf that an iommufd maps, in one address space or, copied, in several (Linux: struct
+ * iopt_pages). Each page is pinned and counted once, while a page table has it; those of a dma-buf are not counted. Guarded by the kernel's lock, except that DMA reads what is
  * pinned.
  */
 final class DmaPages {
@@ -59,8 +59,13 @@ final class DmaPages {
         return file instanceof MemoryFile memory && memory.has(address + offset, size);
     }
 
+    /** Is it of a file, other than a dma-buf? */
     boolean ofFile() {
-        return file != null;
+        return file != null && !isOfDmaBuf();
+    }
+
+    private boolean isOfDmaBuf() {
+        return file instanceof DmaBufFile;
     }
 
     /** Does a process have to take over what is counted for another one? */
@@ -121,12 +126,14 @@ final class DmaPages {
     boolean accessible(long offset, long size) {
         return file == null
                 ? unpinned(offset, size).stream().allMatch(page -> find(page).isPresent())
-                : isInFile(offset, size);
+                : isOfDmaBuf() || isInFile(offset, size);
     }
 
     private Optional<Page> find(int page) {
         long at = base + page * Memory.PAGE;
-        if (file != null) {
+        if (file instanceof DmaBufFile shared) {
+            return Optional.of(new Page(shared.memory(), shared.offsetInBar(at)));
+        } else if (file != null) {
             return isInFile(at - address, Memory.PAGE)
                     ? Optional.of(new Page(((MemoryFile) file).memory(), at))
                     : Optional.empty();
@@ -143,7 +150,7 @@ final class DmaPages {
 
     /** Do so many more pages keep to the limit that they count against? */
     boolean withinLimit(long more) {
-        return switch (count) {
+        return isOfDmaBuf() || switch (count) {
             case NOBODY -> true;
             case USER -> more <= owner.memlockPages() - owner.machine().pagesLockedByUser();
             case PROCESS -> more <= owner.memlockPages() - owner.memory().pinnedPages();
@@ -183,6 +190,9 @@ final class DmaPages {
     }
 
     private void count(int more) {
+        if (isOfDmaBuf()) {
+            return;
+        }
         if (count == Count.USER) {
             owner.machine().lockedByUser(more);
             owner.memory().pinForUser(more);
@@ -193,6 +203,9 @@ final class DmaPages {
 
     /** Returns the memory from a byte on, as far as it lies in one piece; empty if that memory is gone. */
     Optional<MemorySegment> memory(long offset, long bytes) {
+        if (file instanceof DmaBufFile shared && !shared.isReachable()) {
+            return Optional.empty();
+        }
         Page[] all = pinned;
         long at = address - base + offset;
         int index = (int) (at / Memory.PAGE);

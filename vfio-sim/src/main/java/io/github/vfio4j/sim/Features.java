@@ -12,6 +12,8 @@ import io.github.vfio4j.spi.Facts;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 
 /**
@@ -142,10 +144,11 @@ final class Features {
         if (vfio_device_feature_dma_buf.flags(share) != 0) {
             throw new KernelError(Errno.EINVAL);
         }
-        KernelError.check(machine.profile(), Operation.DMA_BUF, new Parts(bar, count, call.argument(), DATA + size));
+        Parts parts = new Parts(bar, count, call.argument(), DATA + size);
+        KernelError.check(machine.profile(), Operation.DMA_BUF, parts);
         machine.kernel().lock();
         try {
-            return call.caller().files().add(new DmaBufFile(device.function.address.toString()));
+            return call.caller().files().add(new DmaBufFile(device, bar, parts.all));
         } finally {
             machine.kernel().unlock();
         }
@@ -157,6 +160,7 @@ final class Features {
         private final long count;
         private final UserMemory argument;
         private final long at;
+        private final List<DmaBufFile.Part> all = new ArrayList<>();
         private boolean looked;
         private boolean aligned = true;
         private boolean wraps;
@@ -185,6 +189,7 @@ final class Features {
                 argument.read(at + part * each, range, each);
                 long offset = vfio_region_dma_range.offset(range);
                 long length = vfio_region_dma_range.length(range);
+                all.add(new DmaBufFile.Part(offset, length));
                 total += length;
                 aligned = length != 0 && (offset | length) % Memory.PAGE == 0 && length > 0 && total > 0;
                 if (inside) {

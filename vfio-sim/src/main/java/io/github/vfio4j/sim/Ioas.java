@@ -269,6 +269,21 @@ final class Ioas extends IommuObject {
         }
 
         @Override
+        public boolean dmaBufHasRange() {
+            return place.facts().dmaBufHasRange();
+        }
+
+        @Override
+        public boolean dmaBufOfOnePart() {
+            return place.facts().dmaBufOfOnePart();
+        }
+
+        @Override
+        public boolean dmaBufReachable() {
+            return place.facts().dmaBufReachable();
+        }
+
+        @Override
         public long granule() {
             return alignment;
         }

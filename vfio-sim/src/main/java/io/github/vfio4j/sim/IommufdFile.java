@@ -314,6 +314,21 @@ final class IommufdFile extends SimFile {
             public boolean namedFileOpen() {
                 return file != null;
             }
+
+            @Override
+            public boolean dmaBufHasRange() {
+                return !(file instanceof DmaBufFile shared) || shared.has(start, size());
+            }
+
+            @Override
+            public boolean dmaBufOfOnePart() {
+                return !(file instanceof DmaBufFile shared) || shared.isOfOnePart();
+            }
+
+            @Override
+            public boolean dmaBufReachable() {
+                return !(file instanceof DmaBufFile shared) || shared.isReachable();
+            }
         };
         if (ioas == null || file == null) {
             throw refused(Operation.IOAS_MAP_FILE, request);

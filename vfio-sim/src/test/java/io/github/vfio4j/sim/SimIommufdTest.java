@@ -20,6 +20,8 @@ import org.junit.jupiter.api.Test;
 class SimIommufdTest {
     private static final String ADDRESS = "0000:01:00.0";
     private static final long IOVA = 0x10000;
+    private static final int FEATURE = 0x3b75;
+    private static final int GET_DMA_BUF = 1 << 16 | 11;
 
     private final TestModel model = new TestModel();
     private final SimMachine machine =
@@ -64,6 +66,28 @@ class SimIommufdTest {
         assertThat(raw.ioasUnmap(iommufd, ioas, IOVA, 8192)).isEqualTo(8192);
         assertThat(model.bus.dmaRead(IOVA + 4096, read)).isFalse();
         assertThat(machine.faults().getLast().reason()).isEqualTo(DmaFault.Reason.NOT_MAPPED);
+    }
+
+    @Test
+    void aDeviceReachesASharedPartOfABarWhileThatDecodesMemory() {
+        int ioas = attached();
+        raw.command(device, 6);
+        raw.pwrite(device, raw.ints(42, 0), 4096);
+        int shared = check(raw.ioctl(device, FEATURE, raw.ints(56, GET_DMA_BUF, 0, 0, 0, 1, 4096, 0, 8192, 0)));
+        check(raw.mapFile(iommufd, ioas, IOVA, shared, 8192));
+        MemorySegment read = raw.memory(8);
+
+        assertThat(model.bus.dmaRead(IOVA, read)).isTrue();
+
+        assertThat(read.get(LONG, 0)).isEqualTo(42);
+        assertThat(raw.process.pinnedBytes()).isZero();
+        raw.command(device, 4);
+        assertThat(model.bus.dmaRead(IOVA, read)).isFalse();
+        assertThat(raw.mapFile(iommufd, ioas, 2 * IOVA, shared, 8192)).isEqualTo(-ENODEV);
+        raw.command(device, 6);
+        assertThat(raw.mapFile(iommufd, ioas, 2 * IOVA, shared, 8192)).isZero();
+        raw.close(device);
+        assertThat(raw.mapFile(iommufd, ioas, 3 * IOVA, shared, 8192)).isEqualTo(-ENODEV);
     }
 
     @Test

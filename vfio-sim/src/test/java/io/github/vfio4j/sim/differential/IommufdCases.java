@@ -8,6 +8,7 @@ import static io.github.vfio4j.sim.differential.RuleCases.*;
 import static io.github.vfio4j.sim.differential.Step.*;
 
 import io.github.vfio4j.Rule;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /** What shows the rules of iommufd, and of devices by their own nodes. Linux 6.1 has neither. */
@@ -59,6 +60,12 @@ final class IommufdCases {
 
     /** A file of two pages, in the place of an event. */
     static final Step MEMORY = memfd(EVENT, 0x2000);
+
+    /** A part of a BAR of three pages, in the same place, where the kernel shares those. */
+    static final Step[] SHARING = then(BOUND, shareBar(0x4000, 0x3000));
+
+    /** The device's BARs are out of reach. */
+    static final Step DECODE_OFF = pwrite(DEVICE, "0000", ((long) VFIO_PCI_CONFIG_REGION_INDEX() << 40) + 4);
 
     /** A file that is no memory. One that holds the iommufd would stay with it for ever if it was mapped. */
     static final Step NO_MEMORY = eventfd(EVENT, 0, 0);
@@ -331,6 +338,33 @@ final class IommufdCases {
                         NO_MEMORY,
                         mapFile(both, 4, fd(EVENT), 0x1000),
                         copy(both, 4, IOAS, 0x20000, 0x10000, 0x1000)));
+        since72(IOAS_MAP_FILE_DMA_BUF_RANGE, EINVAL, then(SHARING, mapFile(both, IOAS, fd(EVENT), 0x1000, 0x3000)));
+        since72(IOAS_MAP_FILE_DMA_BUF_RANGE, EINVAL, then(SHARING, DECODE_OFF, mapFile(both, IOAS, fd(EVENT), 0x3000, 0x1000)));
+        since72(
+                IOAS_MAP_FILE_DMA_BUF_RANGE,
+                EINVAL,
+                then(BOUND, shareBar(0, 0x1000, 0x8000, 0x1000), mapFile(both, IOAS, fd(EVENT), 0x2000, 0x1000)));
+        since72(
+                IOAS_MAP_FILE_DMA_BUF_KIND,
+                EOPNOTSUPP,
+                then(BOUND, shareBar(0, 0x1000, 0x8000, 0x1000), mapFile(both, IOAS, fd(EVENT), 0x1000)));
+        since72(
+                IOAS_MAP_FILE_DMA_BUF_REACH,
+                ENODEV,
+                then(BOUND, shareBar(0, 0x1000, 0x8000, 0x1000), DECODE_OFF, mapFile(both, IOAS, fd(EVENT), 0x1000)));
+        since72(
+                IOAS_MAP_FILE_DMA_BUF_KIND,
+                EOPNOTSUPP,
+                then(MAPPED, shareBar(0, 0x1000, 0x8000, 0x1000), mapFile(both, IOAS, fd(EVENT), 0x1000)));
+        since72(IOAS_MAP_FILE_DMA_BUF_REACH, ENODEV, then(SHARING, DECODE_OFF, mapFile(both, IOAS, fd(EVENT), 0x1000)));
+        since72(
+                IOAS_MAP_FILE_DMA_BUF_REACH,
+                ENODEV,
+                then(SHARING, close(DEVICE), mapFile(both, IOAS, fd(EVENT), 0x1000)));
+        since72(
+                IOAS_MAP_FILE_DMA_BUF_REACH,
+                ENODEV,
+                then(SHARING, mapFile(both, IOAS, fd(EVENT), 0x1000), DECODE_OFF, mapFile(both, IOAS, fd(EVENT), 0x1000)));
         since72(IOAS_MAP_OVERLAP, EEXIST, then(MAPPED, mapFile(both, IOAS, fd(IOMMUFD), 0x1000)));
         since72(IOAS_MAP_ADDRESS_ALIGNED, EINVAL, then(ATTACHED, MEMORY, mapFile(both, IOAS, fd(EVENT), 1, 0x1000)));
         RuleCases.calls(
@@ -586,6 +620,16 @@ final class IommufdCases {
     static Step map(int ioas, int flags, long iova, Field memory, long size) {
         return ioctl(
                 IOMMUFD, IOMMU_IOAS_MAP(), u32(40), u32(flags), u32(ioas), u32(0), memory, u64(size), u64(iova));
+    }
+
+    /** Shares parts of the first BAR, each given by where it starts and how long it is. */
+    static Step shareBar(long... parts) {
+        Stream<Field> head = Stream.of(
+                u32(24 + parts.length * Long.BYTES),
+                u32(VFIO_DEVICE_FEATURE_GET() | VFIO_DEVICE_FEATURE_DMA_BUF()),
+                u32(0), u32(0), u32(0), u32(parts.length / 2));
+        Field[] fields = Stream.concat(head, LongStream.of(parts).mapToObj(Step::u64)).toArray(Field[]::new);
+        return ioctlInto(EVENT, DEVICE, VFIO_DEVICE_FEATURE(), fields);
     }
 
     static Step mapFile(int flags, int ioas, Field file, long size) {

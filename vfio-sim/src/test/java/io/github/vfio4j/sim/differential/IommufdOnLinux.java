@@ -264,6 +264,48 @@ class IommufdOnLinux extends DifferentialCase {
     }
 
     @Test
+    void aPartOfABarIsMappedLikeMemory() {
+        agree(then(
+                SHARING,
+                attach(DEVICE, IOAS),
+                mapFile(FIXED | READABLE, IOAS, fd(EVENT), 0, 0x2000),
+                mapFile(READ_WRITE, IOAS, fd(EVENT), 0x2000, 0x1000),
+                mapFile(READ_WRITE, IOAS, fd(EVENT), 0x45, 0x1000),
+                copy(FIXED | READABLE, 0x40000, 0x11000, 0x1000),
+                copy(FIXED | READ_WRITE, 0x50000, 0x11000, 0x1000),
+                CHANGE_PROCESS,
+                close(EVENT),
+                unmap(IOAS, 0x10000, 0x1000),
+                unmap(IOAS, 0, -1)));
+    }
+
+    @Test
+    void aPartOfABarThatIsOutOfReachStaysMapped() {
+        Step[] mapped = then(SHARING, attach(DEVICE, IOAS), mapFile(FIXED | READ_WRITE, IOAS, fd(EVENT), 0x1000));
+        agree(then(mapped, DECODE_OFF, detach(), attach(DEVICE, IOAS), copy(FIXED | READABLE, 0x40000, 0x10000, 0x1000)));
+        agree(then(
+                mapped,
+                close(DEVICE),
+                copy(FIXED | READABLE, 0x40000, 0x10000, 0x1000),
+                OPEN_DEVICE,
+                bind(DEVICE, fd(IOMMUFD)),
+                attach(DEVICE, IOAS),
+                unmap(IOAS, 0, -1)));
+    }
+
+    @Test
+    void aPartOfABarIsMappedAgainWhenItsDeviceIsAwake() {
+        Step enter = feature(VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY());
+        Step leave = feature(VFIO_DEVICE_FEATURE_LOW_POWER_EXIT());
+        Step map = mapFile(FIXED | READ_WRITE, IOAS, fd(EVENT), 0x1000);
+        agree(then(SHARING, enter, map, attach(DEVICE, IOAS), leave, map, attach(DEVICE, IOAS)));
+    }
+
+    private static Step feature(int number) {
+        return ioctl(DEVICE, VFIO_DEVICE_FEATURE(), u32(8), u32(VFIO_DEVICE_FEATURE_SET() | number));
+    }
+
+    @Test
     void aStructIsAsLongAsTheProgramSays() {
         agree(
                 OPEN_IOMMUFD,

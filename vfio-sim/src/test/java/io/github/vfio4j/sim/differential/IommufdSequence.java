@@ -36,6 +36,7 @@ final class IommufdSequence implements Lockstep.Source {
     private static final int EVENT = 11;
     private static final int SLOTS = 12;
     private static final int BAR = 0; // the only mapping
+    private static final long COMMAND = ((long) VFIO_PCI_CONFIG_REGION_INDEX() << 40) + 4;
 
     private static final long FILE_BYTES = 0x3000;
 
@@ -155,7 +156,7 @@ final class IommufdSequence implements Lockstep.Source {
             case 25, 26, 27 -> ofContainer();
             case 28, 36, 37 -> ofDevice();
             case 29 -> dup(COPY, random.nextInt(COPY));
-            case 30, 31 -> random.nextInt(3) == 0 ? file() : mapFile();
+            case 30, 31 -> random.nextInt(5) < 2 ? file() : mapFile();
             case 32, 33 -> pasid();
             case 34 -> ioctl(iommufd(), IOMMU_IOAS_CHANGE_PROCESS(), u32(8), u32(0));
             case 35 -> ioctl(iommufd(), IOMMU_VFIO_IOAS(), u32(12), object(), u32(random.nextInt(4)));
@@ -282,8 +283,8 @@ final class IommufdSequence implements Lockstep.Source {
 
     private Step file() {
         return switch (random.nextInt(8)) {
-            case 0, 1 -> eventfd(FILE, 0, 0);
-            case 2, 3 -> dmaBuf();
+            case 0 -> eventfd(FILE, 0, 0);
+            case 1, 2, 3, 4 -> dmaBuf();
             default -> memfd(FILE, FILE_BYTES);
         };
     }
@@ -497,8 +498,9 @@ final class IommufdSequence implements Lockstep.Source {
     }
 
     private Step ofDevice() {
-        return switch (random.nextInt(8)) {
+        return switch (random.nextInt(9)) {
             case 0 -> ioctl(device(), VFIO_DEVICE_GET_INFO(), u32(16), u32(0), u32(0), u32(0));
+            case 8 -> pwrite(device(), random.nextInt(3) == 0 ? "0000" : "0600", COMMAND);
             case 1 -> pread(device(), 4, 7L << 40);
             case 2 -> ioctl(
                     deviceWithBars(), VFIO_DEVICE_GET_REGION_INFO(), u32(32), u32(0), u32(random.nextInt(10)), u32(0), u64(0), u64(0));

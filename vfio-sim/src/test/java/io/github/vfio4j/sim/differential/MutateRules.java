@@ -105,6 +105,9 @@ final class MutateRules {
                     "set-container.addresses comes after set-container.nesting",
                     "a container that nests holds mediated devices alone, so nobody takes addresses (unmap-dma.address-emulated)"),
             entry(
+                    "ioas-map-file.fd-open comes after ioas-map-file.dma-buf-range",
+                    "what is not open is no dma-buf"),
+            entry(
                     "open-group.privilege comes after open-group.cdev",
                     "a device without an IOMMU has no node of its own"),
             entry(
