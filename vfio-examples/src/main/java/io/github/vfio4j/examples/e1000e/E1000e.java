@@ -227,8 +227,8 @@ public final class E1000e implements NetPort {
         pool.take(rxPackets, head, count);
         long bytes = 0;
         for (int i = 0; i < count; i++) {
-            int length = (int) rxWords[i] & 0xffff;
-            pool.length(packets[i], length);
+            long length = rxWords[i] & 0xffff;
+            pool.length(packets[i], (int) length);
             bytes += length;
         }
         for (int i = head; i < head + count; i++) {
