@@ -134,7 +134,9 @@ final class Fuzz {
                 switch (about(index)) {
                     case GROUPS -> twins.compare(new Generator(seedOf(index), twins.scope()));
                     case IOMMUFD -> twins.lockstep.run(new IommufdSequence(seedOf(index), STEPS));
-                    case MEDIATED -> twins.lockstep.run(new MediatedSequence(seedOf(index), STEPS));
+                    case MEDIATED -> twins.lockstep
+                            .run(new MediatedSequence(seedOf(index), STEPS))
+                            .or(() -> twins.lockstep.run(MediatedSequence.afterwards()));
                 };
         if (found.isPresent()) {
             disagreements++;

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.github.vfio4j.KernelProfile;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -30,6 +31,13 @@ class MediatedOnLinux extends DifferentialCase {
     @BeforeEach
     void theKernelHasMediatedDevices() {
         assumeTrue(TwinMachine.mediated(), "this kernel has mediated devices");
+    }
+
+    @AfterEach
+    void mttyIsLeftAsItWas() {
+        if (TwinMachine.mediated()) {
+            assertThat(twins.lockstep.run(MediatedSequence.afterwards()).map(twins::describe)).isEmpty();
+        }
     }
 
     private static Step[] opened(String group, String uuid, Step... more) {

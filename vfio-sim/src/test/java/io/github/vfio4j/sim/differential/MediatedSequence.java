@@ -92,6 +92,19 @@ final class MediatedSequence implements Lockstep.Source {
         }
     }
 
+    /**
+     * What is to be run after a sequence that is about mediated devices: it resets mtty. If the device was closed while it
+     * resumed, the next program to change its state would make the kernel read a file that is not there.
+     */
+    static Lockstep.Source afterwards() {
+        return Lockstep.Source.of(List.of(
+                open(CONTAINER, Generator.CONTAINER),
+                open(GROUP, "/dev/vfio/" + Driver.MTTY.group),
+                ioctl(GROUP, VFIO_GROUP_SET_CONTAINER(), fd(CONTAINER)),
+                ioctl(CONTAINER, VFIO_SET_IOMMU(), VFIO_TYPE1v2_IOMMU()),
+                fresh(DEVICE, getDevice(DEVICE, GROUP, text(Driver.MTTY.uuid)))));
+    }
+
     private List<Step> wayIn() {
         List<Step> opened = byNode
                 ? List.of(
