@@ -6,6 +6,7 @@ import static org.junit.platform.launcher.TagFilter.includeTags;
 
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.platform.engine.DiscoverySelector;
@@ -25,6 +26,9 @@ import org.junit.platform.reporting.legacy.xml.LegacyXmlReportGeneratingListener
  * reports in the directory; the exit status is 0 if tests ran and all passed.
  */
 final class KernelSuite {
+    /** No test takes as long, on a busy host either. */
+    private static final Duration STUCK = Duration.ofMinutes(5);
+
     private KernelSuite() {}
 
     public static void main(String[] args) {
@@ -66,9 +70,11 @@ final class KernelSuite {
     /** One line for each class, since a machine under emulation takes its time. */
     private static final class Progress implements TestExecutionListener {
         private final long start = System.nanoTime();
+        private final StuckWatch watch = new StuckWatch(STUCK);
 
         @Override
         public void executionFinished(TestIdentifier test, TestExecutionResult result) {
+            watch.report();
             boolean isClass = test.getParentId().isPresent() && test.isContainer();
             if (isClass || result.getStatus() != TestExecutionResult.Status.SUCCESSFUL) {
                 System.out.printf(
