@@ -199,9 +199,12 @@ public final class NvmeQueue {
         long secondPage = secondPage(command, iova, bytes);
         free = next[command];
         next[command] = UNDER_WAY;
+        char place = tail;
+        tail = (char) (place + 1 == entries ? 0 : place + 1);
+        // Last, for want of registers: it fails only when the memory is closed, and the queue with it.
         // Plain: the controller does not look at the entry before the doorbell rings, which is a release.
         submissions.write64BytesPlain(
-                (long) tail * SUBMISSION_BYTES,
+                (long) place * SUBMISSION_BYTES,
                 words0And1 | (long) command << 16,
                 0, // reserved
                 0, // metadata
@@ -210,7 +213,6 @@ public final class NvmeQueue {
                 words10And11,
                 Integer.toUnsignedLong(dword12),
                 0);
-        tail = (char) (tail + 1 == entries ? 0 : tail + 1);
         return command;
     }
 
@@ -272,7 +274,7 @@ public final class NvmeQueue {
     public int reap() {
         // Acquire: what the controller wrote before the phase bit, data included, is seen after it.
         int last = completions.read32Acquire((long) head * COMPLETION_BYTES + 12);
-        if ((last & PHASE) != phase) {
+        if (((last ^ phase) & PHASE) != 0) {
             return NONE;
         }
         int command = last & 0xffff;
@@ -282,7 +284,7 @@ public final class NvmeQueue {
         next[command] = free;
         free = command;
         status = last >>> PHASE_SHIFT + 1;
-        advance(1);
+        advance(1, last);
         return command;
     }
 
@@ -295,12 +297,13 @@ public final class NvmeQueue {
         return Integer.compareUnsigned(command, next.length) < 0;
     }
 
-    private void advance(int completions) {
+    /** Goes on by so many completions; their phase is in the other number, which the JIT has at hand. */
+    private void advance(int completions, int theirPhase) {
         int next = head + completions;
         head = (char) next;
         if (next == entries) {
             head = 0;
-            phase ^= PHASE;
+            phase = ~theirPhase & PHASE; // behind the end of the ring it is the other one
         }
     }
 
@@ -337,7 +340,7 @@ public final class NvmeQueue {
         if (count == 0 && there > 0) {
             throw notUnderWay((int) (words[0] >>> Integer.SIZE) & 0xffff);
         }
-        advance(count);
+        advance(count, phase);
         return count;
     }
 
