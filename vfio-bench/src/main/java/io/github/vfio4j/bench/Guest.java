@@ -19,6 +19,7 @@ import io.github.vfio4j.examples.nvme.NvmeNamespace;
 import io.github.vfio4j.examples.nvme.NvmeQueue;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
@@ -39,7 +40,7 @@ final class Guest {
     private static final int MAP_BATCH = 20;
     private static final long HIGH = 1L << 32; // above all that is placed by the library
 
-    /** Batches until the JIT has done its work, and as many that count. */
+    /** Rounds until the JIT has done its work. */
     private static final int WARM_UP = 2000;
 
     /** The same where a round is one call of what is measured, or a few. */
@@ -50,6 +51,11 @@ final class Guest {
     /** Rounds between two pauses for the JIT, which has the same processor: what it could not finish, it would put off. */
     private static final int PAUSE = 500;
 
+    /** For the device: few while the JIT learns, and then enough. */
+    private static final int FEW_SPINS = 100;
+
+    private static final int SPINS = 100_000;
+
     private static final int[] COMMANDS = new int[DEPTH];
     private static final int[] STATUSES = new int[DEPTH];
 
@@ -57,7 +63,6 @@ final class Guest {
     private static volatile int sink;
     private static int arrived;
 
-    // What looks at the clock is a method of its own, so that it is compiled before it counts, and the same in each run.
     private static long empty = Long.MAX_VALUE;
 
     private Guest() {}
@@ -69,7 +74,7 @@ final class Guest {
      */
     public static void main(String[] arguments) {
         for (int i = 0; i < 100_000; i++) {
-            empty = Math.min(empty, run(() -> {}));
+            empty = Math.min(empty, batchTime(() -> {}));
         }
         try (Vfio vfio = Vfio.open()) {
             Device edu = vfio.openDevice(PciAddress.parse(arguments[0]), OpenedBy.GROUP);
@@ -179,32 +184,23 @@ final class Guest {
 
     private static void reads(
             String name, boolean doorbellEach, NvmeQueue queue, NvmeNamespace namespace, long iova) {
-        long submits = Long.MAX_VALUE;
-        long reaps = Long.MAX_VALUE;
-        for (int round = 0; round < LONG_WARM_UP + ROUNDS; round++) {
-            letTheJitFinish(round);
-            if (round == LONG_WARM_UP) {
-                submits = Long.MAX_VALUE;
-                reaps = Long.MAX_VALUE;
-            }
-            submits = Math.min(submits, submit(doorbellEach, queue, namespace, iova));
-            if (round >= LONG_WARM_UP) {
-                letItWork();
-            }
-            long took = reap(doorbellEach, queue);
-            if (arrived == DEPTH) {
-                reaps = Math.min(reaps, took);
+        long[] least = least(LONG_WARM_UP, 2, (spins, took) -> {
+            took[0] = submitTime(doorbellEach, queue, namespace, iova);
+            letItWork(spins);
+            took[1] = reapTime(doorbellEach, queue);
+            if (arrived < DEPTH) {
+                took[1] = Long.MAX_VALUE;
             }
             for (; arrived < DEPTH; arrived++) {
                 queue.await();
             }
-        }
-        print(name + ", submit", submits, DEPTH);
-        print(name + ", reap", reaps, DEPTH);
+        });
+        print(name + ", submit", least[0], DEPTH);
+        print(name + ", reap", least[1], DEPTH);
     }
 
     /** Returns the time that it took. */
-    private static long submit(boolean doorbellEach, NvmeQueue queue, NvmeNamespace namespace, long iova) {
+    private static long submitTime(boolean doorbellEach, NvmeQueue queue, NvmeNamespace namespace, long iova) {
         long start = System.nanoTime();
         if (doorbellEach) {
             submitEach(queue, namespace, iova);
@@ -229,7 +225,7 @@ final class Guest {
     }
 
     /** Returns the time that it took. */
-    private static long reap(boolean doorbellEach, NvmeQueue queue) {
+    private static long reapTime(boolean doorbellEach, NvmeQueue queue) {
         long start = System.nanoTime();
         arrived = doorbellEach ? reapEach(queue) : reapAtOnce(queue);
         return System.nanoTime() - start;
@@ -269,12 +265,7 @@ final class Guest {
             }
             L2Forwarder forwarder = new L2Forwarder(pool, port);
             int[] burst = new int[L2Forwarder.BURST];
-            long least = Long.MAX_VALUE;
-            for (int round = 0; round < LONG_WARM_UP + ROUNDS; round++) {
-                letTheJitFinish(round);
-                if (round == LONG_WARM_UP) {
-                    least = Long.MAX_VALUE;
-                }
+            long[] least = least(LONG_WARM_UP, 1, (spins, took) -> {
                 for (int i = 0; i < burst.length; i++) {
                     burst[i] = peerPool.take();
                     peerPool.length(burst[i], PACKET_BYTES);
@@ -282,12 +273,10 @@ final class Guest {
                 if (peer.send(burst, burst.length) != burst.length) {
                     throw new IllegalStateException("the peer's ring is full");
                 }
-                if (round >= LONG_WARM_UP) {
-                    letItWork();
-                }
-                long took = forward(forwarder);
-                if (arrived == burst.length) {
-                    least = Math.min(least, took);
+                letItWork(spins);
+                took[0] = forwardTime(forwarder);
+                if (arrived < burst.length) {
+                    took[0] = Long.MAX_VALUE;
                 }
                 while (arrived < burst.length) {
                     arrived += forwarder.poll();
@@ -299,13 +288,13 @@ final class Guest {
                     }
                     back += some;
                 }
-            }
-            print("packet forwarded, bursts of 32", least, burst.length);
+            });
+            print("packet forwarded, bursts of 32", least[0], burst.length);
         }
     }
 
     /** Returns the time that it took. */
-    private static long forward(L2Forwarder forwarder) {
+    private static long forwardTime(L2Forwarder forwarder) {
         long start = System.nanoTime();
         arrived = forwarder.poll();
         return System.nanoTime() - start;
@@ -322,27 +311,42 @@ final class Guest {
         return E1000e.start(device.region(0).map(), new DmaSlices(rings, PAGE), pool, RING_ENTRIES);
     }
 
+    /** Says how long its parts took, each counted by a method of its own, which nothing else is compiled into. */
+    private interface Round {
+        void run(int spins, long[] took);
+    }
+
+    /** What the parts of a round take at least. Rounds that count do what others did: code that is new is interpreted. */
+    private static long[] least(int warmUp, int parts, Round round) {
+        long[] took = new long[parts];
+        for (int i = 0; i < warmUp; i++) {
+            letTheJitFinish(i);
+            round.run(FEW_SPINS, took);
+        }
+        long[] least = new long[parts];
+        Arrays.fill(least, Long.MAX_VALUE);
+        for (int i = 0; i < ROUNDS; i++) {
+            round.run(SPINS, took);
+            for (int part = 0; part < parts; part++) {
+                least[part] = Math.min(least[part], took[part]);
+            }
+        }
+        return least;
+    }
+
     /** The device works in the host's time: give it some, and count no waiting. */
-    private static void letItWork() {
-        for (int i = 0; i < 100_000; i++) {
+    private static void letItWork(int spins) {
+        for (int i = 0; i < spins; i++) {
             Thread.onSpinWait();
         }
     }
 
     private static void report(String name, int operations, Runnable batch) {
-        long least = Long.MAX_VALUE;
-        for (int round = 0; round < WARM_UP + ROUNDS; round++) {
-            letTheJitFinish(round);
-            if (round == WARM_UP) {
-                least = Long.MAX_VALUE;
-            }
-            least = Math.min(least, run(batch));
-        }
-        print(name, least, operations);
+        print(name, least(WARM_UP, 1, (spins, took) -> took[0] = batchTime(batch))[0], operations);
     }
 
     /** Returns the time that it took. */
-    private static long run(Runnable batch) {
+    private static long batchTime(Runnable batch) {
         long start = System.nanoTime();
         batch.run();
         return System.nanoTime() - start;
