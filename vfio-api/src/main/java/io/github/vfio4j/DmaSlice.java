@@ -23,8 +23,8 @@ import java.util.Objects;
  * <p>Safe from any thread; no access locks or allocates. All throw {@link IndexOutOfBoundsException} for an offset outside
  * the slice, {@link IllegalArgumentException} for a misaligned one and {@link IllegalStateException} once the buffer is
  * closed. A write that comes at the same moment as the close may go to memory that no device reaches any more and that
- * nobody reads; so may plain writes of other threads after it, until their next ordered access or read. The addresses of a closed buffer are used again when the garbage collector finds that no slice of it is
- * reachable.
+ * nobody reads; so may plain writes of other threads after it, until their next ordered access or read. The addresses of
+ * a closed buffer are used again when the garbage collector finds that no slice of it is reachable.
  */
 public final class DmaSlice {
     private static final int ENTRY_BYTES = 64;

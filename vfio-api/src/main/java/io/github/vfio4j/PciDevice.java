@@ -28,7 +28,6 @@ public record PciDevice(
         Objects.requireNonNull(iommuGroup, "iommuGroup");
     }
 
-
     /**
      * Is it a bridge to another bus? VFIO gives no bridge to a program.
      *

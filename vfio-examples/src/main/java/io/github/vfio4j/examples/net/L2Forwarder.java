@@ -2,7 +2,6 @@ package io.github.vfio4j.examples.net;
 
 import io.github.vfio4j.DmaSlice;
 
-
 /**
  * DPDK's l2fwd: what arrives at one port of a pair leaves by the other, with new addresses; a single port sends back what
  * it receives. Destination becomes 02:00:00:00:00:NN with the number of the port that the packet leaves by, source becomes

@@ -2,7 +2,6 @@ package io.github.vfio4j.examples.net;
 
 import io.github.vfio4j.DmaSlice;
 
-
 /**
  * Numbered packets that one port sends and a port, the same or another, should receive: counts what is lost, out of order
  * or changed. Each packet has a number and data that follows from it, of a length that follows from it; what a forwarder

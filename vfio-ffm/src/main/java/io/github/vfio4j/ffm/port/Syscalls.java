@@ -398,8 +398,8 @@ public interface Syscalls {
     int shutdown(Frame frame, int socket);
 
     /**
-     * sendmsg(2) with {@code MSG_NOSIGNAL} and {@code MSG_DONTWAIT}: bytes, and copies of descriptors ({@code SCM_RIGHTS}). The open files are
-     * kept by the message until it is received or the receiving socket is gone.
+     * sendmsg(2) with {@code MSG_NOSIGNAL} and {@code MSG_DONTWAIT}: bytes, and copies of descriptors ({@code SCM_RIGHTS}).
+     * The open files are kept by the message until it is received or the receiving socket is gone.
      *
      * @param frame memory of this call
      * @param socket the descriptor

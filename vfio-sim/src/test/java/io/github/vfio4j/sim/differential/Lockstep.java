@@ -52,7 +52,6 @@ final class Lockstep implements Comparison {
         return "%s %.1f s, %s %.1f s".formatted(first.name, nanosOfFirst / 1e9, second.name, nanosOfSecond / 1e9);
     }
 
-
     @Override
     public Optional<Disagreement> run(List<Step> sequence) {
         return run(Source.of(sequence));
