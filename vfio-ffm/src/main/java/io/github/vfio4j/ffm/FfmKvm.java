@@ -1,7 +1,6 @@
 package io.github.vfio4j.ffm;
 
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_API_VERSION;
-import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CAP_DEVICE_CTRL;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CAP_SPAPR_TCE_VFIO;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CHECK_EXTENSION;
 import static io.github.vfio4j.ffm.gen.kvm_h.KVM_CREATE_DEVICE;
@@ -90,8 +89,8 @@ final class FfmKvm implements KvmPort {
 
     private static KvmSupport support(Fd vm) {
         try {
-            boolean devices = has(vm, KVM_CAP_DEVICE_CTRL());
-            return new KvmSupport(devices && hasVfioDevice(vm), has(vm, KVM_CAP_SPAPR_TCE_VFIO()));
+            boolean spaprTables = has(vm, KVM_CAP_SPAPR_TCE_VFIO());
+            return new KvmSupport(hasVfioDevice(vm), spaprTables);
         } finally {
             vm.close();
         }
@@ -101,6 +100,7 @@ final class FfmKvm implements KvmPort {
         return vm.ioctl(Operation.KVM_CHECK_EXTENSION, KVM_CHECK_EXTENSION(), extension) > 0;
     }
 
+    /** Does not ask for KVM_CAP_DEVICE_CTRL: KVM of Linux 6.1 on x86 denies it, and makes devices. */
     private static boolean hasVfioDevice(Fd vm) {
         return is(Errno.ENODEV, () -> createDevice(vm, KVM_CREATE_DEVICE_TEST()));
     }

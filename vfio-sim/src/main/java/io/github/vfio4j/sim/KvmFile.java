@@ -21,7 +21,7 @@ final class KvmFile extends SimFile {
             return KVM_API_VERSION();
         }
         if (request == KVM_CHECK_EXTENSION()) {
-            return VmFile.checkExtension(argument.value());
+            return VmFile.checkExtension(machine.profile(), argument.value());
         }
         if (request == KVM_CREATE_VM()) {
             return createVm(caller, argument.value());

@@ -3,6 +3,7 @@ package io.github.vfio4j.sim;
 import static io.github.vfio4j.ffm.gen.kvm_h.*;
 
 import io.github.vfio4j.Errno;
+import io.github.vfio4j.KernelProfile;
 import io.github.vfio4j.Operation;
 import io.github.vfio4j.ffm.gen.kvm_create_device;
 import io.github.vfio4j.spi.Facts;
@@ -19,9 +20,11 @@ final class VmFile extends SimFile {
         this.owner = owner;
     }
 
-    /** The answers that the machine and the virtual machine share. */
-    static int checkExtension(long extension) {
-        return extension == KVM_CAP_DEVICE_CTRL() || extension == KVM_CAP_CHECK_EXTENSION_VM() ? 1 : 0;
+    /** The answers that the machine and the virtual machine share. Linux 6.1 on x86 denies that it makes devices. */
+    static int checkExtension(KernelProfile profile, long extension) {
+        boolean has = extension == KVM_CAP_CHECK_EXTENSION_VM()
+                || extension == KVM_CAP_DEVICE_CTRL() && !profile.isBefore(KernelProfile.V6_12);
+        return has ? 1 : 0;
     }
 
     boolean belongsTo(SimProcess process) {
@@ -45,7 +48,7 @@ final class VmFile extends SimFile {
             KernelError.check(machine.profile(), Operation.KVM_CREATE_DEVICE, facts);
         }
         if (request == KVM_CHECK_EXTENSION()) {
-            return checkExtension(argument.value());
+            return checkExtension(machine.profile(), argument.value());
         }
         if (request == (int) KVM_CREATE_DEVICE()) {
             return createDevice(caller, argument, facts);
