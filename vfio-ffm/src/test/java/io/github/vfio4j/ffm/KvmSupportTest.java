@@ -23,7 +23,6 @@ class KvmSupportTest {
     private static final int CHECK_EXTENSION = 0xae03;
     private static final int CREATE_DEVICE = 0xc00caee0;
     private static final int HAS_DEVICE_ATTR = 0x4018aee3;
-    private static final long DEVICE_CTRL = 89;
     private static final long SPAPR_TCE_VFIO = 142;
     private static final int VFIO = 4;
     private static final int TEST = 1;
@@ -46,7 +45,9 @@ class KvmSupportTest {
     }
 
     private int checkExtension(long asked) {
-        return asked == SPAPR_TCE_VFIO && spaprTables ? 1 : 0;
+        // Nobody asks for KVM_CAP_DEVICE_CTRL: the answer can be untrue.
+        assertThat(asked).as("extension").isEqualTo(SPAPR_TCE_VFIO);
+        return spaprTables ? 1 : 0;
     }
 
     private int createDevice(MemorySegment device) {
@@ -88,8 +89,7 @@ class KvmSupportTest {
     }
 
     @Test
-    void aKernelThatDeniesDeviceControlIsAskedForItsDeviceAllTheSame() {
-        assertThat(checkExtension(DEVICE_CTRL)).isZero();
+    void aMachineThatIsNoPowerPcHasADeviceAndTakesNoTables() {
         assertThat(vfio.kvmSupport(5)).isEqualTo(new KvmSupport(true, false));
     }
 

@@ -112,6 +112,18 @@ class SimExternalUserTest {
         assertThat(remove(kvm, group)).isEqualTo(-ENOENT);
     }
 
+    @ParameterizedTest
+    @EnumSource
+    void kvmMakesDevicesAlsoWhereItDeniesThat(KernelProfile kernel) {
+        use(kernel);
+        int said = kernel.isBefore(KernelProfile.V6_12) ? 0 : 1;
+        int kvm = check(p.open("/dev/kvm"));
+        assertThat(p.ioctl(kvm, 0xae03, 89)).isEqualTo(said); // KVM_CHECK_EXTENSION, KVM_CAP_DEVICE_CTRL
+        int vm = check(p.ioctl(kvm, 0xae01, 0));
+        assertThat(p.ioctl(vm, 0xae03, 89)).isEqualTo(said);
+        assertThat(createDevice(p, vm, 4, 0)).isNotNegative();
+    }
+
     @Test
     void aVirtualMachineIsThatOfItsProcess() {
         Kvm kvm = kvm();
