@@ -87,7 +87,7 @@ class ExternalUserKernelTest extends KernelTest {
     void kvmTakesADeviceWhereTheKernelDoes() {
         KvmVm vm = vfio.openKvmVm();
         Stack loner = open(machine.loner());
-        if (machine.open().kernelName().contains("Linux 6.1.")) {
+        if (machine.isLinux61()) {
             VfioException e = catchThrowableOfType(VfioException.class, () -> vm.add(loner.device()));
             assertThat(e.operation()).isEqualTo(Operation.KVM_FILE_ADD);
             assertThat(e.errno()).isEqualTo(Errno.EINVAL);

@@ -46,6 +46,11 @@ interface MachineUnderTest extends AutoCloseable {
     /** Returns the kernel that is behind {@link #open}: the ports, which refuse nothing by rules. */
     Kernel kernel();
 
+    /** Is this a real Linux 6.1? */
+    default boolean isLinux61() {
+        return kernel().name().contains("Linux 6.1.");
+    }
+
     /** Returns the system calls of this process. */
     Syscalls syscalls();
 
